@@ -1,0 +1,1 @@
+"""Route, publish, settle: from the journal's outbox to the broker's acknowledgement."""

@@ -1,0 +1,1 @@
+"""One file per alert dialect: how it spells a trade."""

@@ -1,0 +1,1 @@
+"""Receive, authenticate, parse, normalise, guard: what happens inside the HTTP request."""

@@ -1,0 +1,1 @@
+"""Metrics and logs: domain verbs in, Prometheus and structlog out."""
