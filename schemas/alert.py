@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
-from schemas.fields import Instant
+from schemas.fields import Instant, Object
 from schemas.instrument import Instrument, InstrumentSchema
 from schemas.record import RecordSchema
 
@@ -32,7 +32,7 @@ class AlertSchema(RecordSchema):
     message = fields.String()
     instrument = fields.Nested(InstrumentSchema)
     fired_at = Instant()
-    extra = fields.Dict(keys=fields.String())
+    extra = Object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,5 +48,5 @@ class WithdrawalSchema(RecordSchema):
 
     record = Withdrawal
 
-    signal = fields.String(required=True)
+    signal = fields.String(required=True, validate=validate.Length(min=1, max=64))
     reason = fields.String(required=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from marshmallow import fields
 
-from schemas.fields import Instant, Name
+from schemas.fields import Choice, Flag, Instant, Name
 from schemas.record import Listed, RecordSchema
 
 
@@ -58,7 +58,7 @@ class BotCardSchema(RecordSchema):
     record = BotCard
 
     bot = Name(required=True)
-    presence = fields.Enum(Presence, by_value=True, required=True)
+    presence = Choice(Presence, required=True)
     instance = fields.String(required=True)
     since = Instant()
     clock = Instant()
@@ -67,7 +67,7 @@ class BotCardSchema(RecordSchema):
     subscriptions = Listed(fields.String())
     handlers = Listed(fields.String())
     modes = Listed(fields.String())
-    durable = fields.Boolean()
+    durable = Flag()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class GatewayCardSchema(RecordSchema):
     record = GatewayCard
 
     instance = Name(required=True)
-    presence = fields.Enum(Presence, by_value=True, required=True)
+    presence = Choice(Presence, required=True)
     since = Instant()
     version = fields.String()
 

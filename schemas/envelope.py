@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
@@ -11,8 +11,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from schemas.document import dump, parse
 from schemas.errors import ContractError, Fault
-from schemas.fields import Instant, instant_text
+from schemas.fields import Choice, Instant, Object, instant_text
 from schemas.record import RecordSchema, load
 from schemas.record import wire as spell
 from schemas.topics import Mode
@@ -28,7 +29,11 @@ RECEIPTED = "signal.receipted.v1"
 BOT_CARD = "signal.bot.v1"
 GATEWAY_CARD = "signal.gateway.v1"
 
+SIGNALS = frozenset({TRADE, ALERT, PREDICTION, WITHDRAW})
+"""The types that go to a strategy: each has a mode and an expiry."""
+
 SEQUENCE_DIGITS = 20
+MAX_SEQUENCE = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,10 @@ class Sequence(fields.Field[int]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ARG002
         if not (isinstance(value, str) and len(value) == SEQUENCE_DIGITS and value.isascii() and value.isdigit()):
             raise ValidationError(f"is {SEQUENCE_DIGITS} digits as a string")
-        return int(value)
+        number = int(value)
+        if number > MAX_SEQUENCE:
+            raise ValidationError(f"is at most {MAX_SEQUENCE}")
+        return number
 
     def _serialize(self, value: int | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return None if value is None else sequence_text(value)
@@ -90,11 +98,11 @@ class EnvelopeSchema(RecordSchema):
     source = fields.String(required=True, validate=validate.Length(min=1, max=256))
     type = fields.String(required=True, validate=validate.Length(min=1, max=64))
     time = Instant(required=True)
-    data = fields.Dict(keys=fields.String(), required=True)
+    data = Object(required=True)
     subject = fields.String()
     dataschema = fields.String()
     expirytime = Instant()
-    mode = fields.Enum(Mode, by_value=True)
+    mode = Choice(Mode)
     partitionkey = fields.String()
     sequence = Sequence()
     previoussequence = Sequence()
@@ -104,6 +112,11 @@ class EnvelopeSchema(RecordSchema):
     replayof = fields.String()
     possibleduplicateof = fields.String()
 
+    def check(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        if values["type"] not in SIGNALS:
+            return {}
+        return {name: ["is missing: every signal has one"] for name in ("expirytime", "mode") if name not in values}
+
 
 _LATE = ("sequence", "previoussequence", "possibleduplicateof")
 """The attributes that are known only at the commit; ``complete`` adds them behind the others."""
@@ -112,7 +125,13 @@ _EARLY = tuple(f.name for f in dataclass_fields(Envelope) if f.name not in {*_LA
 
 
 def sequence_text(sequence: int) -> str:
-    """Spell a sequence number as 20 digits."""
+    """Spell a sequence number as 20 digits.
+
+    Raises:
+        ValueError: it is negative or has more than 63 bits.
+    """
+    if not 0 <= sequence <= MAX_SEQUENCE:
+        raise ValueError(f"{sequence} is not a sequence number: 0 to {MAX_SEQUENCE}")
     return f"{sequence:020d}"
 
 
@@ -123,7 +142,11 @@ def schema_urn(type_: str) -> str:
 
 
 def encode(envelope: Envelope) -> bytes:
-    """Write an envelope as structured JSON: compact UTF-8, always the same bytes for the same envelope."""
+    """Write an envelope as structured JSON: compact UTF-8, always the same bytes for the same envelope.
+
+    Raises:
+        ValueError: the data is no document that ``schemas.document`` writes.
+    """
     return complete(
         _head(envelope),
         sequence=envelope.sequence,
@@ -136,7 +159,7 @@ def encode_head(envelope: Envelope) -> bytes:
     """Write an envelope whose place in its key is not known yet; ``complete`` makes it whole.
 
     Raises:
-        ValueError: it already has a sequence.
+        ValueError: it has a sequence already, or as ``encode`` does.
     """
     if any(getattr(envelope, name) is not None for name in _LATE):
         raise ValueError("the envelope is complete already")
@@ -147,14 +170,14 @@ def complete(
     head: bytes, *, sequence: int | None, previous: int | None = None, possible_duplicate_of: str | None = None
 ) -> bytes:
     """Add what is known only at the commit to an encoded head; the same arguments give the same bytes."""
-    late = ""
+    late = b""
     if sequence is not None:
-        late = f',"sequence":"{sequence_text(sequence)}"'
+        late = b',"sequence":"%b"' % sequence_text(sequence).encode()
     if previous is not None:
-        late += f',"previoussequence":"{sequence_text(previous)}"'
+        late += b',"previoussequence":"%b"' % sequence_text(previous).encode()
     if possible_duplicate_of is not None:
-        late += f',"possibleduplicateof":{_dump(possible_duplicate_of)}'
-    return head[:-1] + late.encode() + b"}" if late else head
+        late += b',"possibleduplicateof":%b' % dump(possible_duplicate_of)
+    return head[:-1] + late + b"}" if late else head
 
 
 def _head(envelope: Envelope) -> bytes:
@@ -165,34 +188,28 @@ def _head(envelope: Envelope) -> bytes:
             document[name] = value if value.__class__ is str else _attribute(value)
     document["datacontenttype"] = "application/json"
     document["data"] = envelope.data
-    return _dump(document).encode()
+    return dump(document)
 
 
 def _attribute(value: Any) -> str:
     return instant_text(value) if isinstance(value, datetime) else str(value)
 
 
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
-
 def decode(payload: bytes) -> Envelope:
     """Read an envelope.
 
     Raises:
-        ContractError: the payload is no JSON, no CloudEvent of version 1.0, or an attribute is wrong.
+        ContractError: the payload is no document that ``schemas.document`` reads, no CloudEvent of version 1.0, or an
+            attribute is wrong.
     """
     try:
-        document = json.loads(payload, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ContractError(Fault(where="", problem=f"the payload is not JSON: {error}")) from None
+        document = parse(payload)
+    except ValueError as error:
+        raise ContractError(Fault(where="", problem=f"the payload is not readable JSON: {error}")) from None
     if not isinstance(document, dict) or document.get("specversion") != "1.0":
         raise ContractError(Fault(where="specversion", problem="the payload is not a CloudEvent of version 1.0"))
     envelope: Envelope = load(EnvelopeSchema, document)
     return envelope
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def body(schema: type[RecordSchema], record: Any) -> dict[str, Any]:
@@ -200,13 +217,32 @@ def body(schema: type[RecordSchema], record: Any) -> dict[str, Any]:
 
     Raises:
         TypeError: the record is not the schema's.
+        ValueError: a decimal or an instant that the wire cannot spell, or nested without end.
     """
     if not isinstance(record, schema.record):
         raise TypeError(f"{schema.__name__} writes {schema.record.__name__}, not {type(record).__name__}")
-    return spell(record)
+    try:
+        return spell(record)
+    except RecursionError:
+        raise ValueError("the body is nested too deeply") from None
 
 
 def attributes(payload: bytes) -> list[tuple[str, str]]:
-    """An encoded envelope's attributes as the MQTT 5 user properties that mirror them."""
-    document = json.loads(payload)
-    return [(name, value) for name, value in document.items() if name != "data" and isinstance(value, str)]
+    """An encoded envelope's attributes as the MQTT 5 user properties that mirror them.
+
+    An attribute whose text MQTT forbids (a control character, a noncharacter) has no mirror: brokers end the connection
+    over it.
+    """
+    document = parse(payload)
+    return [
+        (name, value)
+        for name, value in document.items()
+        if isinstance(value, str) and (value.isprintable() or not _UNFIT.search(value))
+    ]
+
+
+_UNFIT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)

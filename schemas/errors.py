@@ -46,12 +46,19 @@ def faults_of(messages: Mapping[str, Any] | list[Any], *, where: str = "") -> It
     """Flatten marshmallow's nested messages into faults."""
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
-            step = f"[{name}]" if isinstance(name, int) else str(name)
-            joined = step if not where or name == "_schema" else f"{where}{'' if step[0] == '[' else '.'}{step}"
-            yield from faults_of(inner, where=where if name == "_schema" else joined)
+            yield from faults_of(inner, where=_below(where, name))
         return
     for message in messages:
         if isinstance(message, Mapping | list):
             yield from faults_of(message, where=where)
         else:
             yield Fault(where=where, problem=str(message).rstrip("."))
+
+
+def _below(where: str, name: Any) -> str:
+    if name == "_schema":
+        return where
+    if isinstance(name, int):
+        return f"{where}[{name}]"
+    step = str(name)[:80]
+    return f"{where}.{step}" if where else step

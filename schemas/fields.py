@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -31,27 +33,45 @@ def exact(text: str) -> Decimal:
 
 
 def exact_text(value: Decimal) -> str:
-    """Spell a finite decimal as the wire does, without an exponent and with every digit it has."""
-    if not value.is_finite():
-        raise ValueError(f"{value} is not a number")
-    text = format(value, "f")
-    return "0" if value == 0 and text.startswith("-") and "." not in text else text
+    """Spell a decimal as the wire does, without an exponent and with every digit it has; zero has no sign.
+
+    Raises:
+        ValueError: not a number, infinite, or more than 38 digits: no reader would take it.
+    """
+    if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
+        raise ValueError(f"{value} is not a decimal of at most {MAX_DIGITS} digits")
+    text = format(value or value.copy_abs(), "f")
+    if len(text) > MAX_DIGITS and sum(map(str.isdigit, text)) > MAX_DIGITS:
+        raise ValueError(f"{text[:80]} has more than {MAX_DIGITS} digits")
+    return text
 
 
 def instant(text: str) -> datetime:
     """Read an RFC 3339 instant as an aware UTC datetime; digits past the microsecond are cut.
 
     Raises:
-        ValueError: no such day or time, or no offset: a time without a zone is not an instant.
+        ValueError: no such day or time (a leap second included: no clock here has one), a year outside 1 to 9999, or no
+            offset: a time without a zone is not an instant.
     """
     if not _INSTANT.fullmatch(text):
         raise ValueError(f"{text[:80]!r} is not an RFC 3339 time with an offset, such as 2026-11-22T10:15:01.123456Z")
-    return datetime.fromisoformat(text).astimezone(UTC)
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is not a time: {error}") from None
 
 
 def instant_text(value: datetime) -> str:
-    """Spell an aware instant as the wire does: UTC, microseconds, ``Z``."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    """Spell an aware instant as the wire does: UTC, microseconds, ``Z``.
+
+    Raises:
+        ValueError: it is naive: a time without a zone is not an instant.
+    """
+    if value.tzinfo is not UTC:
+        if value.utcoffset() is None:
+            raise ValueError(f"{value} has no zone")
+        value = value.astimezone(UTC)
+    return value.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def from_micros(micros: int) -> datetime:
@@ -102,6 +122,67 @@ class Instant(fields.Field[datetime]):
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         return None if value is None else instant_text(value)
+
+
+class Choice(fields.Enum[Any]):
+    """One word of a closed list: a string on the wire, a StrEnum member in Python."""
+
+    def __init__(self, words: type[StrEnum], **options: Any) -> None:
+        super().__init__(words, by_value=True, **options)
+        self._members: dict[str, StrEnum] = {word.value: word for word in words}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+        member = self._members.get(value) if isinstance(value, str) else None
+        if member is None:
+            raise ValidationError(f"is one of: {', '.join(self._members)}")
+        return member
+
+
+class Number(fields.Field[float]):
+    """A finite JSON number; neither a string nor true or false."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:  # noqa: ARG002
+        if not is_number(value):
+            raise ValidationError("is a finite number")
+        number: float = value
+        return number
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a JSON value is a number that a double can hold."""
+    return value.__class__ in {int, float} and -_LARGEST <= value <= _LARGEST
+
+
+_LARGEST = sys.float_info.max
+
+
+class Flag(fields.Boolean):
+    """``true`` or ``false``, and nothing that resembles them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:  # noqa: ARG002
+        if value.__class__ is not bool:
+            raise ValidationError("is true or false")
+        flag: bool = value
+        return flag
+
+
+class Object(fields.Dict):
+    """A JSON object, kept as it is; ``values`` is the field that reads each of its values, if one is given."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError("is an object")
+        if self.value_field is None:
+            return value
+        read, faults = {}, {}
+        for name, inner in value.items():
+            try:
+                read[name] = self.value_field.deserialize(inner, attr, data, **kwargs)
+            except ValidationError as error:
+                faults[name] = error.messages
+        if faults:
+            raise ValidationError(faults)
+        return read
 
 
 class Name(fields.String):

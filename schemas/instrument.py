@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from marshmallow import fields, validate
 
+from schemas.fields import Choice
 from schemas.record import RecordSchema
 
 
@@ -63,11 +64,11 @@ class InstrumentSchema(RecordSchema):
 
     record = Instrument
 
-    raw = fields.String(required=True, validate=validate.Length(max=256))
+    raw = fields.String(required=True, validate=validate.Length(min=1, max=256))
     venue = fields.String()
     base = fields.String()
     quote = fields.String()
     settle = fields.String()
-    kind = fields.Enum(Kind, by_value=True)
-    pair = fields.String(validate=validate.Regexp(r"^[^\s/-]+-[^\s/-]+$"))
+    kind = Choice(Kind)
+    pair = fields.String(validate=validate.Regexp(r"[^\s/-]+-[^\s/-]+\Z"))
     ccxt = fields.String()

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from marshmallow import fields, validate
 
-from schemas.fields import Instant, Name
+from schemas.fields import Choice, Instant, Name, Number
 from schemas.record import Listed, RecordSchema
 
 
@@ -36,7 +36,7 @@ class Stage(StrEnum):
 class Receipt:
     """What became of a signal at a bot, keyed by (signal, bot, handler, stage).
 
-    A handler that ends at once sends only its last stage; ``received_at`` and ``started_at`` then tell the earlier ones.
+    A handler that ends at once sends only its last stage; ``received_at`` and ``started_at`` tell the earlier ones.
 
     Args:
         signal: the signal's id.
@@ -69,11 +69,11 @@ class ReceiptSchema(RecordSchema):
 
     signal = fields.String(required=True, validate=validate.Length(min=1, max=64))
     bot = Name(required=True)
-    stage = fields.Enum(Stage, by_value=True, required=True)
+    stage = Choice(Stage, required=True)
     at = Instant(required=True)
     handler = fields.String(validate=validate.Length(min=1, max=256))
     reason = fields.String(validate=validate.Length(max=2000))
-    duration_ms = fields.Float(validate=validate.Range(min=0))
+    duration_ms = Number(validate=validate.Range(min=0))
     order_ids = Listed(fields.String(), validate=validate.Length(max=100))
     received_at = Instant()
     started_at = Instant()

@@ -37,14 +37,14 @@ def encode_segment(text: str) -> str:
     Raises:
         TopicError: the text is empty, has a lone surrogate, or needs more than 128 bytes.
     """
+    if is_name(text):
+        return text
     try:
-        encoded = "".join(_ENCODED[byte] for byte in text.encode())
+        encoded = "".join(_ENCODED[byte] for byte in text[: MAX_SEGMENT_BYTES + 1].encode())
     except UnicodeEncodeError as error:
         raise TopicError(f"{text[:80]!r} is not Unicode text") from error
     if not 0 < len(encoded) <= MAX_SEGMENT_BYTES:
-        raise TopicError(
-            f"{text[:80]!r} needs {len(encoded)} bytes as a topic segment; it may have 1 to {MAX_SEGMENT_BYTES}"
-        )
+        raise TopicError(f"{text[:80]!r} has no place in a topic: a segment has 1 to {MAX_SEGMENT_BYTES} encoded bytes")
     return encoded
 
 
@@ -102,10 +102,12 @@ class Topics:
         for tree in (self.root, self.namespace):
             if not all(is_name(segment) for segment in tree.split("/")):
                 raise TopicError(f"{tree!r} is not a topic prefix: segments of A-Z a-z 0-9 _ -, joined by /")
-        one, other = f"{self.root}/", f"{self.namespace}/"
-        if one.startswith(other) or other.startswith(one):
+        namespace = f"{self.namespace}/"
+        roots = f"{self.root}/", f"{self.root}-test/"
+        if any(root.startswith(namespace) or namespace.startswith(root) for root in roots):
             raise TopicError(
-                f"root {self.root!r} and namespace {self.namespace!r} overlap: neither may begin with the other"
+                f"root {self.root!r} and namespace {self.namespace!r} overlap: neither may begin with the other,"
+                " nor with the other's test tree"
             )
 
     def signal(self, place: SignalTopic) -> str:
@@ -114,14 +116,14 @@ class Topics:
         Raises:
             TopicError: the instrument does not fit into one segment.
         """
-        instrument = UNKNOWN_INSTRUMENT if place.instrument == UNKNOWN_INSTRUMENT else encode_segment(place.instrument)
-        tree = f"{self.root}-test" if place.test else self.root
-        return f"{tree}/{VERSION}/{_word(place.body)}/{_word(place.source)}/{instrument}"
+        names = f"{_word(place.body)}/{_word(place.source)}/{encode_segment(place.instrument)}"
+        return f"{self._tree(test=place.test)}/{VERSION}/{names}"
 
     def signal_filter(self, body: str = "+", source: str = "+", instrument: str = "+", *, test: bool = False) -> str:
         """A filter for signals; ``+`` stands for any."""
-        names = [name if name in {"+", "#"} else encode_segment(name) for name in (body, source, instrument)]
-        return "/".join([f"{self.root}-test" if test else self.root, VERSION, *names])
+        words = [name if name == "+" else _word(name) for name in (body, source)]
+        last = instrument if instrument == "+" else encode_segment(instrument)
+        return "/".join([self._tree(test=test), VERSION, *words, last])
 
     def receipt(self, bot: str) -> str:
         """Where a bot publishes its receipts."""
@@ -140,7 +142,7 @@ class Topics:
         return self._named("gateway", instance)
 
     def every(self, kind: str) -> str:
-        """A filter for one kind of named topic of all bots or gateways: ``receipt``, ``receipted``, ``bot``, ``gateway``."""
+        """A filter for ``receipt``, ``receipted``, ``bot`` or ``gateway`` of all bots or gateways."""
         return f"{self.root}/{VERSION}/{kind}/+"
 
     def external_event(self, bot: str, name: str) -> str:
@@ -163,17 +165,18 @@ class Topics:
             TopicError: no builder of this tree makes this topic.
         """
         test = topic.startswith(f"{self.root}-test/")
-        prefix = f"{self.root}-test/{VERSION}/" if test else f"{self.root}/{VERSION}/"
+        prefix = f"{self._tree(test=test)}/{VERSION}/"
         if not topic.startswith(prefix):
             raise TopicError(f"{topic[:200]!r} is not below {prefix}")
         match topic[len(prefix) :].split("/"):
             case [kind, name] if kind in _NAMED and not test:
                 return NamedTopic(kind, _word(name))
-            case [body, source, "-"]:
-                return SignalTopic(_word(body), _word(source), UNKNOWN_INSTRUMENT, test)
             case [body, source, instrument]:
                 return SignalTopic(_word(body), _word(source), decode_segment(instrument), test)
         raise TopicError(f"{topic[:200]!r} is no topic of version 1")
+
+    def _tree(self, *, test: bool) -> str:
+        return f"{self.root}-test" if test else self.root
 
     def _named(self, kind: str, name: str) -> str:
         return f"{self.root}/{VERSION}/{kind}/{_word(name)}"

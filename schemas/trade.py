@@ -9,9 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import fields, validate
 
-from schemas.fields import ExactDecimal, Instant
+from schemas.fields import Choice, ExactDecimal, Flag, Instant, Object, is_number
 from schemas.instrument import Instrument, InstrumentSchema
 from schemas.record import Listed, RecordSchema
 
@@ -162,7 +162,7 @@ class QuantitySchema(RecordSchema):
     record = Quantity
 
     value = ExactDecimal(required=True, validate=_positive)
-    unit = fields.Enum(Unit, by_value=True)
+    unit = Choice(Unit)
 
 
 class OrderSchema(RecordSchema):
@@ -170,14 +170,14 @@ class OrderSchema(RecordSchema):
 
     record = Order
 
-    type = fields.Enum(OrderType, by_value=True)
+    type = Choice(OrderType)
     quantity = fields.Nested(QuantitySchema)
     price = ExactDecimal()
     stop_loss = ExactDecimal()
     take_profit = Listed(ExactDecimal())
     trailing = ExactDecimal(validate=_positive)
     leverage = ExactDecimal(validate=_positive)
-    reduce_only = fields.Boolean(truthy={True}, falsy={False})
+    reduce_only = Flag()
     id = fields.String()
     comment = fields.String()
 
@@ -187,9 +187,9 @@ class PositionSchema(RecordSchema):
 
     record = Position
 
-    target = fields.Enum(Side, by_value=True)
+    target = Choice(Side)
     size = ExactDecimal(validate=_not_negative)
-    previous = fields.Enum(Side, by_value=True)
+    previous = Choice(Side)
     previous_size = ExactDecimal(validate=_not_negative)
 
 
@@ -207,14 +207,13 @@ class BarSchema(RecordSchema):
     volume = ExactDecimal()
 
 
-class Indicator(fields.Field[Decimal | float]):
+class Indicator(ExactDecimal):
     """A number or an exact decimal as a string."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal | float:
-        if isinstance(value, int | float) and not isinstance(value, bool):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if is_number(value):
             return value
-        number: Decimal = ExactDecimal().deserialize(value, attr, data, **kwargs)
-        return number
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class TradeSchema(RecordSchema):
@@ -222,26 +221,24 @@ class TradeSchema(RecordSchema):
 
     record = Trade
 
-    action = fields.Enum(Action, by_value=True, required=True)
+    action = Choice(Action, required=True)
     instrument = fields.Nested(InstrumentSchema, required=True)
-    effect = fields.Enum(Effect, by_value=True)
+    effect = Choice(Effect)
     position = fields.Nested(PositionSchema)
     order = fields.Nested(OrderSchema)
     bar = fields.Nested(BarSchema)
     fired_at = Instant()
     strategy = fields.String()
     account = fields.String()
-    indicators = fields.Dict(keys=fields.String(), values=Indicator())
+    indicators = Object(values=Indicator())
     message = fields.String()
     idempotency_key = fields.String(validate=validate.Length(min=1, max=256))
-    extra = fields.Dict(keys=fields.String())
+    extra = Object()
     inferred = Listed(fields.String())
 
-    @validates_schema(skip_on_field_errors=True)
-    def _consistent(self, data: dict[str, Any], **_: Any) -> None:
-        position = data.get("position")
+    def check(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        position = values.get("position")
         if position is None:
-            return
-        problem = contradiction(data["action"], position.target, position.previous)
-        if problem:
-            raise ValidationError(problem, field_name="action")
+            return {}
+        problem = contradiction(values["action"], position.target, position.previous)
+        return {"action": [problem]} if problem else {}

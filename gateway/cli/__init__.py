@@ -1,1 +1,1 @@
-"""The command line: one file per command."""
+"""The command line: one file per command; parsing and printing only, the work is done elsewhere."""

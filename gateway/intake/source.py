@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,6 +56,11 @@ class Source:
     body_key: str | None = None
     secret_keys: tuple[str, ...] = ()
     hummingbot: tuple[HummingbotEvent, ...] = ()
+
+    @property
+    def stock_bots(self) -> Iterator[tuple[str, str]]:
+        """The stock bots that get its signals, each with the name of its event."""
+        return ((bot, stock.event) for stock in self.hummingbot for bot in stock.bots)
 
 
 class Keys(Protocol):

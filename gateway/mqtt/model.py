@@ -7,7 +7,10 @@ from asyncio import Future
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+Handler = Callable[[str, bytes], Awaitable[None]]
+"""A coroutine function that takes a topic and a payload."""
 
 
 class Version(IntEnum):
@@ -61,7 +64,7 @@ class Ack:
     reason: int = 0
     text: str = ""
 
-    NO_MATCHING_SUBSCRIBERS = 0x10
+    NO_MATCHING_SUBSCRIBERS: ClassVar[int] = 0x10
 
     @property
     def denied(self) -> bool:
@@ -88,7 +91,21 @@ class LinkLost(ConnectionError):
 
 
 class PacketTooLarge(ValueError):
-    """The message is larger than the broker accepts; it was not sent."""
+    """The message is larger than the broker accepts; it was not sent. Sizes are bytes of the whole packet."""
+
+    def __init__(self, *, size: int, limit: int) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(f"the packet has {size} bytes; the broker accepts {limit}")
+
+
+class SubscriptionDenied(PermissionError):
+    """The broker refuses a subscription: its access rules, or what it supports, must change."""
+
+    def __init__(self, topic_filter: str, reason: str) -> None:
+        self.topic_filter = topic_filter
+        self.reason = reason
+        super().__init__(f"the broker refused the subscription to {topic_filter}: {reason}")
 
 
 class Link(Protocol):
@@ -106,7 +123,12 @@ class Link(Protocol):
 
     @property
     def free(self) -> int:
-        """How many publishes may be sent now without waiting."""
+        """How many publishes may be sent now without waiting; 0 while not connected."""
+        ...
+
+    @property
+    def last_error(self) -> str:
+        """Why there is no connection, or why the last one ended; empty while connected."""
         ...
 
     async def wait_connected(self) -> None:
@@ -133,22 +155,30 @@ class Link(Protocol):
         """
         ...
 
-    async def subscribe(self, topic_filter: str, handler: Callable[[str, bytes], Awaitable[None]]) -> None:
-        """Hand every message of a filter, QoS 1, to a coroutine function (topic, payload); again after every reconnect.
+    async def subscribe(self, topic_filter: str, handler: Handler) -> None:
+        """Hand every message of a filter, QoS 1, to a coroutine function; again after every reconnect.
 
         A message is acknowledged after its handler returned; handlers are started in the order of arrival. One that
-        raises is logged and its message acknowledged.
+        raises is logged and its message acknowledged. Subscribe before ``run``, so that what the broker kept while the
+        gateway was away finds its handler: what nobody handles is acknowledged and logged. Filters must not overlap:
+        brokers deliver a message once for each.
+
+        While not connected it returns at once, and a refusal is logged when the connection is made.
+
+        Raises:
+            SubscriptionDenied: connected, and the broker refuses.
+            LinkLost: the connection ended before the broker answered; the subscription is made at the next.
         """
         ...
 
-    async def heard(self, topic: str) -> bool | None:
+    def heard(self, topic: str) -> bool | None:
         """Whether anyone subscribes to a topic, where the broker's own tables can be asked; None where they cannot."""
         ...
 
     async def run(self) -> None:
-        """Connect, and again after every loss, until cancelled; a clean DISCONNECT at the end.
+        """Connect, and again after every loss or refusal, until cancelled; a clean DISCONNECT at the end.
 
-        Raises:
-            gateway.errors.Misconfigured: the broker refuses for a reason that trying again cannot mend.
+        A refusal that only an operator can mend is logged, kept in ``last_error`` and tried again after a long pause:
+        brokers also answer so while they start, and intake goes on meanwhile.
         """
         ...

@@ -1,1 +1,8 @@
 """Metrics and logs: domain verbs in, Prometheus and structlog out."""
+
+from gateway.telemetry.facts import NullTelemetry, Telemetry
+from gateway.telemetry.logs import LogSettings, configure
+from gateway.telemetry.recorder import Recorder
+from gateway.telemetry.sink import LineSink
+
+__all__ = ["LineSink", "LogSettings", "NullTelemetry", "Recorder", "Telemetry", "configure"]

@@ -1,0 +1,67 @@
+# One word for everything that is done to this project. Nothing outside .venv, ./data and the cache folder is touched,
+# but for the system packages that `make test` installs where it runs as root.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON ?= python3
+DATA ?= ./data
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signal-gateway
+BIN := .venv/bin
+PIP = PIP_CACHE_DIR=$(CACHE)/pip $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: help run test test-more soak bench check format components lock clean
+
+help:  ## Show these lines
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+run: .venv/installed-server  ## Install into .venv and run a gateway with an embedded broker; it lives in ./data
+	@$(BIN)/signal-gateway init --data $(DATA)
+	@exec $(BIN)/signal-gateway run --data $(DATA)
+
+test: check components  ## Lint and run every test that is not long or heavy
+	@echo "not run here: the long and heavy tests (make test-more), the soak (make soak), the benchmark (make bench)"
+	@$(PYTEST)
+
+test-more: .venv/installed-dev components  ## Run the long and heavy tests; property tests with more examples
+	@echo "not run here: what make test runs. There is no test yet that is long by itself:"
+	@echo "these are the property tests, with ten times the examples, and whatever is marked 'more'."
+	@$(PYTEST) -m "more or property" --hypothesis-profile=more
+
+soak:  ## Run for hours
+	@echo "there is no soak yet: nothing was run"
+
+bench: .venv/installed-dev components  ## Measure the speed of the main job
+	@$(BIN)/python -m bench
+
+check: .venv/installed-dev  ## Lint: ruff, mypy, import-linter; runs no test
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/installed-dev  ## Let ruff format and mend what it can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+components:
+	@.ci/components mosquitto wrk
+
+lock: .venv/installed-dev  ## Resolve the dependencies anew into requirements/
+	@.ci/lock $(BIN)
+
+clean:  ## Remove .venv and what tools left; ./data stays
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@.ci/venv "$(PYTHON)" .venv
+
+.venv/installed-%: requirements/%.txt pyproject.toml | .venv/bin/python
+	@echo "installing requirements/$*.txt into .venv"
+	@$(PIP) install --require-hashes --requirement $<
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@

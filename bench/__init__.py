@@ -1,0 +1,1 @@
+"""The speed of the main job, as ratios measured in one run: ``make bench``."""

@@ -1,0 +1,106 @@
+"""Decides, and only decides, what becomes of a signal: which handlers run it, or why none does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from bot_plugin.registration import ALERT, ANY, TRADE, Registration
+from bot_plugin.signal import Signal
+from schemas.fields import instant_text, to_micros
+from schemas.instrument import Instrument, Kind
+from schemas.receipt import Stage
+from schemas.topics import Mode
+from schemas.trade import Trade
+
+MAX_SKEW = 5_000_000
+"""Microseconds that a signal's time may be ahead of the bot's clock."""
+
+_DERIVATIVES = frozenset({Kind.PERPETUAL, Kind.FUTURE})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a signal is not run: the stage of its receipt, and the reason for a person."""
+
+    stage: Stage
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The handlers to run, in the order of their registration; or none, and why not."""
+
+    run: tuple[Registration, ...] = ()
+    verdict: Verdict | None = None
+
+
+def decide(
+    signal: Signal, *, now: int, registrations: Sequence[Registration], modes: Collection[Mode]
+) -> Decision:
+    """Decide about a signal at ``now`` (microseconds since the epoch): pure, for the same arguments the same answer."""
+    verdict = _unfit(signal, now=now, modes=modes)
+    if verdict is not None:
+        return Decision(verdict=verdict)
+    run = tuple(registration for registration in registrations if wants(registration, signal))
+    if run:
+        return Decision(run=run)
+    return Decision(verdict=Verdict(Stage.REFUSED, f"no handler matches {describe(signal)}"))
+
+
+def _unfit(signal: Signal, *, now: int, modes: Collection[Mode]) -> Verdict | None:
+    if signal.mode not in modes:
+        known = ", ".join(sorted(modes)) or "none"
+        return Verdict(Stage.REFUSED, f"mode: the signal is for {signal.mode}, this bot runs {known}")
+    skew = to_micros(signal.time) - now
+    if skew > MAX_SKEW:
+        return Verdict(
+            Stage.REFUSED,
+            f"clock: the signal's time is {skew / 1e6:.1f} s ahead of this bot's clock; set the clock of one of them",
+        )
+    return expiry(signal, now=now)
+
+
+def expiry(signal: Signal, *, now: int) -> Verdict | None:
+    """Say that a signal is past its expiry; None while it is true."""
+    late = now - to_micros(signal.expires_at)
+    if late < 0:
+        return None
+    reason = f"expired {late / 1e6:.3f} s ago, at {instant_text(signal.expires_at)}, by this bot's clock"
+    return Verdict(Stage.EXPIRED, reason)
+
+
+def wants(registration: Registration, signal: Signal) -> bool:
+    """Whether a handler asked for this signal."""
+    body = TRADE if isinstance(signal.body, Trade) else ALERT
+    return (
+        registration.body == body
+        and registration.source in {ANY, signal.source}
+        and registration.mode in {None, signal.mode}
+        and _selects(registration, signal.instrument)
+    )
+
+
+def _selects(registration: Registration, instrument: Instrument | None) -> bool:
+    wanted = (registration.pair, registration.kind, registration.venue)
+    if instrument is None:
+        return wanted == (None, None, None)
+    if registration.kind is not None and instrument.kind is not registration.kind:
+        return False
+    if registration.venue is not None and (instrument.venue or "").upper() != registration.venue.upper():
+        return False
+    if registration.pair is None:
+        return True
+    return registration.pair == instrument.pair and (
+        registration.kind is not None or instrument.kind not in _DERIVATIVES
+    )
+
+
+def describe(signal: Signal) -> str:
+    """A signal in a few words: ``trade of btc-breakout for BTC-USDT-PERP (perpetual, BINANCE)``."""
+    body = TRADE if isinstance(signal.body, Trade) else ALERT
+    instrument = signal.instrument
+    if instrument is None:
+        return f"{body} of {signal.source}"
+    about = ", ".join(word for word in (instrument.kind, instrument.venue) if word)
+    return f"{body} of {signal.source} for {instrument.name[:80]} ({about})"

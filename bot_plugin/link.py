@@ -1,0 +1,344 @@
+"""The plugin's door to gmqtt: a connection that acknowledges late, knows reason codes and comes back with jitter.
+
+gmqtt's own reconnecting is switched off, as it hides what was lost: each attempt has a Client of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from asyncio import Future
+from collections.abc import Callable
+from typing import Any
+
+from gmqtt import Client, Subscription
+from gmqtt import Message as Publish
+from gmqtt.mqtt.handler import MQTTConnectError
+from gmqtt.storage import PersistentStorage
+
+from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
+from bot_plugin.transport import REFUSED, V5, V311, LinkSettings, Message, Receive
+
+log = logging.getLogger("bot_plugin.link")
+
+_NEVER_RECONNECT = {"reconnect_retries": -2}
+_SESSION_TAKEN_OVER = 0x8E
+_WRONG_VERSION = frozenset({1, 0x84})
+_FOR_GOOD = {
+    V311: frozenset({1, 2, 4, 5}),
+    V5: frozenset({0x81, 0x82, 0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x90, 0x95, 0x99, 0x9A, 0x9B, 0x9C, 0x9D}),
+}
+_DEFAULT_RECEIVE_MAXIMUM = 18
+"""Assumed where the broker does not say: Mosquitto keeps 20 messages in flight."""
+
+_quiet = logging.getLogger("bot_plugin.gmqtt")
+_quiet.setLevel(logging.CRITICAL)
+
+
+class _VersionRefused(ConnectionError):
+    """The broker does not speak this MQTT version, as far as can be told."""
+
+
+class Acknowledgements(PersistentStorage):  # type: ignore[misc]
+    """gmqtt's public hook for what is in flight, turned into one future per publish."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._futures: dict[int, Future[int]] = {}
+        self._sent: dict[int, float] = {}
+        self._reasons: dict[int, int] = {}
+        self._loop = asyncio.get_running_loop()
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def in_flight(self) -> int:
+        """How many publishes wait for their PUBACK."""
+        return len(self._futures)
+
+    def push_message(self, mid: int, raw_package: bytes) -> None:  # noqa: ARG002
+        self._futures[mid] = self._newest = self._loop.create_future()
+        self._sent[mid] = self._loop.time()
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds since the oldest publish in flight was sent; 0 where none is."""
+        return self._loop.time() - next(iter(self._sent.values())) if self._sent else 0.0
+
+    @property
+    def newest(self) -> Future[int]:
+        """The future of the publish that was sent last."""
+        return self._newest
+
+    def reason(self, mid: int, code: int) -> None:
+        """Note a PUBACK's reason code; ``remove_message_by_mid`` follows at once."""
+        self._reasons[mid] = code
+
+    def remove_message_by_mid(self, mid: int) -> None:
+        future = self._futures.pop(mid, None)
+        self._sent.pop(mid, None)
+        code = self._reasons.pop(mid, 0)
+        if future is not None and not future.done():
+            future.set_result(code)
+
+    @property
+    def is_empty(self) -> bool:
+        return True
+
+    async def wait_empty(self) -> None:
+        return
+
+    def clear(self) -> None:
+        self.fail("the broker lost the session")
+
+    def fail(self, problem: str) -> None:
+        """End every publish in flight with LinkLost."""
+        futures, self._futures = self._futures, {}
+        self._sent.clear()
+        for future in futures.values():
+            if not future.done():
+                future.set_exception(LinkLost(problem))
+                future.exception()  # whoever waits still gets it; nobody waiting is no news
+
+    def get_all(self) -> list[tuple[int, bytes]]:
+        return []
+
+
+def tell_reasons(client: Any, acknowledgements: Acknowledgements) -> None:
+    """Hand PUBACK reason codes to the acknowledgements: the one private override, as gmqtt 0.8.0 drops them.
+
+    Raises:
+        ImportError: this gmqtt has no such method.
+    """
+    handler = getattr(client, "_package_handler", None)
+    original = getattr(handler, "_handle_puback_packet", None)
+    if original is None:
+        raise ImportError("this gmqtt does not fit: bot_plugin was built for gmqtt 0.8.0 (pip install gmqtt==0.8.0)")
+
+    def handle(cmd: int, packet: bytes) -> None:
+        acknowledgements.reason(int.from_bytes(packet[:2], "big"), packet[2] if len(packet) > 2 else 0)  # noqa: PLR2004
+        original(cmd, packet)
+
+    handler._handle_puback_packet = handle  # type: ignore[union-attr]  # noqa: SLF001
+
+
+class _Connection:
+    """One attempt, and the connection that it becomes."""
+
+    def __init__(self, settings: LinkSettings, version: int, receive: Receive) -> None:
+        self._settings, self._version, self._receive = settings, version, receive
+        loop = asyncio.get_running_loop()
+        self.lost: Future[int | None] = loop.create_future()
+        self.acknowledgements = Acknowledgements()
+        self.receive_maximum = _DEFAULT_RECEIVE_MAXIMUM
+        self._granted: dict[int, tuple[int, ...]] = {}
+        self._suback = asyncio.Event()
+        self.client = self._build()
+
+    def _build(self) -> Any:
+        settings = self._settings
+        will = settings.will and Publish(settings.will.topic, settings.will.payload, qos=1, retain=True)
+        properties: dict[str, int] = {}
+        if self._version == V5 and not settings.clean:
+            properties["session_expiry_interval"] = settings.session_expiry
+        client = Client(
+            settings.client_id,
+            clean_session=settings.clean,
+            optimistic_acknowledgement=False,
+            will_message=will,
+            persistent_storage=self.acknowledgements,
+            logger=_quiet,
+            **properties,
+        )
+        client.set_config(_NEVER_RECONNECT)
+        tell_reasons(client, self.acknowledgements)
+        if settings.username is not None:
+            client.set_auth_credentials(settings.username, settings.password)
+        client.on_message, client.on_disconnect = self._on_message, self._on_disconnect
+        client.on_connect, client.on_subscribe = self._on_connect, self._on_subscribe
+        return client
+
+    async def _on_message(self, _client: Any, topic: str, payload: bytes, _qos: int, properties: dict[str, Any]) -> int:
+        await self._receive(Message(topic=topic, payload=payload, retained=bool(properties["retain"])))
+        return 0
+
+    def _on_disconnect(self, _client: Any, packet: Any, _error: Any = None) -> None:
+        if not self.lost.done():
+            self.lost.set_result(packet[0] if isinstance(packet, bytes) and packet else None)
+        self.acknowledgements.fail("the connection to the broker ended")
+
+    def _on_connect(self, _client: Any, _flags: int, _code: int, properties: dict[str, Any]) -> None:
+        self.receive_maximum = properties.get("receive_maximum", [self.receive_maximum])[0]
+
+    def _on_subscribe(self, _client: Any, mid: int, granted: tuple[int, ...], _properties: Any) -> None:
+        self._granted[mid] = granted
+        self._suback.set()
+
+    @property
+    def free(self) -> int:
+        # One packet id stays free: gmqtt counts a SUBSCRIBE in the same pool and raises at the last one.
+        limit = max(1, min(self._settings.window, self.receive_maximum - 2))
+        return 0 if self.lost.done() else max(0, limit - self.acknowledgements.in_flight)
+
+    async def open(self) -> None:
+        """Connect and subscribe.
+
+        Raises:
+            _VersionRefused: no answer, or none that fits, to this version.
+            LinkRefused: the broker will not have this client, or a filter.
+            OSError: the broker cannot be reached, or was lost.
+        """
+        settings = self._settings
+        connecting = asyncio.ensure_future(
+            self.client.connect(
+                settings.host, settings.port, ssl=settings.tls or False, keepalive=settings.keepalive, version=self._version
+            )
+        )
+        try:
+            await asyncio.wait(
+                {connecting, self.lost}, timeout=settings.connect_timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            await asyncio.wait({connecting}, timeout=0.2)  # a refusal's CONNACK and its close arrive together
+            if not connecting.done():
+                raise _VersionRefused(f"no answer to MQTT {_name(self._version)} within {settings.connect_timeout:g} s")
+            connecting.result()
+        except MQTTConnectError as error:
+            raise self._refusal(error) from None
+        finally:
+            connecting.cancel()
+        await self._subscribe()
+
+    def _refusal(self, error: Any) -> ConnectionError:
+        code = error._code  # noqa: SLF001
+        if code in _WRONG_VERSION:
+            return _VersionRefused(str(error))
+        if code in _FOR_GOOD[self._version]:
+            return LinkRefused(f"the broker refuses {self._who()}: {error}. Check its user name, password and permissions.")
+        return ConnectionRefusedError(str(error))
+
+    def _who(self) -> str:
+        return f"client {self._settings.client_id!r} at {self._settings.host}:{self._settings.port}"
+
+    async def _subscribe(self) -> None:
+        filters = [*self._settings.filters, *self._settings.optional]
+        if not filters:
+            return
+        mid = self.client.subscribe([Subscription(text, qos=1) for text in filters])
+        while mid not in self._granted:
+            self._suback.clear()
+            await self._before_loss(self._suback.wait())
+        denied = {text for text, code in zip(filters, self._granted[mid], strict=True) if code >= REFUSED}
+        if fatal := sorted(denied.intersection(self._settings.filters)):
+            raise LinkRefused(f"the broker does not let {self._who()} listen to {', '.join(fatal)}")
+        if denied:
+            log.warning("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
+
+    async def _before_loss(self, waiting: Any) -> None:
+        task = asyncio.ensure_future(waiting)
+        done, _ = await asyncio.wait(
+            {task, self.lost}, timeout=self._settings.connect_timeout, return_when=asyncio.FIRST_COMPLETED
+        )
+        if task not in done:
+            task.cancel()
+            raise LinkLost("the broker did not answer the subscription")
+
+    async def close(self) -> None:
+        """Say goodbye as far as the connection allows, within 2 s."""
+        self.acknowledgements.fail("the connection was closed")
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(2):
+                await self.client.disconnect()
+
+
+class MqttLink:
+    """The Link over gmqtt."""
+
+    def __init__(self, settings: LinkSettings) -> None:
+        self._settings = settings
+        self._versions = settings.versions
+        self._connection: _Connection | None = None
+
+    def __repr__(self) -> str:
+        state = "connected" if self.connected else "not connected"
+        return f"MqttLink({self._settings.client_id} at {self._settings.host}:{self._settings.port}, {state})"
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands."""
+        return self._connection is not None and not self._connection.lost.done()
+
+    @property
+    def free(self) -> int:
+        """How many publishes may be sent now."""
+        return self._connection.free if self._connection is not None else 0
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> Future[int]:
+        """Send one message with QoS 1; the future is the reason code of its PUBACK, 0 on MQTT 3.1.1."""
+        connection = self._connection
+        if connection is None or connection.free == 0:
+            raise LinkLost("the broker is not connected, or too much is in flight")
+        connection.client.publish(topic, payload, qos=1, retain=retain)
+        return connection.acknowledgements.newest
+
+    async def run(self, receive: Receive, on_connect: Callable[[], None]) -> None:
+        """Connect, and again after every loss, until cancelled."""
+        attempt = 0
+        while True:
+            try:
+                connection = await self._open(receive)
+            except LinkRefused:
+                raise
+            except OSError as error:
+                log.warning("%r cannot connect: %s", self, error)
+            else:
+                attempt = 0
+                await self._serve(connection, on_connect)
+            first, longest = self._settings.backoff
+            await asyncio.sleep(random.uniform(0, min(longest, first * 2 ** min(attempt, 16))))  # noqa: S311
+            attempt += 1
+
+    async def _open(self, receive: Receive) -> _Connection:
+        for version in self._versions:
+            connection = _Connection(self._settings, version, receive)
+            try:
+                await connection.open()
+            except _VersionRefused as error:
+                await connection.close()
+                problem = error
+            except BaseException:
+                await connection.close()
+                raise
+            else:
+                self._versions = (version, *(other for other in self._versions if other != version))
+                return connection
+        raise problem
+
+    async def _serve(self, connection: _Connection, on_connect: Callable[[], None]) -> None:
+        self._connection = connection
+        log.info("%r", self)
+        try:
+            on_connect()
+            reason = await self._ended(connection)
+        finally:
+            self._connection = None
+            await connection.close()
+        if reason == _SESSION_TAKEN_OVER:
+            raise TakenOver(f"another connection uses client id {self._settings.client_id!r}")
+        log.warning("%r: the connection ended (reason %s)", self, "unknown" if reason is None else hex(reason))
+
+
+    async def _ended(self, connection: _Connection) -> int | None:
+        timeout = self._settings.ack_timeout
+        while not connection.lost.done():
+            await asyncio.wait({connection.lost}, timeout=timeout / 2)
+            if connection.acknowledgements.longest_wait > timeout:
+                log.warning("%r: no acknowledgement for %g s, connecting anew", self, timeout)
+                return None
+        return connection.lost.result()
+
+
+def _name(version: int) -> str:
+    return {V5: "5", V311: "3.1.1"}[version]

@@ -1,0 +1,184 @@
+"""One process per bot name: the lock in the state folder, the question to the broker, and the answer to others.
+
+A starting process publishes a *claim* on its own card's topic, from a client id of its own, and listens there. Brokers
+put the claims of two processes in one order, so that the earlier one wins; a process that lives answers a claim with
+its card; a card that is only retained and that nobody stands up for is left from a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bot_plugin.errors import NameTaken, SettingsError
+from bot_plugin.transport import Link, Message
+from schemas import envelope as envelopes
+from schemas.card import BotCard, BotCardSchema, Presence
+from schemas.envelope import Envelope
+from schemas.errors import ContractError
+from schemas.fields import from_micros
+from schemas.record import load
+
+ANSWER_TIME = 3.0
+"""Seconds that another process has to stand up for its retained card."""
+
+SETTLE_TIME = 0.25
+"""Seconds that every starting process waits for an objection; more than a round trip to the broker."""
+
+
+def encode_card(card: BotCard, *, now: int) -> bytes:
+    """A card in its envelope, with the bot's clock in it."""
+    at = from_micros(now)
+    return envelopes.encode(
+        Envelope(
+            id=f"{card.instance}-{card.presence}",
+            source=f"/bots/{card.bot}",
+            type=envelopes.BOT_CARD,
+            subject=card.bot,
+            time=at,
+            dataschema=envelopes.schema_urn(envelopes.BOT_CARD),
+            data=envelopes.body(BotCardSchema, replace(card, clock=at)),
+        )
+    )
+
+
+def decode_card(payload: bytes) -> BotCard | None:
+    """Read a card; None for what is none."""
+    try:
+        envelope = envelopes.decode(payload)
+        card: BotCard = load(BotCardSchema, envelope.data)
+    except ContractError:
+        return None
+    return card if envelope.type == envelopes.BOT_CARD else None
+
+
+@dataclass(slots=True)
+class Claim:
+    """What a starting process has seen on its card's topic.
+
+    Args:
+        instance: this process.
+        echoed: whether the own claim came back, so that all that was retained was seen.
+        suspect: whether a retained card says that another process is online.
+        taken: why the name is not free, once that is known.
+        challenged: whether somebody who came later claims the name: to be answered with the card.
+    """
+
+    instance: str
+    echoed: bool = False
+    suspect: bool = False
+    taken: str | None = None
+    challenged: bool = False
+
+    def see(self, card: BotCard, *, retained: bool) -> None:
+        """Take notice of a card."""
+        if card.instance == self.instance:
+            self.echoed = self.echoed or card.presence is Presence.CLAIM
+        elif card.presence is Presence.CLAIM:
+            if self.echoed:
+                self.challenged = True
+            else:
+                self.taken = f"instance {card.instance} is just starting"
+        elif card.presence is Presence.ONLINE:
+            if retained and not self.echoed:
+                self.suspect = True
+            else:
+                self.taken = f"instance {card.instance} answered"
+        else:
+            self.suspect = False
+
+
+class Claimant:
+    """Asks the broker whether the name is free, and holds the claim until the card is published.
+
+    Args:
+        link: a connection of its own, that listens to the card's topic.
+        topic: the card's topic.
+        card: the card to answer later claims with.
+    """
+
+    def __init__(self, link: Link, *, topic: str, card: BotCard, now: Callable[[], int]) -> None:
+        self._link, self._topic, self._card, self._now = link, topic, card, now
+        self._claim = Claim(card.instance)
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keep the connection, and publish the claim on it, until cancelled."""
+        await self._link.run(self._receive, self._ask)
+
+    async def won(self) -> None:
+        """Return when the name is this process's.
+
+        Raises:
+            NameTaken: it is another's.
+        """
+        while not self._claim.echoed:
+            self._check()
+            await self._changed.wait()
+            self._changed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_TIME if self._claim.suspect else SETTLE_TIME):
+                while True:
+                    self._check()
+                    await self._changed.wait()
+                    self._changed.clear()
+        self._check()
+
+    def _check(self) -> None:
+        if self._claim.taken is not None:
+            raise NameTaken(self._card.bot, self._claim.taken)
+
+    def _ask(self) -> None:
+        self._publish(replace(self._card, presence=Presence.CLAIM), retain=False)
+
+    async def _receive(self, message: Message) -> None:
+        card = decode_card(message.payload)
+        if card is None:
+            return
+        self._claim.see(card, retained=message.retained)
+        if self._claim.challenged and self._claim.taken is None:
+            self._claim.challenged = False
+            self._publish(self._card, retain=True)
+        self._changed.set()
+
+    def _publish(self, card: BotCard, *, retain: bool) -> None:
+        with contextlib.suppress(ConnectionError):
+            self._link.publish(self._topic, encode_card(card, now=self._now()), retain=retain)
+
+
+@contextlib.contextmanager
+def lock(state_dir: str | None, bot: str) -> Iterator[None]:
+    """Hold the lock of the state folder; none without a folder, or where the system has no such locks.
+
+    Raises:
+        NameTaken: another process on this machine holds it.
+        SettingsError: the folder cannot be written.
+    """
+    fcntl = _fcntl()
+    if state_dir is None or fcntl is None:
+        yield
+        return
+    path = Path(state_dir) / f"{bot}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise SettingsError([f"state_dir {state_dir!r} cannot be written: {error.strerror}"]) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise NameTaken(bot, f"it holds {path}") from None
+        yield
+
+
+def _fcntl() -> Any:
+    try:
+        return importlib.import_module("fcntl")
+    except ImportError:  # Windows
+        return None

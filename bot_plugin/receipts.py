@@ -1,0 +1,169 @@
+"""Receipts on their way to the gateway: kept until it has them, sent in batches, repeated after a reconnect."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from asyncio import Future
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from bot_plugin.errors import LinkLost
+from bot_plugin.transport import REFUSED, Link
+from schemas import envelope as envelopes
+from schemas.envelope import Envelope
+from schemas.receipt import Receipt, ReceiptSchema
+
+log = logging.getLogger("bot_plugin.receipts")
+
+_NAMESPACE = uuid.UUID("6f1a7d0e-3d0c-5c58-9b0a-2f7c2c1f5f10")
+_DATASCHEMA = envelopes.schema_urn(envelopes.RECEIPT)
+_UNHEARD = 0x10
+
+
+def receipt_id(receipt: Receipt) -> str:
+    """The same id for the same (signal, bot, handler, stage), so that a repeat changes nothing at the gateway."""
+    parts = (receipt.signal, receipt.bot, receipt.handler or "", receipt.stage)
+    return str(uuid.uuid5(_NAMESPACE, "\n".join(parts)))
+
+
+def encode(receipt: Receipt, id_: str) -> bytes:
+    """A receipt in its envelope."""
+    return envelopes.encode(
+        Envelope(
+            id=id_,
+            source=f"/bots/{receipt.bot}",
+            type=envelopes.RECEIPT,
+            subject=receipt.signal,
+            time=receipt.at,
+            dataschema=_DATASCHEMA,
+            causationid=receipt.signal,
+            data=envelopes.body(ReceiptSchema, receipt),
+        )
+    )
+
+
+@dataclass(slots=True)
+class _Entry:
+    receipt: Receipt
+    payload: bytes
+    sent_at: float = 0.0
+    heard: bool = False
+
+
+class Receipts:
+    """Sends receipts, each until the broker and, once a gateway was seen to confirm them, the gateway has it.
+
+    Args:
+        limit: receipts kept at most; past it the oldest are dropped, and the log says how many.
+        retry_after: seconds until a receipt that was not heard, or not confirmed, is sent again.
+    """
+
+    def __init__(self, link: Link, topic: str, *, limit: int = 10_000, retry_after: float = 30.0) -> None:
+        self._link, self._topic = link, topic
+        self._limit, self._retry_after = limit, retry_after
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[str, _Entry] = {}
+        self._in_flight: dict[str, _Entry] = {}
+        self._unconfirmed: dict[str, _Entry] = {}
+        self._confirmed: list[Receipt] = []
+        self._flushing = False
+        self._gateway_confirms = False
+        self._dropped = 0
+        self._refused = False
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._in_flight) + len(self._unconfirmed)
+
+    @property
+    def unsent(self) -> int:
+        """How many the broker has not acknowledged yet."""
+        return len(self._waiting) + len(self._in_flight)
+
+    def send(self, receipt: Receipt) -> None:
+        """Send a receipt, with the others of this turn of the loop."""
+        id_ = receipt_id(receipt)
+        if id_ in self._waiting or id_ in self._in_flight:
+            return
+        self._unconfirmed.pop(id_, None)
+        self._waiting[id_] = _Entry(receipt, encode(receipt, id_))
+        if len(self) > self._limit:
+            self._drop_oldest()
+        self._flush_soon()
+
+    def reconnected(self) -> None:
+        """Send again what a lost session may have forgotten."""
+        self._send_again(list(self._unconfirmed))
+
+    def retry(self) -> None:
+        """Send again what was sent long ago and is not confirmed; called about every second."""
+        due = self._loop.time() - self._retry_after
+        self._send_again([id_ for id_, entry in self._unconfirmed.items() if entry.sent_at <= due])
+
+    def receipted(self, ids: Iterable[str]) -> None:
+        """Forget the receipts that are on the gateway's disk."""
+        self._gateway_confirms = True
+        for id_ in ids:
+            entry = self._unconfirmed.pop(id_, None) or self._waiting.pop(id_, None) or self._in_flight.get(id_)
+            if entry is not None:
+                entry.heard = True
+                self._confirmed.append(entry.receipt)
+
+    def take_confirmed(self) -> list[Receipt]:
+        """The receipts that were confirmed since the last call."""
+        confirmed, self._confirmed = self._confirmed, []
+        return confirmed
+
+    async def drained(self, *, timeout: float) -> None:  # noqa: ASYNC109
+        """Return when the broker has acknowledged all, or after the timeout (seconds), or when the link is down."""
+        deadline = self._loop.time() + timeout
+        while self.unsent and self._link.connected and self._loop.time() < deadline:
+            await asyncio.sleep(0.005)
+
+    def _send_again(self, ids: list[str]) -> None:
+        for id_ in ids:
+            self._waiting[id_] = self._unconfirmed.pop(id_)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flushing and self._waiting:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        for _ in range(min(self._link.free, len(self._waiting))):
+            id_, entry = next(iter(self._waiting.items()))
+            try:
+                acknowledged = self._link.publish(self._topic, entry.payload)
+            except LinkLost:
+                return
+            self._in_flight[id_] = self._waiting.pop(id_)
+            entry.sent_at = self._loop.time()
+            acknowledged.add_done_callback(partial(self._acknowledged, id_))
+
+    def _acknowledged(self, id_: str, future: Future[int]) -> None:
+        entry = self._in_flight.pop(id_)
+        if entry.heard:
+            return
+        if future.cancelled() or future.exception() is not None:
+            self._waiting[id_] = entry
+            return
+        reason = future.result()
+        if reason >= REFUSED and not self._refused:
+            self._refused = True
+            log.error("the broker refuses receipts on %s (reason %#x): this bot may not publish there", self._topic, reason)
+        if reason < _UNHEARD and not self._gateway_confirms:
+            self._confirmed.append(entry.receipt)
+        else:
+            self._unconfirmed[id_] = entry
+        self._flush_soon()
+
+    def _drop_oldest(self) -> None:
+        oldest = self._unconfirmed or self._waiting
+        oldest.pop(next(iter(oldest)), None)
+        self._dropped += 1
+        if self._dropped == 1 or self._dropped % 1000 == 0:
+            log.warning("more than %d receipts wait for the gateway: dropped %d so far", self._limit, self._dropped)

@@ -1,0 +1,97 @@
+"""What a strategy asked to be told: a handler with its filters."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from schemas.fields import is_name
+from schemas.instrument import Kind
+from schemas.topics import Mode
+
+ANY = "*"
+TRADE, ALERT = "trade", "alert"
+
+_PAIR = re.compile(r"[^\s/-]+-[^\s/-]+")
+
+
+class Offer(Protocol):
+    """A handler that is no function but a place where a strategy looks."""
+
+    def offer(self, job: Any) -> None:
+        """Take a job, now, and see to its end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Registration:
+    """A handler and what it wants.
+
+    Args:
+        name: by which receipts name it; unique within the bot.
+        body: ``trade`` or ``alert``.
+        source: a source's name, or ``*``.
+        target: a coroutine function, a plain function, or an Offer.
+        pair: as Hummingbot spells it; without ``kind`` it never selects a derivative.
+        venue: in any case.
+        timeout: seconds that a call may take; None for no limit.
+        rerun: whether a run that a crash cut short may be repeated.
+    """
+
+    name: str
+    body: str
+    source: str
+    target: Callable[..., Any] | Offer
+    pair: str | None = None
+    kind: Kind | None = None
+    venue: str | None = None
+    mode: Mode | None = None
+    timeout: float | None = None
+    rerun: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what could never match.
+
+        Raises:
+            ValueError: saying which argument, and how it is spelled.
+        """
+        if self.source != ANY and not is_name(self.source):
+            raise ValueError(f"handler {self.name!r}: {self.source!r} is not the name of a source, nor '*'")
+        if self.pair is not None and not _PAIR.fullmatch(self.pair):
+            raise ValueError(f"handler {self.name!r}: a pair is spelled BTC-USDT, not {self.pair!r}")
+        if self.timeout is not None and self.timeout <= 0:
+            raise ValueError(f"handler {self.name!r}: timeout is in seconds and more than 0, not {self.timeout!r}")
+        if not 0 < len(self.name) <= 256:  # noqa: PLR2004
+            raise ValueError("a handler's name has 1 to 256 characters")
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the target is to be awaited; other functions run in a thread."""
+        return is_async(self.target)
+
+    def describe(self) -> str:
+        """Say in one line what it wants."""
+        filters = {"pair": self.pair, "kind": self.kind, "venue": self.venue, "mode": self.mode}
+        given = "".join(f" {name}={value}" for name, value in filters.items() if value is not None)
+        return f"{self.name} ({self.body} of {self.source}{given})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TopicRegistration:
+    """A handler of raw messages: any topic, any bytes, no receipt."""
+
+    name: str
+    topic_filter: str
+    target: Callable[[str, bytes], Any]
+    timeout: float | None = None
+
+
+def is_async(target: Any) -> bool:
+    """Whether calling the target gives a coroutine: a function, a method, a partial of one, an object with such a call."""
+    while hasattr(target, "func"):
+        target = target.func
+    call = getattr(target, "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(call)

@@ -1,0 +1,74 @@
+"""A signal as a strategy sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.alert import Alert
+from schemas.fields import to_micros
+from schemas.instrument import Instrument
+from schemas.topics import Mode
+from schemas.trade import Action, Quantity, Trade
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One signal, validated. Times are aware UTC datetimes.
+
+    Args:
+        id: the id that follows the signal through its whole life.
+        source: the name of its source, ``btc-breakout``.
+        mode: what it is for.
+        body: what it says.
+        key: the partition key; signals with one key arrive in order, one at a time.
+        sequence: grows within a key.
+        time: when the gateway accepted it.
+        expires_at: when it stops being true; no handler is called past it.
+        received_at: when it reached this bot, by the bot's clock.
+        possible_duplicate_of: the id of an earlier signal with an equal body, where the gateway was not sure.
+        now: the bot's clock, microseconds since the epoch.
+    """
+
+    id: str
+    source: str
+    mode: Mode
+    body: Trade | Alert
+    key: str
+    sequence: int
+    time: datetime
+    expires_at: datetime
+    received_at: datetime
+    possible_duplicate_of: str | None = None
+    now: Callable[[], int] = field(repr=False, compare=False)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until it expires; negative past that."""
+        return (to_micros(self.expires_at) - self.now()) / 1_000_000
+
+    @property
+    def instrument(self) -> Instrument | None:
+        """What it is about; None for an alert that names nothing."""
+        return self.body.instrument
+
+    @property
+    def pair(self) -> str | None:
+        """The pair as Hummingbot spells it, ``BTC-USDT``; None where unknown."""
+        return self.body.instrument.pair if self.body.instrument else None
+
+    @property
+    def action(self) -> Action | None:
+        """What a trade asks for; None for an alert."""
+        return self.body.action if isinstance(self.body, Trade) else None
+
+    @property
+    def quantity(self) -> Quantity | None:
+        """How much a trade asks for; None where it does not say."""
+        return self.body.order.quantity if isinstance(self.body, Trade) and self.body.order else None
+
+    @property
+    def message(self) -> str | None:
+        """The sender's text."""
+        return self.body.message

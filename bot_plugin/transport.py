@@ -1,0 +1,119 @@
+"""What the plugin asks of a broker connection, whichever client library is behind it."""
+
+from __future__ import annotations
+
+import ssl
+from asyncio import Future
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+V311, V5 = 4, 5
+"""MQTT versions by their protocol level."""
+
+REFUSED = 0x80
+"""The first reason code that is a refusal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message as it arrived. ``retained`` is no proof of age: some brokers set it on queued messages."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Will:
+    """What the broker publishes, retained, when the connection ends without a goodbye."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """How to reach the broker, and what to listen to.
+
+    Args:
+        filters: topic filters to subscribe with QoS 1; refusing one of them refuses the bot.
+        optional: topic filters that the broker may refuse.
+        versions: the MQTT versions to try, the preferred one first.
+        clean: whether the broker forgets the session at the end of the connection.
+        session_expiry: seconds that the broker keeps messages for an absent bot (MQTT 5).
+        connect_timeout: seconds until an attempt with one version is given up; some brokers never answer MQTT 5.
+        backoff: seconds of the first and of the longest pause between attempts; full jitter between.
+        window: publishes in flight at most; lowered to what the broker's Receive Maximum allows.
+        ack_timeout: seconds without an acknowledgement after which the connection is made anew.
+    """
+
+    host: str
+    port: int = 1883
+    client_id: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    filters: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    versions: tuple[int, ...] = (V5, V311)
+    clean: bool = False
+    session_expiry: int = 86_400
+    keepalive: int = 15
+    connect_timeout: float = 3.0
+    backoff: tuple[float, float] = (0.2, 15.0)
+    window: int = 64
+    ack_timeout: float = 20.0
+    will: Will | None = None
+
+
+Receive = Callable[[Message], Awaitable[None]]
+"""Takes a message; it is acknowledged when the coroutine returns. It never raises."""
+
+
+class Link(Protocol):
+    """A connection to the broker that is made again whenever it ends."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker accepted the connection and its subscriptions, and it lives."""
+        ...
+
+    @property
+    def free(self) -> int:
+        """How many publishes may be sent now; 0 while not connected."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> Future[int]:
+        """Send one message with QoS 1 now; the future is the broker's reason code, or LinkLost.
+
+        Raises:
+            LinkLost: ``free`` is 0.
+        """
+        ...
+
+    async def run(self, receive: Receive, on_connect: Callable[[], None]) -> None:
+        """Connect, and again after every loss, until cancelled; a clean DISCONNECT at the end.
+
+        Args:
+            receive: is started for each message in the order of arrival.
+            on_connect: is called after each connection, when its subscriptions stand.
+
+        Raises:
+            LinkRefused: trying again would bring the same answer.
+            TakenOver: another connection has this client id now.
+        """
+        ...
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Say whether an MQTT topic filter selects a topic; wildcards do not match a first segment with ``$``."""
+    wanted, segments = topic_filter.split("/"), topic.split("/")
+    if topic.startswith("$") and wanted[0] in {"+", "#"}:
+        return False
+    for place, segment in enumerate(wanted):
+        if segment == "#":
+            return True
+        if place >= len(segments) or segment not in {"+", segments[place]}:
+            return False
+    return len(wanted) == len(segments)

@@ -1,0 +1,114 @@
+"""``bots``: who may log in at the broker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.failure import Exit, Failure
+from gateway.cli.session import Session, now_micros, session_command, source_of
+from gateway.config.bots import name_problem, put_bot, read_bots, remove_bot
+from gateway.config.handout import Handout
+from gateway.config.mosquitto import write_mosquitto
+from gateway.config.settings import Settings
+from gateway.config.store import PRIVATE, write
+
+
+@click.group()
+def command() -> None:
+    """The bots' logins at the broker. Changes act at once in a running gateway with the embedded broker."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--sources", default="", help="The sources whose signals it may read, with commas; all unless given.")
+@click.option("--env-file", metavar="PATH", help="Write the environment's lines into this file, for its owner only.")
+@session_command
+def add(session: Session, name: str, sources: str, env_file: str | None) -> None:
+    """Give a bot a login, and print once what to put into the bot."""
+    settings = session.settings()
+    allowed = tuple(filter(None, (source.strip() for source in sources.split(","))))
+    for source in allowed:
+        source_of(settings, source)
+    problem = name_problem(name, gateway=settings.link.username or "")
+    if problem:
+        raise Failure(Exit.USAGE, f"a bot's name {problem}")
+    if name in read_bots(session.folder.bots):
+        raise Failure(Exit.REFUSED, f"bot {name} has a login: signal-gateway bots rotate {name} gives it a new one")
+    _hand_out(session, settings, name, sources=allowed, env_file=env_file)
+
+
+@command.command("rotate")
+@click.argument("name")
+@click.option("--env-file", metavar="PATH", help="Write the environment's lines into this file, for its owner only.")
+@session_command
+def rotate(session: Session, name: str, env_file: str | None) -> None:
+    """Give a bot a new password; the old one ends at once."""
+    settings = session.settings()
+    bot = read_bots(session.folder.bots).get(name)
+    if bot is None:
+        raise _nobody(name)
+    file = session.folder.bot_env(name)
+    env_file = env_file or (str(file) if file.exists() else None)
+    _hand_out(session, settings, name, sources=bot.sources, env_file=env_file)
+
+
+@command.command("remove")
+@click.argument("name")
+@session_command
+def remove(session: Session, name: str) -> None:
+    """Take a bot's login away, at once."""
+    settings = session.settings()
+    if not remove_bot(session.folder.bots, name):
+        raise _nobody(name)
+    session.folder.bot_env(name).unlink(missing_ok=True)
+    session.emit({"removed": name}, [f"bot {name} has no login any more", *_written(settings)])
+
+
+@command.command("list")
+@session_command
+def list_bots(session: Session) -> None:
+    """Say which bots have a login."""
+    bots = sorted(read_bots(session.folder.bots).values(), key=lambda bot: bot.name)
+    document = [{"name": bot.name, "sources": list(bot.sources), "created": bot.created} for bot in bots]
+    lines = [f"{bot.name:<24} since {bot.created}  {', '.join(bot.sources) or 'all sources'}" for bot in bots]
+    session.emit({"bots": document}, lines or ["no bot has a login: signal-gateway bots add NAME"])
+
+
+def _hand_out(
+    session: Session, settings: Settings, name: str, *, sources: tuple[str, ...], env_file: str | None
+) -> None:
+    password = put_bot(session.folder.bots, name, sources=sources, now=now_micros())
+    handout = Handout.of(settings, name, password)
+    if env_file:
+        write(Path(env_file), handout.environment, mode=PRIVATE)
+    document = {"bot": name, "sources": list(sources), "env": handout.variables, "mqtt_bridge": handout.bridge}
+    session.emit({**document, "python": handout.python}, [*_lines(handout), *_written(settings)])
+
+
+def _lines(handout: Handout) -> list[str]:
+    return [
+        f"the login of bot {handout.bot}, shown this once; for Hummingbot, in conf/conf_client.yml:",
+        "",
+        *handout.bridge.splitlines(),
+        "",
+        "as environment, for SignalListener.from_env():",
+        "",
+        *handout.environment.splitlines(),
+        "",
+        "in Python:",
+        "",
+        handout.python,
+    ]
+
+
+def _written(settings: Settings) -> list[str]:
+    """Keep an external Mosquitto's files up to date; say what is left to do."""
+    if write_mosquitto(settings):
+        return ["", "Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"]
+    return [] if settings.embedded else ["", "the broker is an external one: give it this login and its permissions"]
+
+
+def _nobody(name: str) -> Failure:
+    return Failure(Exit.REFUSED, f"there is no bot {name!r}: signal-gateway bots list names them", code="not_found")

@@ -1,0 +1,24 @@
+"""``init``: makes the configuration, the secrets and bot ``demo``; what is there stays."""
+
+from __future__ import annotations
+
+import click
+
+from gateway.cli.session import Session, now_micros, session_command
+from gateway.config.initialise import initialise
+from gateway.config.webhook import webhook_url
+
+
+@click.command()
+@session_command
+def command(session: Session) -> None:
+    """Make what is missing: configuration, secrets, a webhook for each source, bot demo.
+
+    A webhook's URL is printed once, when its token is made; afterwards only keys rotate gives a new one.
+    """
+    made = initialise(session.folder, session.environ, now=now_micros())
+    webhooks = {source: webhook_url(made.settings, source, token) for source, token in made.tokens.items()}
+    lines = [f"made {file}" for file in made.files] or [f"{session.folder.root} has everything"]
+    for source, url in webhooks.items():
+        lines += ["", f"webhook of {source}, shown this once (later: signal-gateway keys rotate {source}):", f"  {url}"]
+    session.emit({"made": list(made.files), "webhooks": webhooks}, lines)

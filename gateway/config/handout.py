@@ -1,0 +1,79 @@
+"""What a bot's owner puts into the bot: its login as the lines of each place that reads one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.config.settings import Settings
+from gateway.mqtt.model import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handout:
+    """A bot's login, with its password."""
+
+    bot: str
+    password: str = field(repr=False)
+    host: str
+    port: int
+    root: str
+    namespace: str
+    version: str
+    tls: bool
+
+    @classmethod
+    def of(cls, settings: Settings, bot: str, password: str) -> Handout:
+        """The login of a bot at the broker that the settings name."""
+        return cls(
+            bot=bot,
+            password=password,
+            host=settings.link.host,
+            port=settings.link.port,
+            root=settings.topics.root,
+            namespace=settings.topics.namespace,
+            version="5" if settings.link.version is Version.V5 else "3.1.1",
+            tls=settings.link.tls is not None,
+        )
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that SignalListener.from_env reads."""
+        return {
+            "SIGNAL_GATEWAY_BOT": self.bot,
+            "SIGNAL_GATEWAY_HOST": self.host,
+            "SIGNAL_GATEWAY_PORT": str(self.port),
+            "SIGNAL_GATEWAY_USERNAME": self.bot,
+            "SIGNAL_GATEWAY_PASSWORD": self.password,
+            "SIGNAL_GATEWAY_ROOT": self.root,
+            "SIGNAL_GATEWAY_NAMESPACE": self.namespace,
+            "SIGNAL_GATEWAY_MQTT_VERSION": self.version,
+            "SIGNAL_GATEWAY_TLS": str(self.tls).lower(),
+        }
+
+    @property
+    def environment(self) -> str:
+        """The variables as an environment file."""
+        return "".join(f"{name}={value}\n" for name, value in self.variables.items())
+
+    @property
+    def bridge(self) -> str:
+        """The lines of Hummingbot's conf_client.yml."""
+        return (
+            f"instance_id: {self.bot}\n"
+            "mqtt_bridge:\n"
+            f"  mqtt_host: {self.host}\n"
+            f"  mqtt_port: {self.port}\n"
+            f"  mqtt_username: {self.bot}\n"
+            f"  mqtt_password: {self.password}\n"
+            f"  mqtt_namespace: {self.namespace}\n"
+            f"  mqtt_ssl: {str(self.tls).lower()}\n"
+            "  mqtt_autostart: true\n"
+        )
+
+    @property
+    def python(self) -> str:
+        """The line of a Python program."""
+        return (
+            f'listener = SignalListener(bot="{self.bot}", host="{self.host}", port={self.port}, '
+            f'username="{self.bot}", password="{self.password}")'
+        )

@@ -1,0 +1,152 @@
+"""The sources' webhook tokens: only their hashes are kept, several per source while one replaces another."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config.store import Signature, locked, read_json, signature, write_json
+from gateway.errors import Misconfigured
+from schemas.fields import from_micros, instant, instant_text, to_micros
+
+PREFIX = "sg_"
+_BYTES = 32
+_LEAST = 4
+"""Comparisons per check at least, so that one source's second key does not show in the time."""
+
+_log = logging.getLogger(__name__)
+
+
+def new_token() -> str:
+    """A token of 32 random bytes."""
+    return PREFIX + secrets.token_urlsafe(_BYTES)
+
+
+def digest(token: str) -> bytes:
+    """What is kept of a token; it is random enough to need no salt."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A token that opens a source. Times are microseconds since the epoch; ``expires`` is None for a lasting one."""
+
+    digest: bytes
+    created: int
+    expires: int | None = None
+
+    def live(self, now: int) -> bool:
+        """Whether it opens at that time."""
+        return self.expires is None or now < self.expires
+
+
+_DECOY = Key(digest=secrets.token_bytes(32), created=0, expires=0)
+
+Ring = Mapping[str, tuple[Key, ...]]
+
+
+def read_keys(path: Path) -> Ring:
+    """The keys of every source.
+
+    Raises:
+        Misconfigured: the file is damaged.
+    """
+    try:
+        return {source: tuple(map(_key, kept)) for source, kept in read_json(path).get("sources", {}).items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Misconfigured(f"{path}: is damaged ({error}): restore it, or remove it and run keys rotate") from None
+
+
+def rotate(path: Path, source: str, *, now: int, keep: float = 0.0) -> str:
+    """Give a source a new token and return it, the only time that it is seen.
+
+    Args:
+        path: the file of keys.
+        source: the source's name.
+        now: microseconds since the epoch.
+        keep: seconds that its older tokens still open it.
+    """
+    token = new_token()
+    end = now + int(keep * 1_000_000)
+    with locked(path):
+        ring = dict(read_keys(path))
+        older = [
+            Key(digest=key.digest, created=key.created, expires=min(end, key.expires or end))
+            for key in ring.get(source, ())
+            if key.live(now) and keep > 0
+        ]
+        ring[source] = (*older, Key(digest=digest(token), created=now))
+        write_json(path, {"version": 1, "sources": {name: list(map(_wire, keys)) for name, keys in ring.items()}})
+    return token
+
+
+def _key(kept: Mapping[str, str | None]) -> Key:
+    expires = kept.get("expires")
+    return Key(
+        digest=bytes.fromhex(str(kept["sha256"])),
+        created=to_micros(instant(str(kept["created"]))),
+        expires=to_micros(instant(expires)) if expires else None,
+    )
+
+
+def _wire(key: Key) -> dict[str, str]:
+    times = {"created": key.created, "expires": key.expires}
+    return {"sha256": key.digest.hex()} | {
+        name: instant_text(from_micros(at)) for name, at in times.items() if at is not None
+    }
+
+
+class KeyRing:
+    """Says whether a secret opens a source, by the file as it is now: a rotation acts at once."""
+
+    def __init__(self, path: Path, *, now: Callable[[], int]) -> None:
+        self._path = path
+        self._now = now
+        self._seen: Signature | object = object()
+        self._ring: Ring = {}
+        self._width = _LEAST
+        self._minted: dict[bytes, tuple[str, int]] = {}
+
+    def holds(self, source: str, secret: str) -> bool:
+        """Whether the secret opens the source; the work is the same for any source and any secret.
+
+        A minted token opens its source once.
+        """
+        self._refresh()
+        shown, now, held = digest(secret), self._now(), False
+        keys = self._ring.get(source, ())
+        for index in range(self._width):
+            key = keys[index] if index < len(keys) else _DECOY
+            held |= hmac.compare_digest(shown, key.digest) & key.live(now)
+        return held | self._spend(source, shown, now)
+
+    def mint(self, source: str, *, seconds: float = 60.0) -> str:
+        """Make a token that opens a source once, soon, in this process only."""
+        now = self._now()
+        self._minted = {kept: entry for kept, entry in self._minted.items() if entry[1] > now}
+        token = new_token()
+        self._minted[digest(token)] = (source, now + int(seconds * 1_000_000))
+        return token
+
+    def _spend(self, source: str, shown: bytes, now: int) -> bool:
+        minted_for, until = self._minted.get(shown, ("", 0))
+        if minted_for != source or now >= until:
+            return False
+        del self._minted[shown]
+        return True
+
+    def _refresh(self) -> None:
+        found = signature(self._path)
+        if found == self._seen:
+            return
+        self._seen = found
+        try:
+            self._ring = read_keys(self._path)
+        except Misconfigured as error:
+            _log.error("%s; the keys that were read before stay valid", error)  # noqa: TRY400  # the text says it all
+        self._width = max([_LEAST, *map(len, self._ring.values())])

@@ -1,0 +1,67 @@
+"""The settings in a few lines without secrets, and what may be meant otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+from gateway.config.document import read_file
+from gateway.config.environment import unknown
+from gateway.config.keyring import read_keys
+from gateway.config.settings import Address, Settings
+from gateway.mqtt.model import Version
+
+_WEB_PORTS = frozenset({None, 80, 443})
+
+
+def summary(settings: Settings) -> list[str]:
+    """What the gateway will do, for its first log lines."""
+    link, http = settings.link, settings.http
+    broker = "embedded broker" if settings.embedded else f"external broker, MQTT {_version(link.version)}"
+    return [
+        f"configuration {settings.folder.config}",
+        f"webhooks      {http.public}, as {settings.public_url or 'nothing that the world can reach'}",
+        f"API           {http.private}",
+        f"broker        {Address(link.host, link.port)}, {broker}{', TLS' if link.tls else ''}",
+        f"journal       {settings.journal.path}",
+        f"topics        {settings.topics.root}/v1, {settings.topics.namespace}",
+        *(f"source        {source.name}, {source.mode}" for source in settings.sources.values()),
+    ]
+
+
+def warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """What is allowed, and probably not meant."""
+    return [
+        *unknown(read_file(settings.folder.config), environ),
+        *settings.folder.open_to_others(),
+        *_public_url(settings.public_url),
+        *_sources(settings),
+    ]
+
+
+def _version(version: Version) -> str:
+    return "5" if version is Version.V5 else "3.1.1"
+
+
+def _public_url(url: str | None) -> Iterator[str]:
+    if url is None:
+        yield "public_url: is not set, so TradingView cannot reach the webhooks: see docs/expose.md"
+        return
+    parts = urlsplit(url)
+    if parts.port not in _WEB_PORTS:
+        yield f"public_url: TradingView sends to ports 80 and 443 only, not to {parts.port}"
+    if parts.scheme != "https":
+        yield "public_url: the webhook's token travels unencrypted: use https"
+
+
+def _sources(settings: Settings) -> Iterator[str]:
+    if not settings.sources:
+        yield "sources: there is none, so nothing can come in"
+    keys = read_keys(settings.folder.keys)
+    for name in settings.sources:
+        if not keys.get(name):
+            yield f"sources.{name}: has no token: make one with signal-gateway keys rotate {name}"
+    for name in keys.keys() - settings.sources.keys():
+        yield f"{settings.folder.keys}: has tokens of {name}, which is no source"
+
+

@@ -1,0 +1,111 @@
+"""Decide: what to do with the head of a lane, and what an answer of the broker means. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from gateway.journal.model import Outcome, Station, Waiting
+from gateway.mqtt.model import Ack
+
+MAX_DROPS = 3
+"""Connections that a publish may end, alone in flight, before it is given up."""
+
+_RETRY_AFTER = (0.25, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between tries of a publish that nobody hears."""
+
+_REASONS = {
+    0x80: "unspecified error",
+    0x83: "implementation specific error",
+    0x87: "not authorized",
+    0x90: "topic name invalid",
+    0x91: "packet identifier in use",
+    0x97: "quota exceeded",
+    0x99: "payload format invalid",
+}
+"""MQTT 5.0, section 3.4.2.1: PUBACK reason codes."""
+
+
+class Turn(Enum):
+    """What the head of a lane needs now."""
+
+    PUBLISH = "publish"
+    MARK = "mark"
+    WAIT = "wait"
+
+
+def turn(row: Waiting, *, now: int, heard: bool | None) -> Turn | Outcome:
+    """Say what the head needs: an outcome where it is finished without a publish.
+
+    Args:
+        row: the head.
+        now: microseconds since the epoch.
+        heard: whether anyone listens, where the broker's tables tell; else None.
+    """
+    if row.publishing:
+        return outcome(row, Station.UNKNOWN, now=now, reason="the gateway ended between the publish and its answer")
+    if now >= row.expires_at:
+        return expired(row, now=now, heard=heard)
+    if heard is False:
+        return Turn.WAIT
+    return Turn.MARK if row.once else Turn.PUBLISH
+
+
+def expired(row: Waiting, *, now: int, heard: bool | None = None) -> Outcome:
+    """The outcome of a row whose time ran out: nobody heard it, or it was never published."""
+    late = (now - row.expires_at) / 1e6
+    if heard is False or row.attempts:
+        reason = f"nobody listened to {row.topic} until the signal expired"
+        return outcome(row, Station.UNHEARD, now=now, reason=reason)
+    return outcome(row, Station.EXPIRED, now=now, reason=f"it expired {late:.1f} s before it could be published")
+
+
+def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bool) -> Outcome | None:
+    """What a PUBACK means; None where the publish is to be tried again.
+
+    Args:
+        row: what was published.
+        ack: the broker's answer.
+        now: microseconds since the epoch.
+        previous: the number that was put before it.
+        told: whether this broker and version say when nobody listens.
+    """
+    if ack.denied:
+        name = _REASONS.get(ack.reason, "refused")
+        words = f": {ack.text}" if ack.text else ""
+        return outcome(row, Station.DENIED, now=now, reason=f"the broker refused it: 0x{ack.reason:02X} {name}{words}")
+    if ack.unheard and not row.once:
+        return None
+    if ack.unheard:
+        return outcome(row, Station.UNHEARD, now=now, reason=f"nobody listens to {row.topic}")
+    reason = "" if told else "MQTT 3.1.1: whether anyone listens is unknown"
+    return outcome(row, Station.PUBLISHED, now=now, reason=reason, previous=previous)
+
+
+def lost(row: Waiting, *, now: int, drops: int, problem: str) -> Outcome | None:
+    """What the end of a connection means for a publish in flight; None where it is to be sent again."""
+    if row.once:
+        return outcome(row, Station.UNKNOWN, now=now, reason=f"the connection ended before the broker answered: {problem}")
+    if drops >= MAX_DROPS:
+        reason = f"the broker closed the connection {drops} times when it was published alone: {problem}"
+        return outcome(row, Station.DEAD, now=now, reason=reason)
+    return None
+
+
+def retry_after(attempts: int) -> float:
+    """Seconds until the next try after so many."""
+    return _RETRY_AFTER[min(attempts, len(_RETRY_AFTER)) - 1]
+
+
+def outcome(
+    row: Waiting, station: Station, *, now: int, reason: str = "", previous: int | None = None
+) -> Outcome:
+    """An outcome of a row."""
+    return Outcome(
+        position=row.position,
+        destination=row.lane.destination,
+        station=station,
+        at=now,
+        reason=reason,
+        previous=previous,
+        attempts=row.attempts + 1,
+    )

@@ -1,0 +1,105 @@
+"""The journal's tables: one list of statements for each version of the schema. A released step never changes."""
+
+from __future__ import annotations
+
+_FIRST = (
+    """
+    CREATE TABLE signals (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        source TEXT NOT NULL,
+        body TEXT NOT NULL,
+        mode TEXT NOT NULL,
+        instrument TEXT NOT NULL,
+        effect TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        accepted_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        fingerprint BLOB,  -- NULL where an idempotency key is the identity
+        possible_duplicate_of TEXT,
+        head BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX signals_by_age ON signals (accepted_at, expires_at)",
+    "CREATE INDEX signals_by_source ON signals (source, accepted_at)",
+    """
+    CREATE TABLE outbox (
+        position INTEGER NOT NULL REFERENCES signals ON DELETE CASCADE,
+        destination TEXT NOT NULL,
+        lane INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        weight INTEGER NOT NULL,
+        once INTEGER NOT NULL,
+        station TEXT NOT NULL DEFAULT 'waiting',
+        at INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        previous INTEGER,
+        topic TEXT NOT NULL,
+        reason TEXT NOT NULL DEFAULT '',
+        payload BLOB,  -- NULL for the envelope itself
+        PRIMARY KEY (position, destination)
+    ) WITHOUT ROWID, STRICT
+    """,
+    "CREATE INDEX outbox_unfinished ON outbox (lane, position) WHERE station IN ('waiting', 'publishing')",
+    """
+    CREATE TABLE receipts (
+        position INTEGER NOT NULL REFERENCES signals ON DELETE CASCADE,
+        bot TEXT NOT NULL,
+        handler TEXT NOT NULL,  -- '' for what concerns the bot as a whole
+        stage TEXT NOT NULL,
+        number INTEGER NOT NULL,  -- the order of arrival
+        stored_at INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        received_at INTEGER,
+        started_at INTEGER,
+        duration_ms REAL,
+        reason TEXT,
+        order_ids TEXT,
+        PRIMARY KEY (position, bot, handler, stage)
+    ) WITHOUT ROWID, STRICT
+    """,
+    """
+    CREATE TABLE partitions (
+        key TEXT PRIMARY KEY,
+        sequence INTEGER NOT NULL,
+        accepted_at INTEGER NOT NULL
+    ) WITHOUT ROWID, STRICT
+    """,
+    """
+    CREATE TABLE lanes (
+        lane INTEGER PRIMARY KEY,
+        key TEXT NOT NULL,
+        destination TEXT NOT NULL,
+        put INTEGER,
+        UNIQUE (key, destination)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE idempotency_keys (
+        source TEXT NOT NULL,
+        key TEXT NOT NULL,
+        id TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        fingerprint BLOB NOT NULL,
+        PRIMARY KEY (source, key)
+    ) WITHOUT ROWID, STRICT
+    """,
+    "CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at)",
+    """
+    CREATE TABLE refusals (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        source TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        code TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        faults TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX refusals_by_age ON refusals (at)",
+    "CREATE INDEX refusals_by_source ON refusals (source, at)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""Step n brings a database from version n to version n + 1."""

@@ -1,0 +1,86 @@
+"""One gmqtt client for one connection: gmqtt's private side is touched here and in acknowledgement.py only."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import gmqtt
+from gmqtt.mqtt.handler import MQTTConnectError
+
+from gateway.mqtt.acknowledgement import Acknowledgements
+from gateway.mqtt.model import LinkSettings
+
+_RECEIVE_MAXIMUM = 500
+"""Messages that an MQTT 5 broker may send before the first is acknowledged; many share one commit of the journal."""
+
+_NO_LIMIT = 65535
+
+logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # the link says what happened, once and in its own words
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the broker's CONNACK allows: publishes in flight, bytes of a packet (None for any)."""
+
+    receive_maximum: int = _NO_LIMIT
+    maximum_packet_size: int | None = None
+
+
+class Client(gmqtt.Client):
+    """A gmqtt client that never connects by itself and reads reason codes."""
+
+    def __init__(self, settings: LinkSettings, acknowledgements: Acknowledgements) -> None:
+        will = settings.will
+        super().__init__(
+            settings.client_id,
+            clean_session=False,
+            optimistic_acknowledgement=False,
+            will_message=will and gmqtt.Message(will.topic, will.payload, qos=1, retain=True),
+            persistent_storage=acknowledgements,
+            session_expiry_interval=settings.session_expiry,
+            receive_maximum=_RECEIVE_MAXIMUM,
+        )
+        self._settings = settings
+        acknowledgements.override(self._package_handler)
+        if settings.username is not None:
+            self.set_auth_credentials(settings.username, settings.password)
+
+    async def open(self) -> None:
+        """Connect, and return after CONNACK; it waits for ever where the broker never answers.
+
+        Raises:
+            OSError: the broker cannot be reached.
+            MQTTConnectError: it refuses.
+        """
+        settings = self._settings
+        await self.connect(
+            settings.host,
+            settings.port,
+            ssl=settings.tls or False,
+            keepalive=settings.keepalive,
+            version=int(settings.version),
+        )
+
+    async def reconnect(self, delay: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - gmqtt's signature
+        """Do nothing where gmqtt would connect again by itself: the link makes a new client."""
+
+    @property
+    def refusal(self) -> int | None:
+        """The code of the CONNACK that refused the connection."""
+        error = self._package_handler._error  # noqa: SLF001
+        return error._code if isinstance(error, MQTTConnectError) else None  # noqa: SLF001
+
+    @property
+    def limits(self) -> Limits:
+        """What the CONNACK allows. ``on_connect`` hides it behind what the CONNECT asked for."""
+        answered = self._package_handler._connack_properties  # noqa: SLF001
+        return Limits(
+            receive_maximum=answered.get("receive_maximum", [_NO_LIMIT])[0],
+            maximum_packet_size=answered.get("maximum_packet_size", [None])[0],
+        )
+
+    def abort(self) -> None:
+        """End the connection now, whatever is still to be sent; a broker that stands still cannot delay it."""
+        if self._connection is not None:
+            self._connection._transport.abort()  # noqa: SLF001

@@ -1,0 +1,190 @@
+"""The link to a broker through gmqtt: connect, subscribe again, wait for the loss, pause, and so on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from asyncio import Future
+from collections.abc import Callable
+from typing import Any
+
+from gateway.mqtt.acknowledgement import require_hooks
+from gateway.mqtt.connection import Connection, End
+from gateway.mqtt.filters import Routes
+from gateway.mqtt.model import Ack, Handler, LinkLost, LinkSettings, SubscriptionDenied, Version
+from gateway.mqtt.reasons import in_words
+
+_log = logging.getLogger(__name__)
+
+_REFUSED = 0x80
+_MOST_DOUBLINGS = 16
+
+
+class GmqttLink:
+    """A Link through gmqtt, with one gmqtt client per connection.
+
+    Args:
+        on_connected: called after each connect, when the subscriptions are made again.
+        heard: asks the broker's own tables whether anyone subscribes to a topic; None where they cannot be asked.
+        jitter: random numbers from 0 to 1, for the pauses between attempts.
+
+    Raises:
+        Misconfigured: the installed gmqtt hides the broker's reason codes.
+    """
+
+    def __init__(
+        self,
+        settings: LinkSettings,
+        *,
+        on_connected: Callable[[], None] = lambda: None,
+        heard: Callable[[str], bool] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        require_hooks()
+        self._settings = settings
+        self._on_connected = on_connected
+        self._heard = heard
+        self._jitter = jitter
+        self._routes: Routes[Handler] = Routes()
+        self._connection: Connection | None = None
+        self._connected = asyncio.Event()
+        self._last_error = "not connected yet"
+
+    @property
+    def version(self) -> Version:
+        """The MQTT version that is spoken."""
+        return self._settings.version
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker accepted the connection and it lives."""
+        return self._connection is not None
+
+    @property
+    def free(self) -> int:
+        """How many publishes may be sent now without waiting; 0 while not connected."""
+        return 0 if self._connection is None else self._connection.free
+
+    @property
+    def last_error(self) -> str:
+        """Why there is no connection, or why the last one ended; empty while connected."""
+        return self._last_error
+
+    async def wait_connected(self) -> None:
+        """Return when connected."""
+        await self._connected.wait()
+
+    def heard(self, topic: str) -> bool | None:
+        """Whether anyone subscribes to a topic; None where the broker's tables cannot be asked."""
+        return None if self._heard is None else self._heard(topic)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry: int | None = None,
+        content_type: str | None = None,
+        properties: list[tuple[str, str]] | None = None,
+    ) -> Future[Ack]:
+        """Send one message with QoS 1, now; as Link says.
+
+        Raises:
+            LinkLost: not connected, or no place in the window.
+            PacketTooLarge: the broker does not accept a packet of this size.
+        """
+        if self._connection is None:
+            raise LinkLost(f"not connected: {self._last_error}")
+        extras: dict[str, Any] = {}
+        if self._settings.version is Version.V5:
+            if expiry is not None:
+                extras["message_expiry_interval"] = expiry
+            if content_type is not None:
+                extras["content_type"] = content_type
+            if properties:
+                extras["user_property"] = properties
+        return self._connection.publish(topic, payload, retain=retain, properties=extras)
+
+    async def subscribe(self, topic_filter: str, handler: Handler) -> None:
+        """Hand every message of a filter to a coroutine function; as Link says.
+
+        Raises:
+            SubscriptionDenied: connected, and the broker refuses.
+            LinkLost: the connection ended before the broker answered; the subscription is made at the next.
+            ValueError: the text is no topic filter.
+        """
+        self._routes.add(topic_filter, handler)
+        if self._connection is not None:
+            code = (await self._connection.subscribe([topic_filter]))[topic_filter]
+            if code >= _REFUSED:
+                denied = SubscriptionDenied(topic_filter, in_words(code))
+                _log.error("%s", denied)
+                raise denied
+
+    async def run(self) -> None:
+        """Connect, and again after every loss or refusal, until cancelled; a clean DISCONNECT at the end."""
+        attempt = 0
+        while True:
+            end = await self._live()
+            attempt = 0 if end.progressed else attempt + 1
+            pause = self._pause(attempt, patient=end.permanent)
+            _log.log(
+                logging.ERROR if end.permanent else logging.WARNING,
+                "no connection to the broker at %s:%s: %s; next attempt in %.1f s",
+                self._settings.host, self._settings.port, end.reason, pause,
+            )  # fmt: skip
+            await asyncio.sleep(pause)
+
+    async def _live(self) -> End:
+        """One connection, from its first attempt to its end."""
+        connection = Connection(self._settings, receive=self._receive, on_end=self._disconnected)
+        try:
+            if await connection.open():
+                await self._subscribe_again(connection)
+                if not connection.ended.done():
+                    self._established(connection)
+            self._last_error = (await asyncio.shield(connection.ended)).reason
+            return connection.ended.result()
+        finally:
+            await connection.close()
+
+    async def _subscribe_again(self, connection: Connection) -> None:
+        filters = list(self._routes.filters())
+        if not filters:
+            return
+        try:
+            codes = await connection.subscribe(filters)
+        except LinkLost:
+            return  # the connection's end has the reason
+        for topic_filter, code in codes.items():
+            if code >= _REFUSED:
+                _log.error("%s", SubscriptionDenied(topic_filter, in_words(code)))
+
+    def _established(self, connection: Connection) -> None:
+        self._connection = connection
+        self._last_error = ""
+        self._connected.set()
+        _log.info("connected to the broker at %s:%s", self._settings.host, self._settings.port)
+        self._on_connected()
+
+    def _disconnected(self) -> None:
+        self._connection = None
+        self._connected.clear()
+
+    async def _receive(self, topic: str, payload: bytes) -> None:
+        handlers = self._routes.of(topic)
+        if not handlers:
+            _log.warning("nobody here handles %r; the message is dropped", topic)
+        for handler in handlers:
+            try:
+                await handler(topic, payload)
+            except Exception:  # whatever a handler does, the message and the others go on
+                _log.exception("the handler of a message on %r failed", topic)
+
+    def _pause(self, attempt: int, *, patient: bool) -> float:
+        """Seconds until the next attempt: full jitter, doubled after each attempt that brought nothing."""
+        shortest, longest = self._settings.backoff
+        ceiling = longest if patient else min(longest, shortest * 2.0 ** min(attempt, _MOST_DOUBLINGS))
+        return ceiling * self._jitter()

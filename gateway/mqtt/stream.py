@@ -1,0 +1,131 @@
+"""What stands between a socket and amqtt, which by itself has no limits: whole packets in, a bounded buffer out."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable
+
+from amqtt.adapters import ReaderAdapter, WriterAdapter
+
+_READ = 65536
+_CONTINUED = 0x80
+_LENGTH_BYTES = 4
+
+
+class PacketReader(ReaderAdapter):
+    """Gives amqtt its bytes packet by packet.
+
+    Args:
+        largest: bytes of the largest packet; a larger one ends the connection before it is read.
+        gate: awaited before each packet, so that a client cannot send faster than it is served.
+    """
+
+    def __init__(self, stream: StreamReader, *, largest: int, gate: Callable[[], Awaitable[None]]) -> None:
+        self._stream = stream
+        self._largest = largest
+        self._gate = gate
+        self._received = bytearray()
+        self._packet = memoryview(b"")
+        self._heard_at = 0.0
+        self.silence: float | None = None
+        """Seconds without a byte after which the connection ends; None for ever."""
+
+    async def packet(self) -> bytes:
+        """The next packet, whole.
+
+        Raises:
+            ConnectionResetError: the client is gone or silent, or its packet is malformed or too large.
+        """
+        while (size := self._size()) is None or len(self._received) < size:
+            await self._receive()
+        packet = bytes(self._received[:size])
+        del self._received[:size]
+        return packet
+
+    def unread(self, packet: bytes) -> None:
+        """Give a packet back, to be read by amqtt."""
+        self._packet = memoryview(packet)
+
+    async def read(self, n: int = -1) -> bytes:
+        """Bytes of the current packet, never of two; amqtt calls it."""
+        if not self._packet:
+            await self._gate()
+            self._packet = memoryview(await self.packet())
+        taken, self._packet = self._packet[:n], self._packet[n:]
+        if len(taken) < n:
+            raise ConnectionResetError("the packet is shorter than its fields")
+        return bytes(taken)
+
+    def feed_eof(self) -> None:
+        """Let the reader see the end; amqtt calls it."""
+        self._stream.feed_eof()
+
+    def _size(self) -> int | None:
+        """Bytes of the packet whose head was received; None while the head is not whole."""
+        size = 0
+        for place in range(_LENGTH_BYTES):
+            if len(self._received) < place + 2:
+                return None
+            byte = self._received[place + 1]
+            size += (byte & ~_CONTINUED) << (7 * place)
+            if byte < _CONTINUED:
+                if size + place + 2 > self._largest:
+                    raise ConnectionResetError(f"a packet of {size} bytes; {self._largest} are allowed")
+                return size + place + 2
+        raise ConnectionResetError("the packet's length is malformed")
+
+    async def _receive(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._heard_at = self._heard_at or loop.time()
+        deadline = None if self.silence is None else self._heard_at + self.silence
+        try:
+            async with asyncio.timeout_at(deadline):
+                data = await self._stream.read(_READ)
+        except TimeoutError:
+            raise ConnectionResetError("the client is silent") from None
+        if not data:
+            raise ConnectionResetError("the client closed the connection")
+        self._heard_at = loop.time()
+        self._received += data
+
+
+class BoundedWriter(WriterAdapter):
+    """Takes amqtt's bytes without ever waiting; a client that does not read them is cut off.
+
+    Args:
+        most: bytes that may wait for the client.
+    """
+
+    def __init__(self, stream: StreamWriter, *, most: int) -> None:
+        self._stream = stream
+        self._most = most
+
+    def write(self, data: bytes) -> None:
+        """Send, or end the connection of a client that reads too slowly."""
+        if self._stream.is_closing():
+            return
+        self._stream.write(data)
+        if self._stream.transport.get_write_buffer_size() > self._most:
+            self._stream.transport.abort()
+
+    async def drain(self) -> None:
+        """Return at once: what may wait is bounded."""
+
+    def get_peer_info(self) -> tuple[str, int] | None:
+        """Host and port of the client."""
+        peer = self._stream.get_extra_info("peername")
+        return (peer[0], peer[1]) if peer else None
+
+    def get_ssl_info(self) -> ssl.SSLObject | None:
+        """Nothing: the listener has no client certificates."""
+        return None
+
+    async def close(self) -> None:
+        """Send what waits and close, without waiting for it."""
+        self._stream.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._stream.transport.abort()

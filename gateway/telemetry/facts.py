@@ -1,0 +1,166 @@
+"""The facts that the gateway's parts report, as verbs; and the one who listens to none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from schemas.errors import Fault
+from schemas.receipt import Receipt
+
+
+class Draft(Protocol):
+    """What telemetry reads of a signal."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def instrument(self) -> str: ...
+    @property
+    def effect(self) -> str: ...
+    @property
+    def accepted_at(self) -> int: ...
+
+
+class Accepted(Protocol):
+    """What telemetry reads of a signal that is on disk."""
+
+    @property
+    def draft(self) -> Draft: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def possible_duplicate_of(self) -> str | None: ...
+
+
+class Refusal(Protocol):
+    """What telemetry reads of a refusal."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def faults(self) -> Sequence[Fault]: ...
+    @property
+    def size(self) -> int: ...
+
+
+class Backlog(Protocol):
+    """How much waits in the outbox; ``oldest`` is microseconds since the epoch, None where nothing waits."""
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def oldest(self) -> int | None: ...
+
+
+class Telemetry(Protocol):
+    """Whoever wants to know what happens. No verb raises, and none waits."""
+
+    def received(self, *, source: str) -> None:
+        """An authenticated request came in."""
+
+    def unauthorised(self, *, cause: str) -> None:
+        """A caller showed no valid secret."""
+
+    def turned_away(self, *, code: str, problem: str) -> None:
+        """A request was refused before anybody knew whose it is."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """An authenticated request was refused."""
+
+    def not_stored(self, *, cause: str) -> None:
+        """Something could not be stored, and its sender was told to send it again."""
+
+    def accepted(self, accepted: Accepted) -> None:
+        """A signal is on disk."""
+
+    def duplicate(self, *, source: str, id_: str) -> None:
+        """A signal was there already, with this id."""
+
+    def published(self, *, source: str, body: str, seconds: float) -> None:
+        """The broker acknowledged a signal, this long after its acceptance."""
+
+    def outcome(self, *, station: str, source: str) -> None:
+        """A signal reached a station on one of its destinations."""
+
+    def receipt(self, receipt: Receipt) -> None:
+        """A bot's receipt is on disk; a repeated one is reported again."""
+
+    def unknown_receipt(self) -> None:
+        """A receipt named a signal that nobody knows."""
+
+    def unreadable_receipt(self, *, topic: str, problem: str) -> None:
+        """A message on a receipt topic was no receipt."""
+
+    def unreadable_card(self, *, topic: str, problem: str) -> None:
+        """A message on a card topic was no card."""
+
+    def broker_connected(self, *, connected: bool) -> None:
+        """The connection to the broker began or ended."""
+
+    def broker_reconnect(self) -> None:
+        """The connection to the broker is made again."""
+
+    def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+
+    def unexpected(self, *, where: str, error: BaseException) -> None:
+        """An error came that nobody foresaw; it is logged with its traceback."""
+
+    def audited(self, *, who: str, what: str, target: str, outcome: str) -> None:
+        """Somebody changed something, or tried to, through the private API."""
+
+    def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None:
+        """Ask for the outbox's depth whenever the metrics are read; ``now`` is microseconds since the epoch."""
+
+
+class NullTelemetry:
+    """Listens to nothing."""
+
+    def received(self, *, source: str) -> None: ...
+
+    def unauthorised(self, *, cause: str) -> None: ...
+
+    def turned_away(self, *, code: str, problem: str) -> None: ...
+
+    def refused(self, refusal: Refusal) -> None: ...
+
+    def not_stored(self, *, cause: str) -> None: ...
+
+    def accepted(self, accepted: Accepted) -> None: ...
+
+    def duplicate(self, *, source: str, id_: str) -> None: ...
+
+    def published(self, *, source: str, body: str, seconds: float) -> None: ...
+
+    def outcome(self, *, station: str, source: str) -> None: ...
+
+    def receipt(self, receipt: Receipt) -> None: ...
+
+    def unknown_receipt(self) -> None: ...
+
+    def unreadable_receipt(self, *, topic: str, problem: str) -> None: ...
+
+    def unreadable_card(self, *, topic: str, problem: str) -> None: ...
+
+    def broker_connected(self, *, connected: bool) -> None: ...
+
+    def broker_reconnect(self) -> None: ...
+
+    def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None: ...
+
+    def unexpected(self, *, where: str, error: BaseException) -> None: ...
+
+    def audited(self, *, who: str, what: str, target: str, outcome: str) -> None: ...
+
+    def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None: ...

@@ -1,0 +1,123 @@
+"""The metrics by their names, on a registry of their own; every label comes from a closed list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from gateway.telemetry.facts import Backlog
+
+PREFIX = "signal_gateway"
+
+Child = TypeVar("Child", Counter, Gauge, Histogram)
+
+OTHER = "-"
+"""The label of whatever is on no list."""
+
+BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 60.0, 900.0)
+"""Seconds. 3 s is where TradingView gives up."""
+
+
+class Children(dict[tuple[str, ...], Child], Generic[Child]):
+    """A family's children by their labels; looking one up costs a tenth of ``labels()``."""
+
+    def __init__(self, family: Child) -> None:
+        super().__init__()
+        self._family: Child = family
+
+    def __missing__(self, labels: tuple[str, ...]) -> Child:
+        child: Child = self._family.labels(*labels) if labels else self._family
+        self[labels] = child
+        return child
+
+
+class Metrics:
+    """Every metric of the gateway. The children of each configured source exist from the start, at zero."""
+
+    def __init__(self, *, sources: Iterable[str], version: str) -> None:
+        self.registry = CollectorRegistry()
+        self._road()
+        self._bots_and_broker()
+        self._http()
+        Info("build", "The version that runs.", namespace=PREFIX, registry=self.registry).info({"version": version})
+        ProcessCollector(registry=self.registry)
+        self._zero(sources)
+
+    def _road(self) -> None:
+        self.received = self._count("received", "Authenticated webhook requests.", "source")
+        self.accepted = self._count("accepted", "Signals put on disk.", "source", "body")
+        self.duplicates = self._count("duplicates", "Signals that were there already.", "source")
+        self.refused = self._count("refused", "Refused requests.", "source", "code")
+        self.unauthorised = self._count("unauthorised", "Requests without a valid secret.", "cause")
+        self.not_stored = self._count("not_stored", "Requests to be sent again.", "cause")
+        self.published = self._count("published", "Signals that the broker acknowledged.", "source", "body")
+        self.outcomes = self._count("outcomes", "Stations that signals reached.", "station", "source")
+        self.to_broker = self._time("webhook_to_broker", "From acceptance to the broker's PUBACK.", "source")
+        self.to_callback = self._time(
+            "webhook_to_callback",
+            "From acceptance, by the gateway's clock, to the first callback, by the bot's clock.",
+            "source",
+        )
+        self.last_accepted = self._gauge(
+            "source_last_accepted_timestamp_seconds", "When a source's last signal was accepted.", "source"
+        )
+
+    def _bots_and_broker(self) -> None:
+        self.receipts = self._count("receipts", "Receipts, repeats included.", "stage", "source")
+        self.unknown_receipts = self._count("unknown_receipts", "Receipts for signals that nobody knows.")
+        self.unreadable = self._count("unreadable_messages", "MQTT messages that cannot be read.", "kind")
+        self.connected = self._gauge("broker_connected", "1 while connected to the broker.")
+        self.reconnects = self._count("broker_reconnects", "Connections to the broker made again.")
+
+    def _http(self) -> None:
+        self.requests = self._count("http_requests", "HTTP requests.", "listener", "route", "method", "status")
+        self.request_seconds = self._time("http_request_duration", "From request to answer.", "listener", "route")
+        self.unexpected = self._count("unexpected_errors", "Errors that nobody foresaw.")
+        self.changes = self._count("api_changes", "Changes through the private API.", "outcome")
+
+    def _count(self, name: str, text: str, *labels: str) -> Children[Counter]:
+        return Children(Counter(name, text, labels, namespace=PREFIX, registry=self.registry))
+
+    def _time(self, name: str, text: str, *labels: str) -> Children[Histogram]:
+        family = Histogram(
+            name, text, labels, namespace=PREFIX, unit="seconds", registry=self.registry, buckets=BUCKETS
+        )
+        return Children(family)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Children[Gauge]:
+        return Children(Gauge(name, text, labels, namespace=PREFIX, registry=self.registry))
+
+    def _zero(self, sources: Iterable[str]) -> None:
+        for source in (*sources, OTHER):
+            for family in (self.received, self.duplicates, self.to_broker, self.to_callback):
+                family[source,]
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Write all metrics in the format that the ``Accept`` header asks for; say its content type."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+
+class OutboxCollector(Collector):
+    """Asks the journal when the metrics are read."""
+
+    def __init__(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None:
+        self._depth = depth
+        self._now = now
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing, so that registering does not ask the journal."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The two gauges."""
+        depth = self._depth()
+        age = 0.0 if depth.oldest is None else max(0.0, (self._now() - depth.oldest) / 1e6)
+        yield GaugeMetricFamily(f"{PREFIX}_outbox_depth", "Signals that wait for the broker.", value=depth.waiting)
+        yield GaugeMetricFamily(f"{PREFIX}_outbox_oldest_age_seconds", "Age of the oldest that waits.", value=age)

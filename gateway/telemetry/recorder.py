@@ -1,0 +1,176 @@
+"""The listener to all facts: it counts them, times them and writes a line for those that a person looks for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+
+from gateway.errors import Code
+from gateway.telemetry.facts import Accepted, Backlog, Refusal
+from gateway.telemetry.metrics import OTHER, Metrics, OutboxCollector
+from schemas.fields import to_micros
+from schemas.receipt import Receipt, Stage
+
+BODIES = frozenset({"trade", "alert", "prediction", "withdraw"})
+CODES = frozenset(code.code for code in Code)
+STATIONS = frozenset(
+    {"waiting", "publishing", "published", "denied", "unheard", "unknown", "expired", "superseded", "withdrawn", "dead"}
+)
+UNAUTHORISED = frozenset(
+    {"unknown_source", "no_secret", "wrong_secret", "expired_secret", "revoked_secret", "address", "api_key"}
+)
+NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
+LISTENERS = frozenset({"public", "private"})
+ROUTES = frozenset({"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens"})
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+AUDITED = frozenset({"done", "refused", "failed"})
+
+_REMEMBERED = 8192
+"""Signals whose first callback is still awaited; of older ones the latency is not known."""
+
+_LINES_PER_SECOND = 10
+"""Lines about callers without a secret; the counters have them all."""
+
+
+def one_of(text: str, names: frozenset[str]) -> str:
+    """Label a text, or call it OTHER where it is on no list."""
+    return text if text in names else OTHER
+
+
+class Recorder:
+    """Telemetry into Prometheus and structlog.
+
+    Args:
+        sources: the configured sources; any other name is counted as OTHER.
+        version: the gateway's version.
+        now: microseconds since the epoch.
+        log: a structlog logger; None for the one that is configured now.
+    """
+
+    def __init__(self, *, sources: Iterable[str], version: str, now: Callable[[], int], log: Any = None) -> None:
+        self._sources = frozenset(sources)
+        self._metrics = Metrics(sources=self._sources, version=version)
+        self._now = now
+        self._log = structlog.get_logger().bind() if log is None else log
+        self._awaited: OrderedDict[str, tuple[str, int | None]] = OrderedDict()
+        self._second = 0
+        self._lines = 0
+        self.exposition = self._metrics.exposition
+
+    def received(self, *, source: str) -> None:
+        self._metrics.received[self._source(source),].inc()
+
+    def unauthorised(self, *, cause: str) -> None:
+        self._metrics.unauthorised[one_of(cause, UNAUTHORISED),].inc()
+        self._warn_some("unauthorised", cause=cause)
+
+    def turned_away(self, *, code: str, problem: str) -> None:
+        self._metrics.refused[OTHER, one_of(code, CODES)].inc()
+        self._warn_some("turned_away", code=code, problem=problem)
+
+    def refused(self, refusal: Refusal) -> None:
+        source = self._source(refusal.source)
+        self._metrics.refused[source, one_of(refusal.code, CODES)].inc()
+        problems = [f"{fault.where}: {fault.problem}" for fault in refusal.faults]
+        self._log.warning(
+            "refused", id=refusal.id, source=source, code=refusal.code, problems=problems, size=refusal.size
+        )
+
+    def not_stored(self, *, cause: str) -> None:
+        self._metrics.not_stored[one_of(cause, NOT_STORED),].inc()
+        self._warn_some("not_stored", cause=cause)
+
+    def accepted(self, accepted: Accepted) -> None:
+        draft = accepted.draft
+        source = self._source(draft.source)
+        self._metrics.accepted[source, one_of(draft.body, BODIES)].inc()
+        self._metrics.last_accepted[source,].set(draft.accepted_at / 1e6)
+        self._await_callback(draft.id, source, draft.accepted_at)
+        self._log.info(
+            "accepted",
+            id=draft.id,
+            source=source,
+            body=draft.body,
+            mode=draft.mode,
+            instrument=draft.instrument,
+            effect=draft.effect,
+            sequence=accepted.sequence,
+            possible_duplicate_of=accepted.possible_duplicate_of,
+        )
+
+    def duplicate(self, *, source: str, id_: str) -> None:
+        source = self._source(source)
+        self._metrics.duplicates[source,].inc()
+        self._log.info("duplicate", id=id_, source=source)
+
+    def published(self, *, source: str, body: str, seconds: float) -> None:
+        source = self._source(source)
+        self._metrics.published[source, one_of(body, BODIES)].inc()
+        self._metrics.to_broker[source,].observe(seconds)
+
+    def outcome(self, *, station: str, source: str) -> None:
+        self._metrics.outcomes[one_of(station, STATIONS), self._source(source)].inc()
+
+    def receipt(self, receipt: Receipt) -> None:
+        source, accepted_at = self._awaited.get(receipt.signal, (OTHER, None))
+        self._metrics.receipts[receipt.stage.value, source].inc()
+        started = receipt.started_at or (receipt.at if receipt.stage is Stage.STARTED else None)
+        if accepted_at is None or started is None:
+            return
+        self._awaited[receipt.signal] = (source, None)
+        self._metrics.to_callback[source,].observe(max(0.0, (to_micros(started) - accepted_at) / 1e6))
+
+    def unknown_receipt(self) -> None:
+        self._metrics.unknown_receipts[()].inc()
+
+    def unreadable_receipt(self, *, topic: str, problem: str) -> None:
+        self._unreadable("receipt", topic=topic, problem=problem)
+
+    def unreadable_card(self, *, topic: str, problem: str) -> None:
+        self._unreadable("card", topic=topic, problem=problem)
+
+    def broker_connected(self, *, connected: bool) -> None:
+        self._metrics.connected[()].set(connected)
+        self._log.info("broker_connected" if connected else "broker_disconnected")
+
+    def broker_reconnect(self) -> None:
+        self._metrics.reconnects[()].inc()
+
+    def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None:
+        listener, route = one_of(listener, LISTENERS), one_of(route, ROUTES)
+        self._metrics.requests[listener, route, one_of(method, METHODS), str(status)].inc()
+        self._metrics.request_seconds[listener, route].observe(seconds)
+
+    def unexpected(self, *, where: str, error: BaseException) -> None:
+        self._metrics.unexpected[()].inc()
+        self._log.error("unexpected", where=where, exc_info=error)
+
+    def audited(self, *, who: str, what: str, target: str, outcome: str) -> None:
+        self._metrics.changes[one_of(outcome, AUDITED),].inc()
+        self._log.info("audit", who=who, what=what, target=target, outcome=outcome)
+
+    def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None:
+        self._metrics.registry.register(OutboxCollector(depth, now=now))
+
+    def _source(self, source: str) -> str:
+        return source if source in self._sources else OTHER
+
+    def _await_callback(self, id_: str, source: str, accepted_at: int) -> None:
+        if len(self._awaited) >= _REMEMBERED:
+            self._awaited.popitem(last=False)
+        self._awaited[id_] = (source, accepted_at)
+
+    def _unreadable(self, kind: str, **details: str) -> None:
+        self._metrics.unreadable[kind,].inc()
+        self._warn_some("unreadable", kind=kind, **details)
+
+    def _warn_some(self, event: str, **details: str) -> None:
+        second = self._now() // 1_000_000
+        if second != self._second:
+            self._second, self._lines = second, 0
+        self._lines += 1
+        if self._lines <= _LINES_PER_SECOND:
+            self._log.warning(event, **details)

@@ -1,0 +1,32 @@
+"""How often a source may send."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from gateway.errors import NotStored
+
+_MINUTE = 60_000_000
+
+
+class RateLimit:
+    """Requests per moving minute, for each source that has a limit. Ask it about authenticated requests only."""
+
+    def __init__(self, per_minute: Mapping[str, int], *, now: Callable[[], int]) -> None:
+        self._recent = {source: deque[int](maxlen=most) for source, most in per_minute.items()}
+        self._now = now
+
+    def admit(self, source: str) -> None:
+        """Count a request of a source in; one that is refused does not count.
+
+        Raises:
+            NotStored: the source sent as many within the last minute as it may; cause ``rate``.
+        """
+        recent = self._recent.get(source)
+        if recent is None:
+            return
+        now = self._now()
+        if len(recent) == recent.maxlen and (not recent or now - recent[0] < _MINUTE):
+            raise NotStored("rate", f"Source {source} sends more than its {recent.maxlen} requests per minute.")
+        recent.append(now)

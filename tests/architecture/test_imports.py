@@ -1,0 +1,71 @@
+"""The import rules bite: what breaks one is named by the linter."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("schemas", "gateway", "bot_plugin")
+
+VIOLATIONS = {
+    "schemas/stray_gateway.py": ("import gateway", "The contract is below everything"),
+    "bot_plugin/stray_gateway.py": ("import gateway", "The contract is below everything"),
+    "gateway/errors.py": ("import bot_plugin", "The contract is below everything"),
+    "gateway/utils.py": ("", "The gateway's road runs one way"),
+    "gateway/journal/stray_sibling.py": ("import gateway.mqtt", "The gateway's road runs one way"),
+    "gateway/telemetry/stray_upwards.py": ("import gateway.web", "The gateway's road runs one way"),
+    "gateway/intake/parse.py": ("import gateway.intake.guard", "Stations of the intake do not know each other"),
+    "schemas/stray_clock.py": ("import time", "The contract is pure"),
+    "schemas/stray_socket.py": ("import socket", "The contract is pure"),
+    "bot_plugin/stray_aiohttp.py": ("import aiohttp", "The base install is enough for a bot"),
+    "gateway/delivery/stray_gmqtt.py": ("import gmqtt", "gmqtt has two doors"),
+    "bot_plugin/stray_gmqtt.py": ("import gmqtt", "gmqtt has two doors"),
+    "gateway/bots/stray_amqtt.py": ("import amqtt", "amqtt stays behind the gateway's MQTT door"),
+    "gateway/delivery/stray_sql.py": ("import sqlite3", "SQL stays in the journal and the bot's inbox"),
+    "bot_plugin/stray_sql.py": ("import sqlite3", "SQL stays in the journal and the bot's inbox"),
+    "gateway/web/stray_metrics.py": ("import prometheus_client", "Only telemetry knows Prometheus"),
+    "gateway/intake/stray_aiohttp.py": ("import aiohttp", "HTTP is spoken at the listeners only"),
+    "gateway/formats/stray_yaml.py": ("import yaml", "Only the configuration reads YAML"),
+    "gateway/web/stray_click.py": ("import click", "Only the command line knows click"),
+}
+
+
+@pytest.fixture(scope="module")
+def skeleton(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree's modules, empty: what is broken there was planted."""
+    folder = tmp_path_factory.mktemp("skeleton")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for package in PACKAGES:
+        for module in [*(ROOT / package).rglob("*.py"), ROOT / package / "__init__.py"]:
+            copy = folder / module.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.touch()
+    return folder
+
+
+def broken(folder: Path) -> set[str]:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    run = subprocess.run([*command, "--no-cache", "--no-logo"], cwd=folder, capture_output=True, text=True, check=False)
+    assert "Contracts: " in run.stdout, run.stdout + run.stderr
+    return {line.removesuffix(" BROKEN") for line in run.stdout.splitlines() if line.endswith(" BROKEN")}
+
+
+def test_an_empty_skeleton_breaks_no_rule(skeleton: Path) -> None:
+    assert broken(skeleton) == set()
+
+
+@pytest.mark.parametrize(("place", "planted"), VIOLATIONS.items(), ids=VIOLATIONS)
+def test_a_planted_violation_breaks_its_rule_and_no_other(skeleton: Path, place: str, planted: tuple[str, str]) -> None:
+    text, rule = planted
+    module = skeleton / place
+    existed = module.exists()
+    module.write_text(f"{text}\n")
+    try:
+        assert broken(skeleton) == {rule}
+    finally:
+        module.write_text("") if existed else module.unlink()

@@ -1,0 +1,217 @@
+"""Real brokers for tests: Mosquitto on a free loopback port, and a proxy that can hold and cut connections."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = "SIGNAL_GATEWAY_TEST_REQUIRE_ALL"
+_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+_DEADLINE = 10.0
+
+
+def require(program: str, *, package: str) -> str:
+    """The path of a program that a test needs; skips without it, or fails where nothing may be missing."""
+    found = shutil.which(program, path=_PATH)
+    if found is None:
+        message = f"{program} is not installed (apt-get install {package})"
+        pytest.fail(message) if os.environ.get(REQUIRE_ALL) else pytest.skip(message)
+    return found
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+async def eventually(condition: Callable[[], object], *, within: float = 5.0) -> None:
+    """Return when the condition holds; fail after the deadline (seconds)."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within} s"
+        await asyncio.sleep(0.005)
+
+
+class Mosquitto:
+    """A Mosquitto process. Stopped, killed and started again, it keeps its port and, where it has one, its store.
+
+    Args:
+        users: names and passwords; anonymous clients are let in where there are none.
+        acl: the lines of an acl_file; None to allow everything.
+        options: further lines of the configuration.
+        persistent: whether it keeps sessions and retained messages on disk.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        users: dict[str, str] | None = None,
+        acl: str | None = None,
+        options: tuple[str, ...] = (),
+        persistent: bool = False,
+    ) -> None:
+        self._program = require("mosquitto", package="mosquitto")
+        self._folder = folder
+        self.port = free_port()
+        self.log = folder / "mosquitto.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        lines = [f"listener {self.port} {self.host}", f"log_dest file {self.log}", "log_type all", *options]
+        lines += self._users(users or {}) if users else ["allow_anonymous true"]
+        if acl is not None:
+            lines.append(f"acl_file {self._file('acl', acl)}")
+        lines += [f"persistence {str(persistent).lower()}", f"persistence_location {folder}/"]
+        self._configuration = self._file("mosquitto.conf", "\n".join(lines) + "\n")
+
+    def _users(self, users: dict[str, str]) -> list[str]:
+        passwords = self._file("passwords", "".join(f"{name}:{secret}\n" for name, secret in users.items()))
+        subprocess.run([require("mosquitto_passwd", package="mosquitto"), "-U", passwords], check=True)
+        return ["allow_anonymous false", f"password_file {passwords}"]
+
+    def _file(self, name: str, text: str) -> Path:
+        path = self._folder / name
+        path.write_text(text)
+        path.chmod(0o600)
+        if os.geteuid() == 0:  # mosquitto gives up root for its own user
+            with suppress(LookupError):
+                shutil.chown(path, "mosquitto")
+        return path
+
+    def start(self) -> None:
+        """Start, and return when it accepts connections."""
+        if os.geteuid() == 0:
+            for folder in (self._folder, *list(self._folder.parents)[:3]):
+                if folder != Path("/tmp"):
+                    folder.chmod(0o755)
+            with suppress(LookupError):
+                shutil.chown(self._folder, "mosquitto")
+        self._process = subprocess.Popen(
+            [self._program, "-c", self._configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + _DEADLINE
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = self.log.read_text() if self.log.exists() else "nothing in its log"
+                pytest.fail(f"mosquitto did not start: {said}")
+            time.sleep(0.005)
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection((self.host, self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it as an operator does."""
+        self._end(lambda process: process.terminate())
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self._end(lambda process: process.kill())
+
+    def restart(self) -> None:
+        """Stop it and start it again."""
+        self.stop()
+        self.start()
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        if self._process is not None:
+            how(self._process)
+            try:
+                self._process.wait(_DEADLINE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+
+MosquittoFactory = Callable[..., Mosquitto]
+
+
+@pytest.fixture
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MosquittoFactory]:
+    """Make and start a Mosquitto; see the class for its arguments."""
+    made: list[Mosquitto] = []
+
+    def make(**arguments: object) -> Mosquitto:
+        broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"), **arguments)  # type: ignore[arg-type]
+        made.append(broker)
+        broker.start()
+        return broker
+
+    yield make
+    for broker in made:
+        broker.kill()
+
+
+class Proxy:
+    """Between a client and a broker: holds what the broker says, or cuts every connection."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, port: int) -> None:
+        self._behind = port
+        self._speaks = asyncio.Event()
+        self._speaks.set()
+        self._refuses = False
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, self.host, 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        self.cut()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    def hold(self) -> None:
+        """Keep back what the broker says from now on."""
+        self._speaks.clear()
+
+    def cut(self) -> None:
+        """Reset every connection, with what was held, and refuse new ones until ``restore``."""
+        self._refuses = True
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+        self._speaks.set()
+
+    def restore(self) -> None:
+        """Let clients connect again, and the broker speak."""
+        self._refuses = False
+        self._speaks.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refuses:
+            writer.transport.abort()
+            return
+        behind_reader, behind = await asyncio.open_connection(self.host, self._behind)
+        self._writers += [writer, behind]
+        await asyncio.gather(self._pipe(reader, behind, held=False), self._pipe(behind_reader, writer, held=True))
+
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, held: bool) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                if held:
+                    await self._speaks.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
