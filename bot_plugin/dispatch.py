@@ -35,9 +35,7 @@ class Decision:
     verdict: Verdict | None = None
 
 
-def decide(
-    signal: Signal, *, now: int, registrations: Sequence[Registration], modes: Collection[Mode]
-) -> Decision:
+def decide(signal: Signal, *, now: int, registrations: Sequence[Registration], modes: Collection[Mode]) -> Decision:
     """Decide about a signal at ``now`` (microseconds since the epoch): pure, for the same arguments the same answer."""
     verdict = _unfit(signal, now=now, modes=modes)
     if verdict is not None:

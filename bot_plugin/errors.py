@@ -20,7 +20,8 @@ class NameTaken(RuntimeError):
     def __init__(self, bot: str, evidence: str) -> None:
         self.bot = bot
         super().__init__(
-            f"bot name {bot!r} is in use by another process ({evidence}); stop that one, or give this bot a name of its own"
+            f"bot name {bot!r} is in use by another process ({evidence}); "
+            "stop that one, or give this bot a name of its own"
         )
 
 

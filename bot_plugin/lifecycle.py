@@ -16,7 +16,7 @@ from schemas.fields import from_micros, to_micros
 from schemas.receipt import Receipt, Stage
 
 PATIENCE = 0.05
-"""Seconds after which ``received`` and ``started`` are sent; a handler that ends sooner tells them in its last receipt."""
+"""Seconds after which ``received`` and ``started`` are sent; a handler that ends sooner tells them in its last one."""
 
 MAX_REASON = 500
 

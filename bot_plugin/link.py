@@ -1,4 +1,4 @@
-"""The plugin's door to gmqtt: a connection that acknowledges late, knows reason codes and comes back with jitter.
+"""The plugin's door to gmqtt: one connection that acknowledges late and knows reason codes.
 
 gmqtt's own reconnecting is switched off, as it hides what was lost: each attempt has a Client of its own.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from asyncio import Future
-from collections.abc import Callable
 from typing import Any
 
 from gmqtt import Client, Subscription
@@ -18,13 +16,12 @@ from gmqtt import Message as Publish
 from gmqtt.mqtt.handler import MQTTConnectError
 from gmqtt.storage import PersistentStorage
 
-from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
-from bot_plugin.transport import REFUSED, V5, V311, LinkSettings, Message, Receive
+from bot_plugin.errors import LinkLost, LinkRefused
+from bot_plugin.transport import REFUSED, V5, V311, LinkSettings, Message, Receive, version_name
 
 log = logging.getLogger("bot_plugin.link")
 
 _NEVER_RECONNECT = {"reconnect_retries": -2}
-_SESSION_TAKEN_OVER = 0x8E
 _WRONG_VERSION = frozenset({1, 0x84})
 _FOR_GOOD = {
     V311: frozenset({1, 2, 4, 5}),
@@ -37,15 +34,15 @@ _quiet = logging.getLogger("bot_plugin.gmqtt")
 _quiet.setLevel(logging.CRITICAL)
 
 
-class _VersionRefused(ConnectionError):
+class VersionRefused(ConnectionError):
     """The broker does not speak this MQTT version, as far as can be told."""
 
 
-class Acknowledgements(PersistentStorage):  # type: ignore[misc]
+class Acknowledgements(PersistentStorage):
     """gmqtt's public hook for what is in flight, turned into one future per publish."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._futures: dict[int, Future[int]] = {}
         self._sent: dict[int, float] = {}
         self._reasons: dict[int, int] = {}
@@ -125,7 +122,7 @@ def tell_reasons(client: Any, acknowledgements: Acknowledgements) -> None:
     handler._handle_puback_packet = handle  # type: ignore[union-attr]  # noqa: SLF001
 
 
-class _Connection:
+class Connection:
     """One attempt, and the connection that it becomes."""
 
     def __init__(self, settings: LinkSettings, version: int, receive: Receive) -> None:
@@ -187,14 +184,18 @@ class _Connection:
         """Connect and subscribe.
 
         Raises:
-            _VersionRefused: no answer, or none that fits, to this version.
+            VersionRefused: no answer, or none that fits, to this version.
             LinkRefused: the broker will not have this client, or a filter.
             OSError: the broker cannot be reached, or was lost.
         """
         settings = self._settings
         connecting = asyncio.ensure_future(
             self.client.connect(
-                settings.host, settings.port, ssl=settings.tls or False, keepalive=settings.keepalive, version=self._version
+                settings.host,
+                settings.port,
+                ssl=settings.tls or False,
+                keepalive=settings.keepalive,
+                version=self._version,
             )
         )
         try:
@@ -203,7 +204,9 @@ class _Connection:
             )
             await asyncio.wait({connecting}, timeout=0.2)  # a refusal's CONNACK and its close arrive together
             if not connecting.done():
-                raise _VersionRefused(f"no answer to MQTT {_name(self._version)} within {settings.connect_timeout:g} s")
+                raise VersionRefused(
+                    f"no answer to MQTT {version_name(self._version)} within {settings.connect_timeout:g} s"
+                )
             connecting.result()
         except MQTTConnectError as error:
             raise self._refusal(error) from None
@@ -214,9 +217,11 @@ class _Connection:
     def _refusal(self, error: Any) -> ConnectionError:
         code = error._code  # noqa: SLF001
         if code in _WRONG_VERSION:
-            return _VersionRefused(str(error))
+            return VersionRefused(str(error))
         if code in _FOR_GOOD[self._version]:
-            return LinkRefused(f"the broker refuses {self._who()}: {error}. Check its user name, password and permissions.")
+            return LinkRefused(
+                f"the broker refuses {self._who()}: {error}. Check its user name, password and permissions."
+            )
         return ConnectionRefusedError(str(error))
 
     def _who(self) -> str:
@@ -251,94 +256,3 @@ class _Connection:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(2):
                 await self.client.disconnect()
-
-
-class MqttLink:
-    """The Link over gmqtt."""
-
-    def __init__(self, settings: LinkSettings) -> None:
-        self._settings = settings
-        self._versions = settings.versions
-        self._connection: _Connection | None = None
-
-    def __repr__(self) -> str:
-        state = "connected" if self.connected else "not connected"
-        return f"MqttLink({self._settings.client_id} at {self._settings.host}:{self._settings.port}, {state})"
-
-    @property
-    def connected(self) -> bool:
-        """Whether the connection stands."""
-        return self._connection is not None and not self._connection.lost.done()
-
-    @property
-    def free(self) -> int:
-        """How many publishes may be sent now."""
-        return self._connection.free if self._connection is not None else 0
-
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> Future[int]:
-        """Send one message with QoS 1; the future is the reason code of its PUBACK, 0 on MQTT 3.1.1."""
-        connection = self._connection
-        if connection is None or connection.free == 0:
-            raise LinkLost("the broker is not connected, or too much is in flight")
-        connection.client.publish(topic, payload, qos=1, retain=retain)
-        return connection.acknowledgements.newest
-
-    async def run(self, receive: Receive, on_connect: Callable[[], None]) -> None:
-        """Connect, and again after every loss, until cancelled."""
-        attempt = 0
-        while True:
-            try:
-                connection = await self._open(receive)
-            except LinkRefused:
-                raise
-            except OSError as error:
-                log.warning("%r cannot connect: %s", self, error)
-            else:
-                attempt = 0
-                await self._serve(connection, on_connect)
-            first, longest = self._settings.backoff
-            await asyncio.sleep(random.uniform(0, min(longest, first * 2 ** min(attempt, 16))))  # noqa: S311
-            attempt += 1
-
-    async def _open(self, receive: Receive) -> _Connection:
-        for version in self._versions:
-            connection = _Connection(self._settings, version, receive)
-            try:
-                await connection.open()
-            except _VersionRefused as error:
-                await connection.close()
-                problem = error
-            except BaseException:
-                await connection.close()
-                raise
-            else:
-                self._versions = (version, *(other for other in self._versions if other != version))
-                return connection
-        raise problem
-
-    async def _serve(self, connection: _Connection, on_connect: Callable[[], None]) -> None:
-        self._connection = connection
-        log.info("%r", self)
-        try:
-            on_connect()
-            reason = await self._ended(connection)
-        finally:
-            self._connection = None
-            await connection.close()
-        if reason == _SESSION_TAKEN_OVER:
-            raise TakenOver(f"another connection uses client id {self._settings.client_id!r}")
-        log.warning("%r: the connection ended (reason %s)", self, "unknown" if reason is None else hex(reason))
-
-
-    async def _ended(self, connection: _Connection) -> int | None:
-        timeout = self._settings.ack_timeout
-        while not connection.lost.done():
-            await asyncio.wait({connection.lost}, timeout=timeout / 2)
-            if connection.acknowledgements.longest_wait > timeout:
-                log.warning("%r: no acknowledgement for %g s, connecting anew", self, timeout)
-                return None
-        return connection.lost.result()
-
-
-def _name(version: int) -> str:
-    return {V5: "5", V311: "3.1.1"}[version]

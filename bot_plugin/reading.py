@@ -12,7 +12,7 @@ from schemas import envelope as envelopes
 from schemas.alert import Alert, AlertSchema, Withdrawal, WithdrawalSchema
 from schemas.envelope import Envelope
 from schemas.errors import ContractError
-from schemas.fields import from_micros
+from schemas.fields import from_micros, to_micros
 from schemas.record import load
 from schemas.topics import VERSION, Mode
 from schemas.trade import Trade, TradeSchema
@@ -40,9 +40,9 @@ class Unreadable:
     problem: str
 
 
-def is_signal(topic: str, *, root: str) -> bool:
-    """Whether signals come on this topic."""
-    return topic.startswith(tuple(f"{root}{tree}/{VERSION}/{body}/" for tree in ("", "-test") for body in (TRADE, ALERT)))
+def prefixes(root: str) -> tuple[str, ...]:
+    """What the topics of signals begin with."""
+    return tuple(f"{root}{tree}/{VERSION}/{body}/" for tree in ("", "-test") for body in (TRADE, ALERT))
 
 
 def read(message: Message, *, root: str, now: Callable[[], int]) -> Signal | Withdrawn | Unreadable:
@@ -84,7 +84,7 @@ def _source(envelope: Envelope) -> str:
 def _withdrawn(envelope: Envelope) -> Withdrawn:
     assert envelope.expirytime is not None
     withdrawal: Withdrawal = load(WithdrawalSchema, envelope.data)
-    return Withdrawn(withdrawal, int(envelope.expirytime.timestamp() * 1_000_000))
+    return Withdrawn(withdrawal, to_micros(envelope.expirytime))
 
 
 def _signal(envelope: Envelope, now: Callable[[], int]) -> Signal:

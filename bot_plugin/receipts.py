@@ -119,7 +119,7 @@ class Receipts:
     async def drained(self, *, timeout: float) -> None:  # noqa: ASYNC109
         """Return when the broker has acknowledged all, or after the timeout (seconds), or when the link is down."""
         deadline = self._loop.time() + timeout
-        while self.unsent and self._link.connected and self._loop.time() < deadline:
+        while self.unsent and self._link.connected and self._loop.time() < deadline:  # noqa: ASYNC110  # of the link, too
             await asyncio.sleep(0.005)
 
     def _send_again(self, ids: list[str]) -> None:
@@ -154,7 +154,9 @@ class Receipts:
         reason = future.result()
         if reason >= REFUSED and not self._refused:
             self._refused = True
-            log.error("the broker refuses receipts on %s (reason %#x): this bot may not publish there", self._topic, reason)
+            log.error(
+                "the broker refuses receipts on %s (reason %#x): this bot may not publish there", self._topic, reason
+            )
         if reason < _UNHEARD and not self._gateway_confirms:
             self._confirmed.append(entry.receipt)
         else:

@@ -90,7 +90,7 @@ class TopicRegistration:
 
 
 def is_async(target: Any) -> bool:
-    """Whether calling the target gives a coroutine: a function, a method, a partial of one, an object with such a call."""
+    """Whether calling the target gives a coroutine: a function, a method, a partial of one, or an object like one."""
     while hasattr(target, "func"):
         target = target.func
     call = getattr(target, "__call__", None)  # noqa: B004

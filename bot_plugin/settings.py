@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bot_plugin.errors import SettingsError
+from bot_plugin.settings_files import read_conf_client, read_env_file
 from bot_plugin.transport import V5, V311
 from schemas.fields import is_name
 from schemas.topics import Mode, TopicError, Topics
@@ -63,10 +64,10 @@ class PluginSettings:
         Raises:
             SettingsError: with every problem.
         """
-        object.__setattr__(self, "modes", tuple(Mode(mode) for mode in self.modes))
         problems = list(_problems(self))
         if problems:
             raise SettingsError(problems)
+        object.__setattr__(self, "modes", tuple(Mode(mode) for mode in self.modes))
 
     @property
     def topics(self) -> Topics:
@@ -92,7 +93,9 @@ class PluginSettings:
             raise SettingsError([f"ca {self.ca!r} cannot be used: {error}"]) from None
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, *, env_file: str | Path | None = None) -> PluginSettings:
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, *, env_file: str | Path | None = None
+    ) -> PluginSettings:
         """Read ``SIGNAL_GATEWAY_*``; variables of the environment win over those of the file.
 
         Args:
@@ -104,7 +107,7 @@ class PluginSettings:
         """
         environ = os.environ if environ is None else environ
         file = env_file or environ.get(f"{PREFIX}ENV_FILE")
-        values = {**(_read_env_file(Path(file)) if file else {}), **environ}
+        values = {**(read_env_file(Path(file)) if file else {}), **environ}
         return _build(
             {name: (f"{PREFIX}{key}", values.get(f"{PREFIX}{key}") or None) for key, name in _VARIABLES.items()},
             origin=f"the environment and {file}" if file else "the environment",
@@ -117,7 +120,7 @@ class PluginSettings:
         Raises:
             SettingsError: with every problem; also where PyYAML is missing.
         """
-        bridge, instance = _read_conf_client(Path(path))
+        bridge, instance = read_conf_client(Path(path))
         given = {name: (f"mqtt_bridge.{key}", bridge.get(key)) for key, name in _BRIDGE.items()}
         given["bot"] = ("instance_id", instance)
         spelled = {name: (label, _text(value)) for name, (label, value) in given.items()}
@@ -203,9 +206,27 @@ def _build(
     return settings
 
 
-def _problems(settings: PluginSettings) -> Any:
+def _problems(settings: PluginSettings) -> Iterator[str]:
+    yield from _broker_problems(settings)
+    yield from _bot_problems(settings)
+
+
+def _bot_problems(settings: PluginSettings) -> Iterator[str]:
     if not is_name(settings.bot) or settings.bot == RESERVED_BOT:
         yield f"bot has only A-Z a-z 0-9 _ and -, and is not {RESERVED_BOT!r}; it is {settings.bot!r}"
+    if not settings.modes:
+        yield f"modes is empty: this bot would refuse every signal; the modes are {', '.join(Mode)}"
+    if unknown := [mode for mode in settings.modes if mode not in set(Mode)]:
+        yield f"{unknown[0]!r} is no mode; the modes are {', '.join(Mode)}"
+    if wrong := [source for source in settings.sources if not is_name(source)]:
+        yield f"sources are names, which {wrong[0]!r} is not"
+    try:
+        Topics(root=settings.root, namespace=settings.namespace)
+    except TopicError as error:
+        yield str(error)
+
+
+def _broker_problems(settings: PluginSettings) -> Iterator[str]:
     if not settings.host:
         yield "host is empty: the broker's name or address"
     if not 0 < settings.port < 1 << 16:
@@ -216,40 +237,6 @@ def _problems(settings: PluginSettings) -> Any:
         yield "there is a password, but no username"
     if settings.ca is not None and not settings.tls:
         yield "there is a ca, but tls is off"
-    if not settings.modes:
-        yield f"modes is empty: this bot would refuse every signal; the modes are {', '.join(Mode)}"
-    if wrong := [source for source in settings.sources if not is_name(source)]:
-        yield f"sources are names, which {wrong[0]!r} is not"
-    try:
-        Topics(root=settings.root, namespace=settings.namespace)
-    except TopicError as error:
-        yield str(error)
-
-
-def _read_env_file(path: Path) -> dict[str, str]:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise SettingsError([f"{path} cannot be read: {error.strerror}"], origin=f"{PREFIX}ENV_FILE") from None
-    pairs = [line.strip().removeprefix("export ") for line in lines]
-    split = [pair.partition("=") for pair in pairs if pair and not pair.startswith("#")]
-    return {key.strip(): value.strip().strip("\"'") for key, _, value in split}
-
-
-def _read_conf_client(path: Path) -> tuple[Mapping[str, Any], Any]:
-    try:
-        import yaml  # noqa: PLC0415  # not a dependency of the base install
-    except ImportError:
-        raise SettingsError(["reading it needs PyYAML: pip install PyYAML"], origin=str(path)) from None
-    try:
-        document = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise SettingsError([f"it cannot be read: {error.strerror}"], origin=str(path)) from None
-    except yaml.YAMLError as error:
-        raise SettingsError([f"it is not YAML: {error}"], origin=str(path)) from None
-    if not isinstance(document, dict) or not isinstance(document.get("mqtt_bridge"), dict):
-        raise SettingsError(["it has no mqtt_bridge: block"], origin=str(path))
-    return document["mqtt_bridge"], document.get("instance_id")
 
 
 def _text(value: Any) -> str | None:

@@ -117,3 +117,8 @@ def matches(topic_filter: str, topic: str) -> bool:
         if place >= len(segments) or segment not in {"+", segments[place]}:
             return False
     return len(wanted) == len(segments)
+
+
+def version_name(version: int) -> str:
+    """``5`` or ``3.1.1``."""
+    return {V5: "5", V311: "3.1.1"}[version]

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import TaskGroup
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bot_plugin.lanes import Lanes
 from bot_plugin.lifecycle import Job, Lifecycle
 from schemas.receipt import Stage
 
@@ -31,43 +31,34 @@ class Workers:
     """
 
     def __init__(self, lifecycle: Lifecycle, group: TaskGroup, *, threads: int, backlog: int) -> None:
-        self._lifecycle, self._group, self._backlog = lifecycle, group, backlog
+        self._lifecycle, self._backlog = lifecycle, backlog
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="signal")
         self._places = asyncio.Semaphore(threads)
-        self._lanes: dict[str, deque[Job]] = {}
+        self._lanes = Lanes(group, self._run, limit=backlog, name="bot_plugin.worker")
 
     def __len__(self) -> int:
         return len(self._lanes)
 
+    @property
+    def pool(self) -> ThreadPoolExecutor:
+        """The threads of plain functions."""
+        return self._pool
+
     async def put(self, job: Job) -> None:
         """Let the worker of the job's key run it, behind what is there."""
-        key = job.signal.key
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = deque()
-            self._group.create_task(self._work(key, lane), name=f"bot_plugin.worker[{key[:80]}]")
-        elif len(lane) >= self._backlog:
-            await self._lifecycle.finish(job, Stage.REFUSED, f"{len(lane)} signals of {key} wait already")
-            return
-        lane.append(job)
+        if not self._lanes.put(job.signal.key, job):
+            reason = f"{self._backlog} signals of {job.signal.key} wait already"
+            await self._lifecycle.finish(job, Stage.REFUSED, reason)
 
     async def idle(self, *, timeout: float) -> None:  # noqa: ASYNC109
         """Return when every worker has ended, or after the timeout (seconds)."""
-        deadline = self._loop.time() + timeout
-        while self._lanes and self._loop.time() < deadline:
-            await asyncio.sleep(0.005)
+        await self._lanes.idle(timeout=timeout)
 
     def close(self) -> None:
-        """Let the threads end when their functions do."""
+        """Cancel what runs, and let the threads end when their functions do."""
+        self._lanes.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _work(self, key: str, lane: deque[Job]) -> None:
-        try:
-            while lane:
-                await self._run(lane.popleft())
-        finally:
-            del self._lanes[key]
 
     async def _run(self, job: Job) -> None:
         if hasattr(job.registration.target, "offer"):
@@ -85,7 +76,7 @@ class Workers:
         try:
             async with asyncio.timeout(registration.timeout) as limit:
                 await registration.target(job.signal)  # type: ignore[operator]
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             if _cancelled(error) or isinstance(error, KeyboardInterrupt):
                 await self._interrupt(job)
                 raise

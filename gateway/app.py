@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import secrets
-import signal
+import hashlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
+from typing import Any
 
 import uuid_utils
 
+from gateway import pipeline
 from gateway.bots import Cards, Receipts
-from gateway.config import BotLogins, KeyRing, Settings
+from gateway.config import Address, BotLogins, KeyRing, Settings
+from gateway.config.store import read_secret
 from gateway.delivery import Delivery
 from gateway.intake.source import Received
 from gateway.journal import open_journal
-from gateway.journal.model import Draft, Journal
-from gateway.mqtt import EmbeddedBroker, GmqttLink, Will
-from gateway.pipeline import Pipeline, Road, consider
-from gateway.telemetry import Recorder, Telemetry
-from gateway.web import HttpListener, private_app, public_app
+from gateway.journal.model import Journal
+from gateway.mqtt import EmbeddedBroker, GmqttLink, LinkLost, Will
+from gateway.pipeline import Pipeline, Road
+from gateway.supervisor import supervise
+from gateway.telemetry import Recorder
+from gateway.web import (
+    ApiKeys,
+    HttpListener,
+    Inside,
+    ListenSettings,
+    Private,
+    PrivateSettings,
+    Public,
+    PublicSettings,
+    RateLimit,
+    Status,
+)
 from schemas.card import GatewayCard, GatewayCardSchema, Presence
-from schemas.envelope import GATEWAY_CARD, Envelope, body, encode, schema_urn
+from schemas.envelope import GATEWAY_CARD, Envelope, body, complete, encode, schema_urn
 from schemas.fields import from_micros
 
+_INSTANCE = "gateway"
+_VERSION = version("signal-gateway")
+_TOKEN_SECONDS = 60
 _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
 _PRUNE_EVERY = 10.0
 
 
-def now() -> int:
+def clock() -> int:
     """Microseconds since the epoch, by this machine's clock."""
     return time.time_ns() // 1000
 
@@ -41,3 +58,188 @@ def now() -> int:
 def new_id() -> str:
     """A UUIDv7."""
     return str(uuid_utils.uuid7())
+
+
+def consider(settings: Settings, source: str, body: bytes, *, format_: str = "auto") -> list[tuple[str, bytes]]:
+    """What would be published for a body of a source, now: topics and payloads; changes nothing.
+
+    Raises:
+        KeyError: the source is not configured.
+        Refused: the gateway would refuse the body.
+    """
+    road = Road(sources=settings.sources, topics=settings.topics)
+    received = Received(source=source, secrets={}, body=body, at=clock())
+    drafts, _ = pipeline.consider(received, settings.sources[source], road=road, new_id=new_id)
+    return [
+        (destination.topic, destination.payload or complete(draft.head, sequence=draft.accepted_at))
+        for draft in drafts
+        for destination in draft.destinations
+    ]
+
+
+async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Run the gateway until SIGTERM or SIGINT.
+
+    Args:
+        settings: the configuration.
+        ready: called once, when the gateway accepts signals.
+
+    Raises:
+        Misconfigured: an address cannot be had, or the journal cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(_journal(settings))
+        await Gateway(settings, journal, await stack.enter_async_context(_broker(settings))).run(ready)
+
+
+def _listen(address: Address, setting: str) -> ListenSettings:
+    return ListenSettings(host=address.host, port=address.port, setting=setting)
+
+
+@asynccontextmanager
+async def _journal(settings: Settings) -> AsyncIterator[Journal]:
+    journal = open_journal(settings.journal, clock=clock)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+@asynccontextmanager
+async def _broker(settings: Settings) -> AsyncIterator[EmbeddedBroker | None]:
+    if settings.embedded is None:
+        yield None
+        return
+    own = (settings.link.username or "", settings.link.password or "")
+    logins = BotLogins(settings.folder.bots, topics=settings.topics, gateway=own)
+    broker = EmbeddedBroker(settings.embedded, logins=logins)
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.stop()
+
+
+class Gateway:
+    """The parts of one running gateway."""
+
+    def __init__(self, settings: Settings, journal: Journal, broker: EmbeddedBroker | None) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._since = clock()
+        self._topics = settings.topics
+        self._telemetry = Recorder(sources=settings.sources, version=_VERSION, now=clock)
+        self._telemetry.watch_outbox(journal.depth, now=clock)
+        self._keys = KeyRing(settings.folder.keys, now=clock)
+        self._link = self._make_link(broker)
+        self._delivery = Delivery(journal, self._link, telemetry=self._telemetry, clock=clock)
+        self._receipts = Receipts(
+            journal, self._link, topics=self._topics, instance=_INSTANCE, telemetry=self._telemetry, clock=clock
+        )
+        self._cards = Cards(topics=self._topics, telemetry=self._telemetry, on_online=self._delivery.hurry)
+        self._pipeline = Pipeline(
+            Road(sources=settings.sources, topics=self._topics),
+            keys=self._keys,
+            journal=journal,
+            offer=self._delivery.offer,
+            admit=RateLimit(settings.limits, now=clock).admit,
+            telemetry=self._telemetry,
+            new_id=new_id,
+        )
+        self._public, self._private = self._make_listeners()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Listen and work until told to stop."""
+        await self._link.subscribe(self._topics.every("receipt"), self._receipts.take)
+        await self._link.subscribe(self._topics.every("bot"), self._cards.take)
+        await self._private.start()
+        await self._public.start()
+        ready()
+        workers: Mapping[str, Callable[[], Any]] = {
+            "link": self._link.run,
+            "delivery": self._delivery.run,
+            "receipts": self._receipts.run,
+            "journal.prune": self._prune,
+            "http.private": self._private.run,
+            "http.public": self._public.run,
+        }
+        await supervise(workers, drain=self._drain)
+
+    async def _drain(self) -> None:
+        """Stop accepting, finish requests, publish what waits until the deadline, say goodbye."""
+        await self._public.stop()
+        with suppress(TimeoutError, LinkLost):
+            async with asyncio.timeout(_DRAIN):
+                if self._link.connected:
+                    await self._delivery.drained()
+                    await self._announce(Presence.OFFLINE)
+
+    async def _prune(self) -> None:
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY)
+            await self._journal.prune(now=clock())
+
+    def _make_link(self, broker: EmbeddedBroker | None) -> GmqttLink:
+        settings = self._settings.link
+        if broker is not None:
+            settings = replace(settings, port=broker.port)
+        will = Will(topic=self._topics.gateway(_INSTANCE), payload=self._card(Presence.OFFLINE))
+        heard = broker.heard if broker is not None else None
+        return GmqttLink(replace(settings, will=will), on_connected=self._connected, heard=heard)
+
+    def _make_listeners(self) -> tuple[HttpListener, HttpListener]:
+        http, telemetry = self._settings.http, self._telemetry
+        public = Public(
+            self._pipeline.take,
+            settings=PublicSettings(
+                max_body=http.max_body, allow_from=http.allow_from, trusted_proxies=http.trusted_proxies
+            ),
+            telemetry=telemetry,
+            now=clock,
+        )
+        inside = Inside(
+            journal=self._journal, status=self._status, exposition=telemetry.exposition, mint=self._mint_token
+        )
+        keys = ApiKeys({"api": hashlib.sha256(read_secret(self._settings.folder.api_token).encode()).digest()})
+        private = Private(
+            inside, settings=PrivateSettings(host=http.private.host), keys=keys, telemetry=telemetry
+        )
+        return (
+            HttpListener(public, settings=_listen(http.public, "http.public"), telemetry=telemetry),
+            HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
+        )
+
+    def _mint_token(self, source: str) -> tuple[str, int]:
+        if source not in self._settings.sources:
+            raise LookupError(source)
+        return self._keys.mint(source, seconds=_TOKEN_SECONDS), clock() + _TOKEN_SECONDS * 1_000_000
+
+    def _status(self) -> Status:
+        return Status(
+            version=_VERSION,
+            since=self._since,
+            unready=None,
+            broker_connected=self._link.connected,
+            sources=tuple(self._settings.sources),
+        )
+
+    def _connected(self) -> None:
+        self._telemetry.broker_connected(connected=True)
+        self._delivery.pump()
+
+    async def _announce(self, presence: Presence) -> None:
+        await self._link.publish(self._topics.gateway(_INSTANCE), self._card(presence), retain=True)
+
+    def _card(self, presence: Presence) -> bytes:
+        card = GatewayCard(
+            instance=_INSTANCE, presence=presence, since=from_micros(self._since), version=_VERSION
+        )
+        envelope = Envelope(
+            id=new_id(),
+            source=f"/gateways/{_INSTANCE}",
+            type=GATEWAY_CARD,
+            time=from_micros(clock()),
+            dataschema=schema_urn(GATEWAY_CARD),
+            data=body(GatewayCardSchema, card),
+        )
+        return encode(envelope)

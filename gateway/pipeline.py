@@ -111,6 +111,7 @@ class Pipeline:
         road: Road,
         *,
         keys: Keys,
+        admit: Callable[[str], None],
         journal: Journal,
         offer: Callable[[Sequence[Accepted]], None],
         telemetry: Telemetry,
@@ -118,6 +119,7 @@ class Pipeline:
     ) -> None:
         self._road = road
         self._keys = keys
+        self._admit = admit
         self._journal = journal
         self._offer = offer
         self._telemetry = telemetry
@@ -138,6 +140,7 @@ class Pipeline:
             raise
         self._telemetry.received(source=source.name)
         try:
+            self._admit(source.name)
             drafts, is_array = consider(received, source, road=self._road, new_id=self._new_id)
             results = await self._journal.accept(drafts)
         except Refused as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -233,7 +234,7 @@ def attributes(payload: bytes) -> list[tuple[str, str]]:
     An attribute whose text MQTT forbids (a control character, a noncharacter) has no mirror: brokers end the connection
     over it.
     """
-    document = parse(payload)
+    document = json.loads(payload)
     return [
         (name, value)
         for name, value in document.items()

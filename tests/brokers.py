@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -47,7 +48,8 @@ class Mosquitto:
     """A Mosquitto process. Stopped, killed and started again, it keeps its port and, where it has one, its store.
 
     Args:
-        users: names and passwords; anonymous clients are let in where there are none.
+        users: names and passwords.
+        anonymous: whether clients without a name are let in; None for whether there are no users.
         acl: the lines of an acl_file; None to allow everything.
         options: further lines of the configuration.
         persistent: whether it keeps sessions and retained messages on disk.
@@ -60,6 +62,7 @@ class Mosquitto:
         folder: Path,
         *,
         users: dict[str, str] | None = None,
+        anonymous: bool | None = None,
         acl: str | None = None,
         options: tuple[str, ...] = (),
         persistent: bool = False,
@@ -70,7 +73,8 @@ class Mosquitto:
         self.log = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
         lines = [f"listener {self.port} {self.host}", f"log_dest file {self.log}", "log_type all", *options]
-        lines += self._users(users or {}) if users else ["allow_anonymous true"]
+        lines += self._users(users) if users else []
+        lines.append(f"allow_anonymous {str(not users if anonymous is None else anonymous).lower()}")
         if acl is not None:
             lines.append(f"acl_file {self._file('acl', acl)}")
         lines += [f"persistence {str(persistent).lower()}", f"persistence_location {folder}/"]
@@ -79,7 +83,7 @@ class Mosquitto:
     def _users(self, users: dict[str, str]) -> list[str]:
         passwords = self._file("passwords", "".join(f"{name}:{secret}\n" for name, secret in users.items()))
         subprocess.run([require("mosquitto_passwd", package="mosquitto"), "-U", passwords], check=True)
-        return ["allow_anonymous false", f"password_file {passwords}"]
+        return [f"password_file {passwords}"]
 
     def _file(self, name: str, text: str) -> Path:
         path = self._folder / name
@@ -118,6 +122,11 @@ class Mosquitto:
     def stop(self) -> None:
         """End it as an operator does."""
         self._end(lambda process: process.terminate())
+
+    def reload(self) -> None:
+        """Make it read its password and ACL files again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End it with SIGKILL."""

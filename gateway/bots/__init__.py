@@ -1,1 +1,6 @@
-"""What the bots say."""
+"""What the bots say: their cards and their receipts."""
+
+from gateway.bots.cards import Cards
+from gateway.bots.receipts import Receipts
+
+__all__ = ["Cards", "Receipts"]

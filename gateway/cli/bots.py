@@ -80,7 +80,7 @@ def _hand_out(
     session: Session, settings: Settings, name: str, *, sources: tuple[str, ...], env_file: str | None
 ) -> None:
     password = put_bot(session.folder.bots, name, sources=sources, now=now_micros())
-    handout = Handout.of(settings, name, password)
+    handout = Handout.of(settings, name, password=password, sources=sources)
     if env_file:
         write(Path(env_file), handout.environment, mode=PRIVATE)
     document = {"bot": name, "sources": list(sources), "env": handout.variables, "mqtt_bridge": handout.bridge}

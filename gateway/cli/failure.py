@@ -19,7 +19,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Failure(Exception):  # noqa: N818  # named as gateway.errors are
+class Failure(Exception):  # named as gateway.errors are
     """A command ends with a message and an exit code.
 
     Args:

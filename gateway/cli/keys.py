@@ -18,7 +18,7 @@ def command() -> None:
     """The webhooks' tokens."""
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A duration on the command line."""
 
     name = "duration"

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(args=given, prog_name="signal-gateway", standalone_mode=False)
-    except (click.ClickException, click.Abort, Failure, Misconfigured) as error:
+    except (click.ClickException, click.Abort, Failure, Misconfigured, OSError) as error:
         sys.exit(_report(error, as_json="--json" in given))
     sys.exit(code if isinstance(code, int) else Exit.OK)
 
@@ -75,6 +75,9 @@ def _report(error: Exception, *, as_json: bool) -> Exit:
             return _say(Exit.USAGE, "\n".join(filter(None, (usage, error.format_message()))), {}, as_json=as_json)
         case click.ClickException():
             return _say(Exit.USAGE, error.format_message(), {}, as_json=as_json)
+        case OSError():
+            place = f"{error.filename}: " if error.filename else ""
+            return _say(Exit.CONFIGURATION, f"{place}{error.strerror or error}", {}, as_json=as_json)
     return Exit.INTERRUPTED
 
 

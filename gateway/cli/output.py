@@ -32,9 +32,9 @@ def json_text(document: Any, *, indent: int | None = 2) -> str:
 def print_lines(lines: Iterable[str], *, to: TextIO | None = None) -> None:
     """Print lines, escaped."""
     for line in lines:
-        print(escaped(line), file=to or sys.stdout, flush=True)  # noqa: T201  # the command line's one way out
+        print(escaped(line), file=to or sys.stdout, flush=True)  # the command line's one way out
 
 
 def print_json(document: Any, *, to: TextIO | None = None, indent: int | None = 2) -> None:
     """Print one JSON document."""
-    print(json_text(document, indent=indent), file=to or sys.stdout, flush=True)  # noqa: T201  # as above
+    print(json_text(document, indent=indent), file=to or sys.stdout, flush=True)  # as above

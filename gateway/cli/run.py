@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Coroutine, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 import click
 
 from gateway import app
 from gateway.cli.ports import require_free_ports
 from gateway.cli.session import Session, session_command
-from gateway.config.settings import Address, Settings
+from gateway.config.settings import Settings
 from gateway.config.summary import warnings
-
-try:
-    from uvloop import run as run_loop
-except ImportError:
-    run_loop = asyncio.run
+from gateway.errors import Misconfigured
 
 
 @click.command()
@@ -24,16 +23,34 @@ def command(session: Session) -> None:
     """Run the gateway until SIGTERM or Ctrl-C."""
     settings = session.settings()
     require_free_ports(settings)
-    session.warn(f"warning: {warning}" for warning in warnings(settings, session.environ) if "public_url" not in warning)
-    session.emit(_addresses(settings), _lines(settings))
-    run_loop(app.run(settings))
+    session.warn(
+        f"warning: {warning}" for warning in warnings(settings, session.environ) if "public_url" not in warning
+    )
+    _run(app.run(settings, ready=lambda: session.emit(_addresses(settings), _lines(settings))))
+
+
+def _run(gateway: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where it is installed; what ends the gateway for the operator to mend is raised alone."""
+    loop = import_module("uvloop" if find_spec("uvloop") else "asyncio")
+    try:
+        loop.run(gateway)
+    except* Misconfigured as group:
+        raise next(_leaves(group)) from None
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
 
 
 def _addresses(settings: Settings) -> dict[str, str | None]:
     return {
         "webhooks": settings.public_address,
         "api": settings.api_address,
-        "broker": str(Address(settings.link.host, settings.link.port)),
+        "broker": settings.broker_address,
         "public_url": settings.public_url,
     }
 

@@ -14,7 +14,7 @@ import click
 
 from gateway.cli.failure import Exit, Failure
 from gateway.cli.output import print_json, print_lines
-from gateway.config.folder import Folder, folder
+from gateway.config.folder import Folder, find_folder
 from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.intake.source import Source
@@ -57,7 +57,7 @@ def session_command(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def run(*, config: str | None, data: str | None, as_json: bool, **options: Any) -> None:
         environ = dict(os.environ)
-        function(Session(folder=folder(config, data, environ), environ=environ, as_json=as_json), **options)
+        function(Session(folder=find_folder(config, data, environ), environ=environ, as_json=as_json), **options)
 
     return run
 

@@ -1,1 +1,22 @@
-"""The YAML file and the environment become settings."""
+"""The configuration: a file and the environment in, frozen settings out, all errors at once with their lines."""
+
+from gateway.config.bots import BotLogins
+from gateway.config.errors import ConfigError, Problem
+from gateway.config.folder import Folder, find_folder
+from gateway.config.keyring import KeyRing
+from gateway.config.load import load
+from gateway.config.settings import Settings
+from gateway.config.summary import summary, warnings
+
+__all__ = [
+    "BotLogins",
+    "ConfigError",
+    "Folder",
+    "KeyRing",
+    "Problem",
+    "Settings",
+    "find_folder",
+    "load",
+    "summary",
+    "warnings",
+]

@@ -13,7 +13,7 @@ from gateway.config.passwords import hashed, matches
 from gateway.config.permissions import gateway_permissions, permissions
 from gateway.config.store import Signature, locked, read_json, signature, write_json
 from gateway.errors import Misconfigured
-from gateway.mqtt.embedded import Permissions
+from gateway.mqtt.permissions import Permissions
 from schemas.fields import from_micros, instant_text, is_name
 from schemas.topics import Topics
 
@@ -102,6 +102,7 @@ class BotLogins:
         self._own = hashed(password)
         self._seen: Signature | object = object()
         self._bots: dict[str, Bot] = {}
+        self._revoked: set[str] = set()
 
     def login(self, username: str, password: str) -> Permissions | None:
         """The permissions of a login; None for an unknown name and for a wrong password, after the same work."""
@@ -113,12 +114,21 @@ class BotLogins:
             return gateway_permissions(self._topics) if right else None
         return permissions(bot.name, bot.sources, self._topics) if right and bot else None
 
+    def revoked(self) -> tuple[str, ...]:
+        """The bots whose login was removed or changed since the last call: their connections are to be ended."""
+        self._refresh()
+        revoked, self._revoked = tuple(sorted(self._revoked)), set()
+        return revoked
+
     def _refresh(self) -> None:
         found = signature(self._path)
         if found == self._seen:
             return
         self._seen = found
         try:
-            self._bots = read_bots(self._path)
+            bots = read_bots(self._path)
         except Misconfigured as error:
-            _log.error("%s; the logins that were read before stay valid", error)  # noqa: TRY400  # the text says it all
+            _log.error("%s; the logins that were read before stay valid", error)  # the text says it all
+            return
+        self._revoked |= {name for name, bot in self._bots.items() if bots.get(name) != bot}
+        self._bots = bots

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.config.folder import Folder
-from gateway.config.settings import Address, HttpSettings, LogSettings, MosquittoFiles, Settings
+from gateway.config.settings import MosquittoFiles, Settings, reachable
 from gateway.config.store import read_secret
 from gateway.config.tls import tls_context
 from gateway.intake.source import HummingbotEvent, Source, Ttl
 from gateway.journal.model import JournalSettings
 from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings, Version
+from gateway.telemetry.logs import LogSettings
+from gateway.web.settings import ListenSettings, PrivateSettings, PublicSettings
 from schemas.instrument import Instrument, Kind
 from schemas.topics import Topics
 
@@ -24,7 +26,7 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
     return Settings(
         folder=folder,
         public_url=sections["public_url"],
-        http=_http(sections["http"]),
+        **_http(sections["http"]),
         journal=_journal(sections["journal"], folder),
         embedded=_embedded(broker) if broker["kind"] == "embedded" else None,
         link=_link(broker, folder, topics),
@@ -36,9 +38,15 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
     )
 
 
-def _http(section: Mapping[str, Any]) -> HttpSettings:
-    listeners = {name: Address(**section[name]) for name in ("public", "private")}
-    return HttpSettings(**{**section, **listeners})
+def _http(section: Mapping[str, Any]) -> dict[str, Any]:
+    public, private = section["public"], section["private"]
+    allowed = {name: section[name] for name in ("trusted_proxies", "allow_from", "max_body")}
+    return {
+        "public": ListenSettings(host=public["host"], port=public["port"], setting="http.public"),
+        "private": ListenSettings(host=private["host"], port=private["port"], setting="http.private"),
+        "webhooks": PublicSettings(**allowed),
+        "api": PrivateSettings(hosts=private["hosts"]),
+    }
 
 
 def _journal(section: Mapping[str, Any], folder: Folder) -> JournalSettings:
@@ -59,7 +67,7 @@ def _link(section: Mapping[str, Any], folder: Folder, topics: Topics) -> LinkSet
     embedded = section["kind"] == "embedded"
     file = section["password_file"] or (folder.broker_password if embedded else None)
     return LinkSettings(
-        host=Address(section["host"], section["port"]).local.host,
+        host=reachable(section["host"]),
         port=section["port"],
         client_id=f"{topics.root.replace('/', '.')}.gateway",
         username=section["username"] if file else None,

@@ -104,6 +104,10 @@ def _unusable(place: str, problem: str) -> ConfigError:
     return ConfigError([Problem(place=place, key="", problem=problem)])
 
 
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and not node.style and node.value in _NULLS
+
+
 class _Reader:
     """Turns nodes into values. A node that is met again is an alias, which may also be endless."""
 
@@ -112,7 +116,7 @@ class _Reader:
         self._met: set[int] = set()
 
     def document(self, root: Node | None) -> Document:
-        if root is None or (isinstance(root, ScalarNode) and root.value in _NULLS):
+        if root is None or _is_null(root):
             return self._document
         if not isinstance(root, MappingNode):
             raise _unusable(f"{self._document.file}:{root.start_mark.line + 1}", "is not a mapping of settings")
@@ -132,7 +136,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
             return [self._value(item, (*path, str(index))) for index, item in enumerate(node.value)]
-        return None if not node.style and node.value in _NULLS else node.value
+        return None if _is_null(node) else node.value
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         values: dict[str, Any] = {}

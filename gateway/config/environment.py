@@ -17,7 +17,10 @@ PREFIX = "SIGNAL_GATEWAY_"
 OTHERS = frozenset({"CONFIG", "DATA"})
 """Variables of the command line."""
 
-BOT = frozenset({"BOT", "HOST", "PORT", "USERNAME", "PASSWORD", "ROOT", "NAMESPACE", "TLS", "CA", "MQTT_VERSION", "STATE", "MODES"})
+BOT = frozenset(
+    {"BOT", "MODES", "SOURCES", "ROOT", "NAMESPACE", "STATE_DIR", "ENV_FILE"}
+    | {f"MQTT_{name}" for name in ("HOST", "PORT", "USERNAME", "PASSWORD", "TLS", "CA", "VERSION")}
+)
 """Variables of the bots, which may run in the same environment."""
 
 
@@ -40,7 +43,7 @@ def unknown(document: Document, environ: Mapping[str, str]) -> list[str]:
     """
     known = [PREFIX + name for name in (*_variables(RootSchema()), *OTHERS, *BOT)]
     return [
-        f"{variable}: names no setting{suggestion(variable, known)}"
+        f"{variable}: names no setting{suggestion(variable, known, likeness=0.85)}"
         for variable, _ in _ours(environ)
         if variable.removeprefix(PREFIX) not in OTHERS | BOT and _path(variable, document) is None
     ]

@@ -162,7 +162,7 @@ class Values(Value):
             except ValidationError as error:
                 problems[index] = error.messages
         if problems:
-            raise ValidationError(problems)  # type: ignore[arg-type]  # nested messages are marshmallow's own form
+            raise ValidationError(problems)
         return tuple(loaded)
 
 
@@ -193,5 +193,5 @@ class Named(fields.Field[dict[str, Any]]):
             except ValueError as error:
                 problems[key] = [str(error)]
         if problems:
-            raise ValidationError(problems, valid_data=loaded)  # type: ignore[arg-type]
+            raise ValidationError(problems, valid_data=loaded)
         return loaded

@@ -63,7 +63,7 @@ class Folder:
                 yield f"{file}: others can read it: chmod {PRIVATE:o} {file}"
 
 
-def folder(config: str | None, data: str | None, environ: Mapping[str, str]) -> Folder:
+def find_folder(config: str | None, data: str | None, environ: Mapping[str, str]) -> Folder:
     """Find the data folder: as given, else by SIGNAL_GATEWAY_DATA, else beside the configuration, else ``./data``."""
     config = config or environ.get("SIGNAL_GATEWAY_CONFIG")
     data = data or environ.get("SIGNAL_GATEWAY_DATA")

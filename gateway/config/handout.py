@@ -20,9 +20,10 @@ class Handout:
     namespace: str
     version: str
     tls: bool
+    sources: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: Settings, bot: str, password: str) -> Handout:
+    def of(cls, settings: Settings, bot: str, *, password: str, sources: tuple[str, ...] = ()) -> Handout:
         """The login of a bot at the broker that the settings name."""
         return cls(
             bot=bot,
@@ -33,22 +34,25 @@ class Handout:
             namespace=settings.topics.namespace,
             version="5" if settings.link.version is Version.V5 else "3.1.1",
             tls=settings.link.tls is not None,
+            sources=sources,
         )
 
     @property
     def variables(self) -> dict[str, str]:
         """The variables that SignalListener.from_env reads."""
-        return {
-            "SIGNAL_GATEWAY_BOT": self.bot,
-            "SIGNAL_GATEWAY_HOST": self.host,
-            "SIGNAL_GATEWAY_PORT": str(self.port),
-            "SIGNAL_GATEWAY_USERNAME": self.bot,
-            "SIGNAL_GATEWAY_PASSWORD": self.password,
-            "SIGNAL_GATEWAY_ROOT": self.root,
-            "SIGNAL_GATEWAY_NAMESPACE": self.namespace,
-            "SIGNAL_GATEWAY_MQTT_VERSION": self.version,
-            "SIGNAL_GATEWAY_TLS": str(self.tls).lower(),
+        lines = {
+            "BOT": self.bot,
+            "MQTT_HOST": self.host,
+            "MQTT_PORT": str(self.port),
+            "MQTT_USERNAME": self.bot,
+            "MQTT_PASSWORD": self.password,
+            "MQTT_TLS": str(self.tls).lower(),
+            "MQTT_VERSION": self.version,
+            "ROOT": self.root,
+            "NAMESPACE": self.namespace,
         }
+        limited = {"SOURCES": ",".join(self.sources)} if self.sources else {}
+        return {f"SIGNAL_GATEWAY_{name}": value for name, value in (lines | limited).items()}
 
     @property
     def environment(self) -> str:
@@ -59,13 +63,13 @@ class Handout:
     def bridge(self) -> str:
         """The lines of Hummingbot's conf_client.yml."""
         return (
-            f"instance_id: {self.bot}\n"
+            f'instance_id: "{self.bot}"\n'
             "mqtt_bridge:\n"
-            f"  mqtt_host: {self.host}\n"
+            f'  mqtt_host: "{self.host}"\n'
             f"  mqtt_port: {self.port}\n"
-            f"  mqtt_username: {self.bot}\n"
-            f"  mqtt_password: {self.password}\n"
-            f"  mqtt_namespace: {self.namespace}\n"
+            f'  mqtt_username: "{self.bot}"\n'
+            f'  mqtt_password: "{self.password}"\n'
+            f'  mqtt_namespace: "{self.namespace}"\n'
             f"  mqtt_ssl: {str(self.tls).lower()}\n"
             "  mqtt_autostart: true\n"
         )

@@ -80,5 +80,5 @@ def _demo(settings: Settings, now: int) -> list[str]:
     if file.exists() and DEMO in read_bots(settings.folder.bots):
         return []
     password = put_bot(settings.folder.bots, DEMO, sources=(), now=now)
-    write(file, Handout.of(settings, DEMO, password).environment, mode=PRIVATE)
+    write(file, Handout.of(settings, DEMO, password=password).environment, mode=PRIVATE)
     return [str(file)]

@@ -148,5 +148,5 @@ class KeyRing:
         try:
             self._ring = read_keys(self._path)
         except Misconfigured as error:
-            _log.error("%s; the keys that were read before stay valid", error)  # noqa: TRY400  # the text says it all
+            _log.error("%s; the keys that were read before stay valid", error)  # the text says it all
         self._width = max([_LEAST, *map(len, self._ring.values())])

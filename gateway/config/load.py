@@ -36,12 +36,11 @@ def load_document(document: Document, folder: Folder, environ: Mapping[str, str]
         ConfigError: with every problem, in the order of the file.
     """
     overlay(document, environ)
-    sections: dict[str, Any]
     try:
-        sections = RootSchema().load(document.data)
+        sections: Any = RootSchema().load(document.data)
     except ValidationError as error:
         for key, problem in _flat(error.messages):
-            document.complain(key, problem, found=document.found(key) if "not a setting" not in problem else None)
+            document.complain(key, problem, found=document.found(key) if _may_show(problem) else None)
         sections = error.valid_data
     _resolve(sections, folder.config.parent)
     for key, problem in _missing(sections, folder):
@@ -51,8 +50,13 @@ def load_document(document: Document, folder: Folder, environ: Mapping[str, str]
     return build(sections, folder)
 
 
+def _may_show(problem: str) -> bool:
+    """Whether the value is that of a setting: text in any other place may be a secret."""
+    return not problem.startswith(("is not a setting", "is a section", "is a mapping"))
+
+
 def _flat(messages: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:
-    """marshmallow's nested messages as pairs of a key and a problem."""
+    """Nested messages as pairs of a key and a problem."""
     if isinstance(messages, Mapping):
         for step, inner in messages.items():
             yield from _flat(inner, key if step == "_schema" else (*key, str(step)))

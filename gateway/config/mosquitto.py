@@ -10,7 +10,7 @@ from gateway.config.passwords import hashed
 from gateway.config.permissions import gateway_permissions, permissions
 from gateway.config.settings import Settings
 from gateway.config.store import locked, write
-from gateway.mqtt.embedded import Permissions
+from gateway.mqtt.permissions import Permissions
 
 BEGIN = "# signal-gateway begin: bots add, rotate and remove write what follows"
 END = "# signal-gateway end"
@@ -53,5 +53,3 @@ def _replace(file: Path, lines: Iterable[str]) -> None:
         theirs = before.partition(BEGIN)[0] + before.partition(END)[2].lstrip("\n")
         theirs = theirs if not theirs or theirs.endswith("\n") else theirs + "\n"
         write(file, theirs + "\n".join([BEGIN, *lines, END]) + "\n")
-
-

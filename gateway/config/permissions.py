@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.mqtt.embedded import Permissions
+from gateway.mqtt.permissions import Permissions
 from schemas.topics import VERSION, Topics
 
 BODIES = ("trade", "alert", "prediction")

@@ -64,6 +64,7 @@ class PrivateSchema(SettingsSchema):
 
     host = Value(text, load_default="127.0.0.1")
     port = Value(PORT, load_default=8081)
+    hosts = Values(text, load_default=())
 
 
 class HttpSchema(SettingsSchema):
@@ -73,7 +74,7 @@ class HttpSchema(SettingsSchema):
     private = Section(PrivateSchema)
     trusted_proxies = Values(network, load_default=())
     allow_from = Values(network, load_default=())
-    max_body = Value(size, load_default=65_536)
+    max_body = Value(size, load_default=262_144)
 
 
 class JournalSchema(SettingsSchema):
@@ -216,10 +217,8 @@ class MosquittoSchema(SettingsSchema):
 class LogSchema(SettingsSchema):
     """How it logs."""
 
-    format = Value(choice(console="console", json="json"), load_default="console")
-    level = Value(
-        choice(debug="debug", info="info", warning="warning", error="error"), load_default="info"
-    )
+    format = Value(choice(auto="auto", console="console", json="json"), load_default="auto")
+    level = Value(choice(debug="debug", info="info", warning="warning", error="error"), load_default="info")
 
 
 class RootSchema(SettingsSchema):
@@ -233,3 +232,14 @@ class RootSchema(SettingsSchema):
     sources = Named(SourceSchema)
     mosquitto = Section(MosquittoSchema, optional=True)
     log = Section(LogSchema)
+
+    @validates_schema
+    def _ports_differ(self, data: Mapping[str, Any], **_: Any) -> None:
+        public, private, broker = data["http"]["public"], data["http"]["private"], data["broker"]
+        if private["port"] and private["port"] == public["port"]:
+            raise ValidationError(
+                {"http": {"private": {"port": [f"is another one than http.public.port, not {public['port']}"]}}}
+            )
+        taken = {public["port"], private["port"]} - {0}
+        if broker["kind"] == "embedded" and broker["port"] in taken:
+            raise ValidationError({"broker": {"port": [f"is another one than those of http, not {broker['port']}"]}})

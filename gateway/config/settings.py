@@ -5,58 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.config.fields import Network
 from gateway.config.folder import Folder
 from gateway.intake.source import Source
 from gateway.journal.model import JournalSettings
 from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings
+from gateway.telemetry.logs import LogSettings
+from gateway.web.settings import ListenSettings, PrivateSettings, PublicSettings
 from schemas.topics import Topics
 
-_ANYWHERE = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104  # recognised, not bound
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  # recognised, not bound
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where something listens."""
+class MosquittoFiles:
+    """An external Mosquitto's files; what others wrote into them stays."""
 
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def local(self) -> Address:
-        """How this machine reaches it."""
-        return Address("127.0.0.1", self.port) if self.host in _ANYWHERE else self
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSettings:
-    """The two listeners.
-
-    Args:
-        public: where webhooks arrive.
-        private: where the API, the console, metrics and health are.
-        trusted_proxies: whose X-Forwarded-For is believed.
-        allow_from: who may use the public listener; empty for everyone.
-        max_body: bytes of a body, after decompression.
-    """
-
-    public: Address
-    private: Address
-    trusted_proxies: tuple[Network, ...] = ()
-    allow_from: tuple[Network, ...] = ()
-    max_body: int = 65_536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSettings:
-    """How it logs: ``console`` or ``json``; ``debug``, ``info``, ``warning`` or ``error``."""
-
-    format: str = "console"
-    level: str = "info"
+    password_file: str
+    acl_file: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +32,22 @@ class Settings:
     Args:
         folder: where its files are.
         public_url: how the world reaches the public listener, without a slash at the end; None while it cannot.
+        public: where the public listener is.
+        private: where the private listener is.
+        webhooks: how the public listener takes requests.
+        api: how the private listener does.
         embedded: the broker to run; None for an external one.
         link: how the gateway reaches its broker; without a last will, which the running instance adds.
         limits: requests per minute of the sources that have a limit.
-        mosquitto: the password file and the ACL file of an external Mosquitto.
+        mosquitto: the files of an external Mosquitto that the bots' logins are written to.
     """
 
     folder: Folder
     public_url: str | None
-    http: HttpSettings
+    public: ListenSettings
+    private: ListenSettings
+    webhooks: PublicSettings
+    api: PrivateSettings
     journal: JournalSettings
     embedded: EmbeddedSettings | None
     link: LinkSettings
@@ -86,18 +59,25 @@ class Settings:
 
     @property
     def public_address(self) -> str:
-        """The beginning of webhook URLs: ``public_url``, or where this machine alone reaches the listener."""
-        return self.public_url or f"http://{self.http.public.local}"
+        """The beginning of webhook URLs: ``public_url``, or how this machine alone reaches the listener."""
+        return self.public_url or f"http://{spelled(reachable(self.public.host), self.public.port)}"
 
     @property
     def api_address(self) -> str:
-        """Where this machine reaches the private API."""
-        return f"http://{self.http.private.local}"
+        """How this machine reaches the private API."""
+        return f"http://{spelled(reachable(self.private.host), self.private.port)}"
+
+    @property
+    def broker_address(self) -> str:
+        """How this machine reaches the broker."""
+        return spelled(self.link.host, self.link.port)
 
 
-@dataclass(frozen=True, slots=True)
-class MosquittoFiles:
-    """An external Mosquitto's files; what others wrote into them stays."""
+def reachable(host: str) -> str:
+    """How this machine reaches what listens on a host, which may stand for all addresses."""
+    return _ANYWHERE.get(host, host)
 
-    password_file: str
-    acl_file: str
+
+def spelled(host: str, port: int) -> str:
+    """``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

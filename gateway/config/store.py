@@ -86,6 +86,7 @@ def read_secret(path: Path) -> str | None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep other processes that would change a file out until the block ends."""
+    path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, PRIVATE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from gateway.config.document import read_file
 from gateway.config.environment import unknown
 from gateway.config.keyring import read_keys
-from gateway.config.settings import Address, Settings
+from gateway.config.settings import Settings, spelled
 from gateway.mqtt.model import Version
 
 _WEB_PORTS = frozenset({None, 80, 443})
@@ -16,13 +16,13 @@ _WEB_PORTS = frozenset({None, 80, 443})
 
 def summary(settings: Settings) -> list[str]:
     """What the gateway will do, for its first log lines."""
-    link, http = settings.link, settings.http
+    link, public, private = settings.link, settings.public, settings.private
     broker = "embedded broker" if settings.embedded else f"external broker, MQTT {_version(link.version)}"
     return [
         f"configuration {settings.folder.config}",
-        f"webhooks      {http.public}, as {settings.public_url or 'nothing that the world can reach'}",
-        f"API           {http.private}",
-        f"broker        {Address(link.host, link.port)}, {broker}{', TLS' if link.tls else ''}",
+        f"webhooks      {spelled(public.host, public.port)}, as {settings.public_url or 'nothing the world can reach'}",
+        f"API           {spelled(private.host, private.port)}",
+        f"broker        {settings.broker_address}, {broker}{', TLS' if link.tls else ''}",
         f"journal       {settings.journal.path}",
         f"topics        {settings.topics.root}/v1, {settings.topics.namespace}",
         *(f"source        {source.name}, {source.mode}" for source in settings.sources.values()),
@@ -63,5 +63,3 @@ def _sources(settings: Settings) -> Iterator[str]:
             yield f"sources.{name}: has no token: make one with signal-gateway keys rotate {name}"
     for name in keys.keys() - settings.sources.keys():
         yield f"{settings.folder.keys}: has tokens of {name}, which is no source"
-
-

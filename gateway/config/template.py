@@ -15,9 +15,10 @@ http:
   private:                   # console, API, metrics, health
     host: 127.0.0.1
     port: 8081
+    #hosts: [gateway.lan]     # Host names that are answered besides this address
   #trusted_proxies: [127.0.0.1]          # whose X-Forwarded-For is believed
   #allow_from: [52.89.214.238, 34.212.75.30, 54.218.53.128, 52.32.178.7]   # empty: everyone
-  #max_body: 64KiB
+  #max_body: 256KiB
 
 journal:
   #path: journal/journal.db
@@ -62,6 +63,6 @@ sources:
   #acl_file: /etc/mosquitto/acl
 
 #log:
-  #format: console            # or json
+  #format: auto               # or console, json; auto is console on a terminal
   #level: info
 """

@@ -36,8 +36,8 @@ _TOP = {
     "quote_quantity": "quote_quantity quote_amount quote_order_qty usd cost notional",
     "risk_quantity": "risk risk_percent risk_percentage",
     "unit": "quantity_type qty_type size_type amount_type amount_per_trade_type investment_type currency_type unit",
-    "price": "limit_price order_price price entry_price entry signal_price market_price trade_price",
-    "trigger": "trigger_price stop_price",
+    "price": "limit_price order_price price entry_price entry signal_price market_price trade_price trigger_price",
+    "trigger": "stop_price",
     "order_type": "order_type",
     "stop_loss": "stop_loss sl sl_price stop_loss_price stop",
     "long_stop": "long_sl long_stop long_stop_loss",
@@ -158,7 +158,11 @@ def _rank(place: tuple[int, str, Any]) -> int:
 
 
 def _sort(
-    document: Mapping[str, Any], role: str, prefix: str, found: dict[str, list[tuple[int, str, Any]]], extra: dict[str, Any]
+    document: Mapping[str, Any],
+    role: str,
+    prefix: str,
+    found: dict[str, list[tuple[int, str, Any]]],
+    extra: dict[str, Any],
 ) -> None:
     for key, value in document.items():
         field, rank, inside = _look_up(role, key) if len(key) <= _MAX_KEY else ("", 0, "")

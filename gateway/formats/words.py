@@ -27,10 +27,12 @@ _LONG, _SHORT, _OPEN, _REDUCE = Side.LONG, Side.SHORT, Effect.OPEN, Effect.REDUC
 _ACTIONS = {
     Intent(_BUY): "buy bid buysignal bullish bull strongbuy",
     Intent(_SELL): "sell ask sellsignal bearish bear strongsell",
-    Intent(_BUY, _LONG, _OPEN): "long enterlong entrylong longentry longenter golong openlong longopen buylong buytoopen "
-    "longsignal",
-    Intent(_SELL, _SHORT, _OPEN): "short entershort entryshort shortentry shortenter goshort openshort shortopen sellshort "
-    "selltoopen shortsignal",
+    Intent(
+        _BUY, _LONG, _OPEN
+    ): "long enterlong entrylong longentry longenter golong openlong longopen buylong buytoopen longsignal",
+    Intent(
+        _SELL, _SHORT, _OPEN
+    ): "short entershort entryshort shortentry shortenter goshort openshort shortopen sellshort selltoopen shortsignal",
     Intent(_CLOSE, None, _REDUCE): "close exit flat flatten closeall exitall closeposition exitposition closepositions "
     "closeatmarketprice",
     Intent(_CLOSE, _LONG, _REDUCE): "closelong exitlong longexit longclose selltoclose closebuy exitbuy",
@@ -74,7 +76,9 @@ ORDER_TYPES = _spellings(_ORDER_TYPES)
 UNITS = _spellings(_UNITS)
 """Each by folded spelling."""
 
-ACCEPTED_ACTIONS = "buy, sell, long, short, close, closelong, closeshort, exit, flat, cancel, add, ENTER_LONG, EXIT_SHORT"
+ACCEPTED_ACTIONS = (
+    "buy, sell, long, short, close, closelong, closeshort, exit, flat, cancel, add, ENTER_LONG, EXIT_SHORT"
+)
 
 
 def meaning(table: Mapping[str, _Meaning], word: object) -> _Meaning | None:

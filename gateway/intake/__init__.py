@@ -1,1 +1,41 @@
-"""Receive, authenticate, parse, normalise, guard: what happens inside the HTTP request."""
+"""From bytes to a draft: the stations that run inside the HTTP request, as plain functions over frozen dataclasses.
+
+``pipeline.py`` calls them in this order, and they do not know each other:
+
+- ``authenticate``: who sends this. ``secrets_shown``: what no later station may repeat.
+- ``parse``: bytes to documents, without secrets. ``each``: every document through a station, all faults at once.
+- ``normalise``: what a document means: a trade or an alert.
+- ``guard``: until when it is true, and whether it still is. ``valid_until``: what a canonical body says of that.
+- ``identify``, ``seal``, ``draft``: how a repeat is known, the envelope, and what the journal commits.
+"""
+
+from gateway.intake.authenticate import authenticate, secrets_shown
+from gateway.intake.batch import Batch, Document, each
+from gateway.intake.canonical import valid_until
+from gateway.intake.draft import draft, identify, instrument_name, seal
+from gateway.intake.guard import expiry, guard
+from gateway.intake.normalise import normalise
+from gateway.intake.parse import parse
+from gateway.intake.source import HummingbotEvent, Keys, Received, Source, Ttl
+
+__all__ = [
+    "Batch",
+    "Document",
+    "HummingbotEvent",
+    "Keys",
+    "Received",
+    "Source",
+    "Ttl",
+    "authenticate",
+    "draft",
+    "each",
+    "expiry",
+    "guard",
+    "identify",
+    "instrument_name",
+    "normalise",
+    "parse",
+    "seal",
+    "secrets_shown",
+    "valid_until",
+]

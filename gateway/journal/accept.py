@@ -37,8 +37,8 @@ def _admit(draft: Draft, *, where: str, batch: Batch, share: int) -> Accepted | 
     if filled > share:
         raise NotStored(
             "share",
-            f"The unfinished signals of source {draft.source} fill its share of the journal, {share} bytes. See why they "
-            "are not delivered, or raise journal.max_bytes or journal.share.",
+            f"The unfinished signals of source {draft.source} fill its share of the journal, {share} bytes. See why "
+            "they are not delivered, or raise journal.max_bytes or journal.share.",
         )
     return batch.add(draft, first=repeated)
 

@@ -32,9 +32,10 @@ class Batch:
 
     def __init__(self, base: Ledger | Batch) -> None:
         self._base = base
-        self.position = base.position
-        self.lanes = base.lanes
+        self.position: int = base.position
+        self.lanes: int = base.lanes
         self.waiting = 0
+        self.room: bool | None = None
         self.weights: Counter[str] = Counter()
         self.puts: dict[int, int] = {}
         self._equals: dict[bytes, tuple[Earlier, ...]] = {}
@@ -95,13 +96,28 @@ class Batch:
             self.waiting += 1
             lane = self.lane(draft.key, to.name) or self._new_lane(draft.key, to.name)
             self._outbox.append(
-                (self.position, to.name, lane, draft.source, sequence, bytes_, to.once, draft.accepted_at, to.topic, to.payload)
+                (
+                    self.position,
+                    to.name,
+                    lane,
+                    draft.source,
+                    sequence,
+                    bytes_,
+                    to.once,
+                    draft.accepted_at,
+                    to.topic,
+                    to.payload,
+                )
             )
 
     def _new_lane(self, key: str, destination: str) -> int:
         self.lanes += 1
         self._lanes[key, destination] = self.lanes
         return self.lanes
+
+    def uses(self, key: str) -> bool:
+        """Whether a signal of this partition is being added."""
+        return key in self._partitions
 
     def finish(self, source: str, *, weight: int) -> None:
         """Count a row of the outbox as finished."""
@@ -116,7 +132,7 @@ class Batch:
         """Make a child's changes this batch's own."""
         self.position, self.lanes = child.position, child.lanes
         self.waiting += child.waiting
-        self.weights.update(child.weights)
+        self.weights.update(child.weights)  # a Counter adds
         for name_ in ("puts", "_equals", "_keyed", "_sequences", "_lanes", "_partitions"):
             getattr(self, name_).update(getattr(child, name_))
         for name_ in ("_names", "_signals", "_outbox"):

@@ -1,4 +1,4 @@
-"""The journal's file: claimed by one process, opened durably, brought to the newest schema, or refused with a reason."""
+"""The journal's file: claimed by one process, opened durably, brought to the newest schema, or refused with why."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ class Claim:
         os.close(self._file)
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file, made with mode 0600 where it is missing.
+def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    """Open the file, which has mode 0600; ``create`` makes it where it is missing.
 
     Raises:
         sqlite3.Error, OSError: it cannot be opened.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600))
     path.chmod(0o600)
     database = sqlite3.connect(path, timeout=0.25, isolation_level=None, cached_statements=64)
     try:
@@ -97,7 +97,7 @@ def prepare(path: Path) -> sqlite3.Connection:
         raise Misconfigured(f"SQLite {sqlite3.sqlite_version} is too old: the journal needs 3.37 or newer.")
     try:
         _inspect(path)
-        database = connect(path)
+        database = connect(path, create=True)
         try:
             migrate(database)
         except BaseException:
@@ -107,8 +107,8 @@ def prepare(path: Path) -> sqlite3.Connection:
         raise Misconfigured(unwritable(path, error)) from error
     except sqlite3.DatabaseError as error:
         raise Misconfigured(
-            f"The journal {path} cannot be read: {error}. Move the file away and restore a copy of it, or start without "
-            "it: then what it held is lost."
+            f"The journal {path} cannot be read: {error}. Move the file away and restore a copy of it, or start "
+            "without it: then what it held is lost."
         ) from error
     except OSError as error:
         raise Misconfigured(unwritable(path, error)) from error
@@ -147,6 +147,6 @@ def migrate(database: sqlite3.Connection) -> None:
 def unwritable(path: Path, error: Exception) -> str:
     """What is wrong with the journal's disk, and what to do."""
     return (
-        f"The journal {path} cannot be written: {error}. Make room on its disk, or make the file and its folder writable "
-        "for this user."
+        f"The journal {path} cannot be written: {error}. Make room on its disk, or make the file and its folder "
+        "writable for this user."
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from gateway.journal.admission import EQUAL_MEMORY, KEY_MEMORY
-from gateway.journal.model import JournalSettings
+from gateway.journal.batch import Batch
 from gateway.journal.refusals import forget_refusals
 
 CHUNK = 250
 """Rows that one commit forgets at most: about 5 ms."""
+
+_AGAIN = 1_000_000
 
 _FINISHED = """
     SELECT position FROM signals WHERE accepted_at < :before AND expires_at <= :now
@@ -39,33 +42,63 @@ def size(database: sqlite3.Connection) -> int:
     return (pages - free) * page
 
 
+class Budget:
+    """How much the file may hold, kept at the door: what is finished makes room for what comes.
+
+    Args:
+        max_bytes: the size past which the oldest finished signals are forgotten.
+        clock: microseconds since the epoch.
+    """
+
+    def __init__(self, max_bytes: int, *, clock: Callable[[], int]) -> None:
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._tried_at: int | None = None
+
+    def has_room(self, database: sqlite3.Connection) -> bool:
+        """Whether something fits, or was forgotten for it. In vain it looks for finished signals once a second."""
+        if size(database) <= self._max_bytes:
+            return True
+        now = self._clock()
+        if self._tried_at is not None and 0 <= now - self._tried_at < _AGAIN:
+            return False
+        if make_room(now=now, max_bytes=self._max_bytes, database=database):
+            return True
+        self._tried_at = now
+        return False
+
+
 def forget_aged(*, now: int, max_age: int, database: sqlite3.Connection) -> int:
     """Forget a chunk of what is past its age; say how many signals. The newest stays: positions go on from it."""
-    return _forget_signals(before=now - max(max_age, EQUAL_MEMORY), now=now, limit=CHUNK, database=database)
+    return _forget_signals(before=now - max(max_age, EQUAL_MEMORY), now=now, database=database)
 
 
-def make_room(*, now: int, settings: JournalSettings, limit: int, database: sqlite3.Connection) -> int:
-    """Forget the oldest finished signals, at most ``limit``, while the size is over its budget; say how many.
+def make_room(*, now: int, max_bytes: int, database: sqlite3.Connection) -> int:
+    """Forget a chunk of the oldest finished signals while the size is over its budget; say how many.
 
     Those of the last 30 s stay, as equal ones are recognised by them.
     """
-    if size(database) <= settings.max_bytes:
+    if size(database) <= max_bytes:
         return 0
-    return _forget_signals(before=now - EQUAL_MEMORY, now=now, limit=limit, database=database)
+    return _forget_signals(before=now - EQUAL_MEMORY, now=now, database=database)
 
 
-def forget_rest(*, now: int, max_age: int, database: sqlite3.Connection) -> int:
-    """Forget a chunk of refusals, idempotency keys and idle partitions past their age; say how many."""
+def forget_rest(*, now: int, max_age: int, batch: Batch, database: sqlite3.Connection) -> int:
+    """Forget a chunk of refusals, idempotency keys and idle partitions past their age; say how many.
+
+    A partition that the batch is about to use is not idle.
+    """
     keys = database.execute(_OLD_KEYS, (now - KEY_MEMORY, CHUNK)).fetchall()
     database.executemany(_KEY, keys)
-    idle = database.execute(_IDLE, (now - max_age, CHUNK)).fetchall()
+    found = database.execute(_IDLE, (now - max_age, CHUNK)).fetchall()
+    idle = [key for key in found if not batch.uses(*key)]
     database.executemany(_PARTITION, idle)
     database.executemany(_LANE, idle)
     refusals = forget_refusals(before=now - max_age, limit=CHUNK, database=database)
     return len(keys) + len(idle) + refusals
 
 
-def _forget_signals(*, before: int, now: int, limit: int, database: sqlite3.Connection) -> int:
-    positions = database.execute(_FINISHED, {"before": before, "now": now, "limit": limit}).fetchall()
+def _forget_signals(*, before: int, now: int, database: sqlite3.Connection) -> int:
+    positions = database.execute(_FINISHED, {"before": before, "now": now, "limit": CHUNK}).fetchall()
     database.executemany(_SIGNAL, positions)
     return len(positions)

@@ -1,10 +1,10 @@
-"""What the journal knows without asking its disk twice: equal bodies, last numbers, lanes, and how much is unfinished."""
+"""What the journal knows without asking its disk twice: equal bodies, last numbers, lanes, what is unfinished."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from gateway.journal.admission import EQUAL_MEMORY, Earlier
 
@@ -33,8 +33,10 @@ _UNFINISHED = """
 
 
 class Equals:
-    """Where the latest signal with a fingerprint stands, for those of the last 30 s; in memory, as an index on disk
-    would cost a random page for each signal."""
+    """Where the latest signal with a fingerprint stands, for those of the last 30 s.
+
+    In memory, as an index on disk would write a random page for each signal.
+    """
 
     def __init__(self) -> None:
         self._generations: deque[tuple[int, dict[bytes, int]]] = deque([(0, {})])
@@ -67,16 +69,15 @@ class Ledger:
     """What is on disk, as the commits need it.
 
     Args:
-        connection: gives the open database.
+        database: the open database.
         now: microseconds since the epoch.
     """
 
-    def __init__(self, connection: Callable[[], sqlite3.Connection], *, now: int) -> None:
-        self._connection = connection
+    def __init__(self, database: sqlite3.Connection, *, now: int) -> None:
+        self._database = database
         self._equals = Equals()
         self._sequences: dict[str, int] = {}
         self._lanes: dict[tuple[str, str], int] = {}
-        database = connection()
         self.position: int = database.execute("SELECT ifnull(max(position), 0) FROM signals").fetchone()[0]
         self.lanes: int = database.execute("SELECT ifnull(max(lane), 0) FROM lanes").fetchone()[0]
         self.weights: Counter[str] = Counter()
@@ -92,18 +93,18 @@ class Ledger:
         position = self._equals.find(name_)
         if position is None:
             return ()
-        return tuple(Earlier(*row) for row in self._connection().execute(_EQUALS, {"position": position}))
+        return tuple(Earlier(*row) for row in self._database.execute(_EQUALS, {"position": position}))
 
     def keyed(self, source: str, key: str) -> Earlier | None:
         """The signal that has an idempotency key."""
-        row = self._connection().execute(_KEYED, (source, key)).fetchone()
+        row = self._database.execute(_KEYED, (source, key)).fetchone()
         return row and Earlier(*row)
 
     def sequence(self, key: str) -> int:
         """The last number of a partition key; 0 for none."""
         last = self._sequences.get(key)
         if last is None:
-            row = self._connection().execute(_SEQUENCE, (key,)).fetchone()
+            row = self._database.execute(_SEQUENCE, (key,)).fetchone()
             last = self._sequences[key] = row[0] if row else 0
         return last
 
@@ -111,7 +112,7 @@ class Ledger:
         """The number of a lane; None for one that was never used."""
         lane = self._lanes.get((key, destination))
         if lane is None:
-            row = self._connection().execute(_LANE, (key, destination)).fetchone()
+            row = self._database.execute(_LANE, (key, destination)).fetchone()
             if row is None:
                 return None
             lane = self._lanes[key, destination] = row[0]

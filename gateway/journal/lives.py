@@ -13,38 +13,32 @@ from schemas.envelope import complete
 from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
 
-_COLUMNS = """
-    SELECT position, id, source, body, mode, instrument, effect, accepted_at, expires_at, possible_duplicate_of,
-    sequence, head FROM signals
-"""
-_ONE = _COLUMNS + " WHERE id = ?"
-_ALL = (
-    _COLUMNS
-    + """
-    WHERE accepted_at < :before AND accepted_at >= ifnull((
+_ONE = "SELECT position FROM signals WHERE id = ?"
+_ALL = """
+    SELECT position FROM signals WHERE accepted_at < :before AND accepted_at >= ifnull((
         SELECT min(accepted_at) FROM (
             SELECT accepted_at FROM signals WHERE accepted_at < :before ORDER BY accepted_at DESC LIMIT :limit
         )
     ), :before) ORDER BY accepted_at DESC, position DESC
-    """
-)
-_OF_SOURCE = (
-    _COLUMNS
-    + """
-    WHERE source = :source AND accepted_at < :before AND accepted_at >= ifnull((
+"""
+_OF_SOURCE = """
+    SELECT position FROM signals WHERE source = :source AND accepted_at < :before AND accepted_at >= ifnull((
         SELECT min(accepted_at) FROM (
             SELECT accepted_at FROM signals WHERE source = :source AND accepted_at < :before
             ORDER BY accepted_at DESC LIMIT :limit
         )
     ), :before) ORDER BY accepted_at DESC, position DESC
-    """
-)
+"""
+_SIGNALS = """
+    SELECT position, id, source, body, mode, instrument, effect, accepted_at, expires_at, possible_duplicate_of,
+    sequence, head FROM signals WHERE position IN (SELECT value FROM json_each(?))
+"""
 _DELIVERIES = """
     SELECT position, payload IS NULL, previous, destination, topic, station, at, reason, attempts FROM outbox
     WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position, destination
 """
 _RECEIPTS = """
-    SELECT receipts.position, signals.id, bot, handler, stage, stored_at, at, received_at, started_at, duration_ms,
+    SELECT receipts.position, stored_at, signals.id, bot, handler, stage, at, received_at, started_at, duration_ms,
     reason, order_ids FROM receipts JOIN signals USING (position)
     WHERE receipts.position IN (SELECT value FROM json_each(?)) ORDER BY receipts.position, number
 """
@@ -52,42 +46,45 @@ _RECEIPTS = """
 
 def read_life(id_: str, *, database: sqlite3.Connection) -> Life | None:
     """The life of one signal."""
-    lives = _join(database.execute(_ONE, (id_,)).fetchall(), database=database)
+    lives = _read(database.execute(_ONE, (id_,)).fetchall(), database=database)
     return lives[0] if lives else None
 
 
 def read_lives(*, source: str | None, before: int, limit: int, database: sqlite3.Connection) -> list[Life]:
     """The newest lives before a time, and all that share the last one's microsecond."""
     query = _ALL if source is None else _OF_SOURCE
-    rows = database.execute(query, {"source": source, "before": before, "limit": limit}).fetchall()
-    return _join(rows, database=database)
+    found = database.execute(query, {"source": source, "before": before, "limit": limit})
+    return _read(found.fetchall(), database=database)
 
 
-def _join(signals: Sequence[tuple[Any, ...]], *, database: sqlite3.Connection) -> list[Life]:
-    positions = json.dumps([row[0] for row in signals])
+def _read(found: list[tuple[int]], *, database: sqlite3.Connection) -> list[Life]:
+    positions = json.dumps([position for (position,) in found])
     deliveries: defaultdict[int, list[Delivered]] = defaultdict(list)
     previous: dict[int, int] = {}
     for position, whole, before, *delivered in database.execute(_DELIVERIES, (positions,)):
-        deliveries[position].append(_delivered(*delivered))
+        deliveries[position].append(_delivered(delivered))
         if whole and before is not None:
             previous[position] = before
     receipts: defaultdict[int, list[tuple[int, Receipt]]] = defaultdict(list)
-    for position, *receipt in database.execute(_RECEIPTS, (positions,)):
-        receipts[position].append(_receipt(*receipt))
-    return [
-        _life(row, previous=previous.get(row[0]), deliveries=deliveries[row[0]], receipts=receipts[row[0]])
-        for row in signals
-    ]
+    for position, stored_at, *receipt in database.execute(_RECEIPTS, (positions,)):
+        receipts[position].append((stored_at, _receipt(receipt)))
+    lives = {
+        position: _life(
+            row, previous=previous.get(position), deliveries=deliveries[position], receipts=receipts[position]
+        )
+        for position, *row in database.execute(_SIGNALS, (positions,))
+    }
+    return [lives[position] for (position,) in found]
 
 
 def _life(
-    row: tuple[Any, ...],
+    row: Sequence[Any],
     *,
     previous: int | None,
     deliveries: Iterable[Delivered],
     receipts: Iterable[tuple[int, Receipt]],
 ) -> Life:
-    _, id_, source, body, mode, instrument, effect, accepted_at, expires_at, duplicate_of, sequence, head = row
+    id_, source, body, mode, instrument, effect, accepted_at, expires_at, duplicate_of, sequence, head = row
     return Life(
         id=id_,
         source=source,
@@ -104,26 +101,16 @@ def _life(
     )
 
 
-def _delivered(destination: str, topic: str, station: str, at: int, reason: str, attempts: int) -> Delivered:
+def _delivered(row: Sequence[Any]) -> Delivered:
+    destination, topic, station, at, reason, attempts = row
     return Delivered(
         destination=destination, topic=topic, station=Station(station), at=at, reason=reason, attempts=attempts
     )
 
 
-def _receipt(
-    signal: str,
-    bot: str,
-    handler: str,
-    stage: str,
-    stored_at: int,
-    at: int,
-    received_at: int | None,
-    started_at: int | None,
-    duration_ms: float | None,
-    reason: str | None,
-    order_ids: str | None,
-) -> tuple[int, Receipt]:
-    receipt = Receipt(
+def _receipt(row: Sequence[Any]) -> Receipt:
+    signal, bot, handler, stage, at, received_at, started_at, duration_ms, reason, order_ids = row
+    return Receipt(
         signal=signal,
         bot=bot,
         handler=handler or None,
@@ -135,4 +122,3 @@ def _receipt(
         reason=reason,
         order_ids=tuple(json.loads(order_ids)) if order_ids else (),
     )
-    return stored_at, receipt

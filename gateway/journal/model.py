@@ -213,8 +213,13 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """All that is known of a signal. ``envelope`` is complete; ``receipts`` are in the order of their arrival, each with
-    the microsecond at which the gateway had it on disk."""
+    """All that is known of a signal.
+
+    Args:
+        envelope: complete, as it was published.
+        deliveries: by their destinations' names.
+        receipts: in the order of their arrival, each with the microsecond at which the gateway had it on disk.
+    """
 
     id: str
     source: str
@@ -262,7 +267,7 @@ class Journal(Protocol):
         ...
 
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> None:
-        """Store receipts; one that is there already changes nothing."""
+        """Store receipts; one that is there already, or of a signal that is not known, changes nothing."""
         ...
 
     async def lanes(self) -> list[Lane]:
@@ -282,11 +287,14 @@ class Journal(Protocol):
         ...
 
     async def lives(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Life]:
-        """The newest lives first, accepted before ``before`` (microseconds)."""
+        """The newest lives first, accepted before ``before`` (microseconds).
+
+        A page is longer than ``limit`` where more share the last one's microsecond, so that paging skips none.
+        """
         ...
 
     async def refusals(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Refusal]:
-        """The newest refusals first."""
+        """The newest refusals first, in pages like those of ``lives``."""
         ...
 
     def depth(self) -> Depth:

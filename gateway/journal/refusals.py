@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import asdict
-from typing import Any
 
 from gateway.journal.model import Refusal
 from schemas.errors import Fault
@@ -64,11 +63,12 @@ def forget_refusals(*, before: int, limit: int, database: sqlite3.Connection) ->
 def read_refusals(*, source: str | None, before: int, limit: int, database: sqlite3.Connection) -> list[Refusal]:
     """The newest refusals before a time, and all that share the last one's microsecond."""
     query = _ALL if source is None else _OF_SOURCE
-    return [_refusal(*row) for row in database.execute(query, {"source": source, "before": before, "limit": limit})]
+    rows = database.execute(query, {"source": source, "before": before, "limit": limit})
+    return [
+        Refusal(id=id_, source=source_, at=at, code=code, faults=_faults(faults), size=size)
+        for id_, source_, at, code, faults, size in rows
+    ]
 
 
-def _refusal(id_: str, source: str, at: int, code: str, faults: str, size: int) -> Refusal:
-    read: list[dict[str, Any]] = json.loads(faults)
-    return Refusal(
-        id=id_, source=source, at=at, code=code, faults=tuple(Fault(**fault) for fault in read), size=size
-    )
+def _faults(text: str) -> tuple[Fault, ...]:
+    return tuple(Fault(**fault) for fault in json.loads(text))

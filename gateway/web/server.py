@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from aiohttp import hdrs
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web import BaseRequest, HTTPException, RequestHandler, Response, Server, StreamResponse
+from aiohttp.web import BaseRequest, RequestHandler, Response, Server, StreamResponse
 
 from gateway.errors import NotStored, Refused, Unauthorised
 from gateway.telemetry import Telemetry
@@ -71,7 +71,7 @@ class Request(BaseRequest):
         response.headers.pop(hdrs.SERVER, None)
 
 
-class Connection(RequestHandler[BaseRequest]):
+class Connection(RequestHandler):
     """A connection that answers with a problem where the request is no HTTP."""
 
     __slots__ = ("_front",)
@@ -85,13 +85,13 @@ class Connection(RequestHandler[BaseRequest]):
         request: BaseRequest,
         status: int = 500,  # noqa: ARG002  aiohttp's signature
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002
+        message: str | None = None,
     ) -> StreamResponse:
         """Answer a request that the parser gave up on, and close."""
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer is sent already")
-        error = exc if isinstance(exc, Exception) else HTTPException()
-        response = self._front.failed(unparsed(error) if isinstance(exc, HttpProcessingError) else error)
+        error = exc if isinstance(exc, Exception) else RuntimeError(message)
+        response = self._front.failed(unparsed(error) if isinstance(error, HttpProcessingError) else error)
         response.force_close()
         return response
 
@@ -102,7 +102,7 @@ def unparsed(error: HttpProcessingError) -> Problem:
     return Problem.bad_request(f"The HTTP parser says: {what}.")
 
 
-class HttpServer(Server[BaseRequest]):
+class HttpServer(Server):
     """aiohttp's server with our connections; beyond ``max_connections`` it hangs up."""
 
     def __init__(self, front: Front, *, max_connections: int, **settings: Any) -> None:
@@ -115,7 +115,7 @@ class HttpServer(Server[BaseRequest]):
         """Make the handler of one connection."""
         return Connection(self, front=self._front, loop=asyncio.get_running_loop(), **self._settings)
 
-    def connection_made(self, handler: RequestHandler[BaseRequest], transport: asyncio.Transport) -> None:
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Take a connection in, or hang up."""
         super().connection_made(handler, transport)
         if len(self._connections) > self._max_connections:

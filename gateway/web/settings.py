@@ -56,9 +56,11 @@ class PrivateSettings:
     """How the API is reached.
 
     Args:
+        host: the address it listens on, as in its ListenSettings.
         hosts: the ``Host`` names that are answered besides the loopback's and the address it listens on, without ports.
         max_body: bytes of a body.
     """
 
+    host: str = "127.0.0.1"
     hosts: tuple[str, ...] = ()
     max_body: int = 64 * 1024

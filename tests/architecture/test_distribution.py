@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("bot_plugin", "gateway", "schemas")
+MADE = re.compile(r"(^|/)(\.(?!ci/|git[a-z])|__pycache__|[^/]*\.egg-info)|^(data|build|dist)/")
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -21,21 +22,25 @@ def names(requirements: list[str]) -> list[str]:
     return sorted(re.split(r"[^A-Za-z0-9-]", requirement)[0] for requirement in requirements)
 
 
-def tracked() -> list[Path]:
-    """The files that are, or would be, in the repository; skips where this is no clone."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+def files(*, untracked: bool = False) -> list[Path]:
+    """The repository's files; where this is no clone, all that are not hidden or made."""
+    others = ["--others", "--exclude-standard"] if untracked else []
+    command = ["git", "ls-files", "-z", "--cached", *others]
     try:
         listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        return [path for path in ROOT.rglob("*") if path.is_file() and not {".venv", ".git"} & set(path.parts)]
-    return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file()]
+        found = [path.relative_to(ROOT) for path in ROOT.rglob("*")]
+        names = [str(path) for path in found if not MADE.search(str(path))]
+    else:
+        names = listing.split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The wheel, built from a copy, as building leaves files behind."""
     copy, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("wheel")
-    for path in tracked():
+    for path in files(untracked=True):
         target = copy / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
@@ -89,7 +94,7 @@ def test_no_file_names_a_package_registry_or_a_place_on_one_machine() -> None:
     machines = ["../" + "shared", "/" + "work/", "/" + "root/", "/tmp/" + "w/", "/" + "opt/", "/home/" + r"\w+/"]
     forbidden = re.compile("|".join([*map(re.escape, registries), *(rf"(?<![\w.~}}])(?:{m})" for m in machines)]))
     found = []
-    for path in tracked():
+    for path in files():
         text = path.read_bytes().decode(errors="replace")
         found += [f"{path.relative_to(ROOT)}: {hit.group()}" for hit in forbidden.finditer(text)]
     assert found == []

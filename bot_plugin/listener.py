@@ -1,0 +1,109 @@
+"""The listener: a strategy registers what it wants, and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from bot_plugin.handlers import Handlers
+from bot_plugin.inbox import Inbox, MemoryInbox
+from bot_plugin.reconnecting import MqttLink
+from bot_plugin.runner import Connect, Runner
+from bot_plugin.settings import PluginSettings
+from bot_plugin.threaded import ThreadedListener
+
+
+def system_now() -> int:
+    """This machine's clock in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+class SignalListener(Handlers):
+    """Listens to signals for one bot.
+
+    Args:
+        settings: how to reach the broker and what may run.
+        inbox: the memory of what ran; one that ends with the process where None.
+        now: the clock, microseconds since the epoch.
+    """
+
+    def __init__(
+        self, settings: PluginSettings, *, inbox: Inbox | None = None, now: Callable[[], int] = system_now
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.now = now
+        self._inbox = inbox or MemoryInbox()
+        self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
+        self._up = threading.Event()
+
+    @classmethod
+    def from_env(cls, *, env_file: str | Path | None = None) -> Self:
+        """Read ``SIGNAL_GATEWAY_*`` from the environment, and from a file of ``KEY=VALUE`` lines.
+
+        Raises:
+            SettingsError: with every problem.
+        """
+        return cls(PluginSettings.from_env(env_file=env_file))
+
+    @classmethod
+    def from_conf_client(cls, path: str | Path, **more: Any) -> Self:
+        """Read Hummingbot's ``conf_client.yml``; ``more`` are PluginSettings that win over it.
+
+        Raises:
+            SettingsError: with every problem.
+        """
+        return cls(PluginSettings.from_conf_client(path, **more))
+
+    async def run(self, *, connect: Connect = MqttLink, claim: bool = True) -> None:
+        """Listen until cancelled, or until ``stop``; then let running handlers end, send receipts, say goodbye.
+
+        Args:
+            connect: makes the connection; ``bot_plugin.testing`` has one without a broker.
+            claim: whether to ask first if another process has the name.
+
+        Raises:
+            NameTaken: another living process has the bot's name.
+            LinkRefused: the broker refuses the bot for good.
+            SettingsError: the handlers ask for what the settings do not allow.
+        """
+        if self._running is not None:
+            raise RuntimeError("this listener runs already")
+        stop = asyncio.Event()
+        self._running = asyncio.get_running_loop(), stop
+        runner = Runner(
+            settings=self.settings,
+            plan=self.plan,
+            inbox=self._inbox,
+            connect=connect,
+            now=self.now,
+            claim=claim,
+            on_connect=self._up.set,
+        )
+        try:
+            await runner.run(stop)
+        finally:
+            self._running = None
+            self._up.clear()
+
+    def stop(self) -> None:
+        """End ``run``; from any thread."""
+        if self._running is not None:
+            loop, event = self._running
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(event.set)
+
+    async def wait_connected(self) -> None:
+        """Return when this run was connected once, with its subscriptions."""
+        while not self._up.is_set():  # noqa: ASYNC110  # a thread's event: the other loop waits for it too
+            await asyncio.sleep(0.01)
+
+    def in_thread(self) -> ThreadedListener:
+        """Run beside a strategy with a loop of its own: ``with listener.in_thread():``, or ``start()`` and ``stop()``."""
+        return ThreadedListener(self.run, stop=self.stop, up=self._up)

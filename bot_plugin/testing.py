@@ -1,0 +1,181 @@
+"""For bot authors: run a strategy's handlers without a broker, and see the receipts.
+
+receipts = await deliver(listener, source="btc-breakout", pair="BTC-USDT", action="buy", quantity="0.1")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from bot_plugin.fake import FakeBroker, FakeLink
+from bot_plugin.listener import SignalListener
+from schemas import envelope as envelopes
+from schemas.alert import Alert, AlertSchema
+from schemas.envelope import Envelope
+from schemas.fields import from_micros
+from schemas.instrument import Instrument, Kind
+from schemas.receipt import Receipt, ReceiptSchema
+from schemas.record import load
+from schemas.topics import Mode, SignalTopic
+from schemas.trade import Action, Effect, Order, Quantity, Trade, TradeSchema, Unit
+
+
+def build(
+    listener: SignalListener,
+    *,
+    source: str = "test",
+    pair: str | None = "BTC-USDT",
+    action: str | None = "buy",
+    kind: str = "spot",
+    venue: str | None = None,
+    quantity: str | None = None,
+    price: str | None = None,
+    message: str | None = None,
+    mode: str = "live",
+    ttl: float = 60.0,
+    age: float = 0.0,
+    **envelope: Any,
+) -> Envelope:
+    """A signal's envelope, as the gateway would make it.
+
+    Args:
+        listener: the bot that it is for.
+        source: the source's name.
+        pair: as Hummingbot spells it; None for an alert that names nothing.
+        action: what a trade asks for; None for an alert with a ``message``.
+        kind: the kind of market.
+        venue: the data feed or exchange.
+        quantity: an exact decimal, in the base currency.
+        price: an exact decimal, in the quote currency.
+        message: the sender's text.
+        mode: live, paper or test.
+        ttl: seconds from acceptance to expiry.
+        age: seconds since acceptance, by the listener's clock; negative for one from the future.
+        **envelope: attributes to set otherwise: ``id``, ``sequence``, ``partitionkey``.
+    """
+    at = listener.now() - round(age * 1_000_000)
+    instrument = None if pair is None else Instrument(raw=pair, pair=pair, kind=Kind(kind), venue=venue)
+    name = instrument.name if instrument else "-"
+    type_, data = (
+        (envelopes.ALERT, envelopes.body(AlertSchema, Alert(message=message, instrument=instrument)))
+        if action is None
+        else (envelopes.TRADE, _trade(action, instrument, quantity=quantity, price=price, message=message))
+    )
+    attributes = {
+        "id": str(uuid.uuid4()),
+        "source": f"/sources/{source}",
+        "type": type_,
+        "time": from_micros(at),
+        "expirytime": from_micros(at + round(ttl * 1_000_000)),
+        "mode": Mode(mode),
+        "partitionkey": f"{source}/{name}",
+        "sequence": at,
+        "subject": name,
+        "data": data,
+    }
+    return Envelope(**{**attributes, **envelope})
+
+
+def _trade(
+    action: str, instrument: Instrument | None, *, quantity: str | None, price: str | None, message: str | None
+) -> Mapping[str, Any]:
+    if instrument is None:
+        raise ValueError("a trade has a pair; an alert has action=None")
+    order = Order(
+        quantity=None if quantity is None else Quantity(value=Decimal(quantity), unit=Unit.BASE),
+        price=None if price is None else Decimal(price),
+    )
+    trade = Trade(action=Action(action), effect=Effect.UNKNOWN, instrument=instrument, order=order, message=message)
+    return envelopes.body(TradeSchema, trade)
+
+
+def topic_of(listener: SignalListener, envelope: Envelope) -> str:
+    """Where the gateway would publish a signal."""
+    return listener.settings.topics.signal(
+        SignalTopic(
+            body="trade" if envelope.type != envelopes.ALERT else "alert",
+            source=envelope.source.removeprefix("/sources/"),
+            instrument=envelope.subject or "-",
+            test=envelope.mode is Mode.TEST,
+        )
+    )
+
+
+class Rig:
+    """A listener that runs on a fake broker."""
+
+    def __init__(self, listener: SignalListener, broker: FakeBroker) -> None:
+        self.listener, self.broker = listener, broker
+
+    def send(self, envelope: Envelope) -> None:
+        """Publish a signal, as the gateway would.
+
+        Raises:
+            LookupError: the bot does not listen to its topic.
+        """
+        topic = topic_of(self.listener, envelope)
+        if self.broker.publish(topic, envelopes.encode(envelope)) != 0:
+            raise LookupError(f"no handler of the bot listens to {topic}")
+
+    def receipts(self, signal: str | None = None) -> list[Receipt]:
+        """The receipts that the bot has sent, of one signal or of all, in order."""
+        topic = self.listener.settings.topics.receipt(self.listener.settings.bot)
+        found = [
+            load(ReceiptSchema, envelopes.decode(message.payload).data)
+            for message in self.broker.published
+            if message.topic == topic
+        ]
+        return [receipt for receipt in found if signal in {None, receipt.signal}]
+
+    async def settled(self, signal: str, *, handlers: int = 1, timeout: float = 5.0) -> list[Receipt]:  # noqa: ASYNC109
+        """Wait for the last receipts of a signal, one for each handler.
+
+        Raises:
+            TimeoutError: there were not as many in time (seconds).
+        """
+        async with asyncio.timeout(timeout):
+            while sum(receipt.stage.final for receipt in self.receipts(signal)) < handlers:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        return self.receipts(signal)
+
+
+@contextlib.asynccontextmanager
+async def running(listener: SignalListener, *, broker: FakeBroker | None = None) -> AsyncIterator[Rig]:
+    """Run a listener on a fake broker while the block lasts."""
+    rig = Rig(listener, broker or FakeBroker())
+    task = asyncio.create_task(listener.run(connect=rig.broker.link, claim=False), name="bot_plugin.testing")
+    connected = asyncio.create_task(listener.wait_connected())
+    try:
+        await asyncio.wait({task, connected}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            yield rig
+    finally:
+        connected.cancel()
+        listener.stop()
+        await task
+
+
+async def deliver(listener: SignalListener, *, handlers: int = 1, **signal: Any) -> list[Receipt]:
+    """Run the listener's handlers for one signal, built from keyword arguments (see ``build``), and get the receipts.
+
+    Args:
+        listener: the bot.
+        handlers: how many handlers the signal is for.
+        **signal: arguments of ``build``.
+
+    Raises:
+        LookupError: the bot does not listen to such a signal.
+        TimeoutError: a handler did not end within 5 s. A queued signal ends when the strategy takes it: see ``running``.
+    """
+    async with running(listener) as rig:
+        envelope = build(listener, **signal)
+        rig.send(envelope)
+        return await rig.settled(envelope.id, handlers=handlers)
+
+
+__all__ = ["FakeBroker", "FakeLink", "Rig", "build", "deliver", "running", "topic_of"]

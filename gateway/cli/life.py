@@ -1,0 +1,72 @@
+"""The life of one signal as lines: every station with its time and the milliseconds since the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.fields import instant
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Step:
+    """A station at a time."""
+
+    at: datetime
+    what: str
+
+
+def life_lines(life: Entry) -> list[str]:
+    """The signal's head, then its stations in the order of their times."""
+    steps = sorted(_steps(life), key=lambda step: step.at)
+    return [*_head(life), "", *_timed(steps), *_open(life)]
+
+
+def _head(life: Entry) -> Iterator[str]:
+    yield f"{life['id']}"
+    yield f"  {life['body']} of {life['source']} for {life['instrument']}, {life['mode']}, {life.get('effect') or '-'}"
+    if life.get("possible_duplicate_of"):
+        yield f"  possibly a duplicate of {life['possible_duplicate_of']}"
+
+
+def _steps(life: Entry) -> Iterator[Step]:
+    yield Step(instant(life["accepted_at"]), "accepted: on disk")
+    fired = life.get("envelope", {}).get("data", {}).get("fired_at")
+    if fired:
+        yield Step(instant(fired), "fired, by the sender's clock")
+    for delivery in life.get("deliveries", []):
+        reason = f": {delivery['reason']}" if delivery.get("reason") else ""
+        tries = f" (attempt {delivery['attempts']})" if delivery.get("attempts", 0) > 1 else ""
+        what = f"{delivery['destination']} {delivery['station']}{reason}{tries}  {delivery['topic']}"
+        yield Step(instant(delivery["at"]), what)
+    for receipt in life.get("receipts", []):
+        yield from _receipt(receipt)
+
+
+def _receipt(receipt: Entry) -> Iterator[Step]:
+    who = f"bot {receipt['bot']}" + (f", {receipt['handler']}" if receipt.get("handler") else "")
+    for name, word in (("received_at", "received"), ("started_at", "started")):
+        if receipt.get(name):
+            yield Step(instant(receipt[name]), f"{who}: {word}")
+    reason = f": {receipt['reason']}" if receipt.get("reason") else ""
+    yield Step(instant(receipt["at"]), f"{who}: {receipt['stage']}{reason}")
+    if receipt.get("stored_at"):
+        yield Step(instant(receipt["stored_at"]), f"{who}: receipt {receipt['stage']} on the gateway's disk")
+
+
+def _timed(steps: Iterable[Step]) -> Iterator[str]:
+    before: datetime | None = None
+    for step in steps:
+        between = (step.at - before).total_seconds() * 1000 if before else None
+        gap = "" if between is None else f"+{between:.1f} ms"
+        yield f"  {step.at:%H:%M:%S.%f}  {gap:>14}  {step.what}"
+        before = step.at
+
+
+def _open(life: Entry) -> Iterator[str]:
+    if any(delivery["station"] in {"waiting", "publishing"} for delivery in life.get("deliveries", [])):
+        yield f"  not settled; it expires at {life['expires_at']}"

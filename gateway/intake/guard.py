@@ -1,0 +1,53 @@
+"""Station: until when a signal is true, and whether it still is. Times are microseconds since the epoch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gateway.errors import Code, Refused
+from gateway.intake.source import Source
+from schemas.alert import Alert
+from schemas.errors import Fault
+from schemas.fields import instant_text, to_micros
+from schemas.trade import Effect, Trade
+
+_SECOND = 1_000_000
+_NEAR = 60 * _SECOND
+"""How far ``fired_at`` may lie from acceptance to be the base of the expiry."""
+
+
+def guard(signal: Trade | Alert, *, source: Source, accepted_at: int, valid_until: datetime | None = None) -> int:
+    """Return the signal's expiry, or refuse it: an open that was fired too long ago, or anything past ``valid_until``.
+
+    Raises:
+        Refused: STALE, with the age in seconds.
+    """
+    if valid_until is not None and to_micros(valid_until) <= accepted_at:
+        raise _stale("valid_until", f"the signal was valid until {instant_text(valid_until)}", "It came too late.")
+    if isinstance(signal, Trade) and signal.effect is not Effect.REDUCE and signal.fired_at is not None:
+        age = (accepted_at - to_micros(signal.fired_at)) / _SECOND
+        if age > source.max_age:
+            problem = f"the signal was fired {age:.1f} s ago; this source takes opens of at most {source.max_age:g} s"
+            cause = "Send {{timenow}}: {{time}} is the start of the bar. Or an old alert came again, or this clock is wrong."
+            raise _stale("fired_at", problem, cause, found=instant_text(signal.fired_at))
+    return expiry(signal, source=source, accepted_at=accepted_at, valid_until=valid_until)
+
+
+def _stale(where: str, problem: str, cause: str, found: str | None = None) -> Refused:
+    return Refused(Code.STALE, Fault(where=where, problem=problem, found=found, cause=cause))
+
+
+def expiry(signal: Trade | Alert, *, source: Source, accepted_at: int, valid_until: datetime | None = None) -> int:
+    """Return the earlier of ``valid_until`` and base + ttl; base is ``fired_at`` within 60 s of acceptance, else that."""
+    base = accepted_at
+    if signal.fired_at is not None:
+        fired_at = to_micros(signal.fired_at)
+        base = fired_at if abs(accepted_at - fired_at) <= _NEAR else accepted_at
+    end = base + round(_ttl(signal, source) * _SECOND)
+    return end if valid_until is None else min(end, to_micros(valid_until))
+
+
+def _ttl(signal: Trade | Alert, source: Source) -> float:
+    if isinstance(signal, Alert):
+        return source.ttl.alert
+    return source.ttl.reduce if signal.effect is Effect.REDUCE else source.ttl.open

@@ -1,0 +1,51 @@
+"""What is known of venues and currencies without asking one: enough to read a ticker, and no more."""
+
+from __future__ import annotations
+
+CRYPTO = frozenset(
+    "BINANCE BINANCEUS BITFINEX BITGET BITSTAMP BITTREX BITVAVO BLOFIN BINGX BYBIT COINBASE COINEX CRYPTOCOM GATE GATEIO "
+    "GEMINI HTX HUOBI KRAKEN KUCOIN MEXC OKCOIN OKEX OKX POLONIEX UPBIT BITHUMB WHITEBIT WOONETWORK PIONEX LBANK".split()
+)
+"""Venues whose plain symbols are spot markets."""
+
+DERIVATIVES = frozenset("BITMEX DERIBIT DYDX FTX HYPERLIQUID PHEMEX DELTA DELTAIN".split())
+"""Venues whose plain symbols may be derivatives."""
+
+INVERSE = frozenset("BINANCE BYBIT BITGET OKX OKEX DERIBIT HUOBI HTX PHEMEX".split())
+"""Venues whose perpetuals and futures quoted in USD are settled in the base currency."""
+
+EQUITY = frozenset(
+    "NASDAQ NYSE AMEX ARCA BATS OTC LSE TSX TSXV NEO XETR FWB SWB NSE BSE HKEX SSE SZSE ASX EURONEXT MIL SIX BME KRX TADAWUL "
+    "JSE BMFBOVESPA OMXSTO OMXHEX OMXCOP".split()
+)
+FUTURES = frozenset(
+    "CME CME_MINI CBOT CBOT_MINI NYMEX NYMEX_MINI COMEX COMEX_MINI EUREX ICEUS ICEEUR ICEUSA MCX SGX CFE".split()
+)
+INDEX = frozenset("SP DJ INDEX CRYPTOCAP".split())
+
+FUTURE_ROOTS = frozenset(
+    "ES MES NQ MNQ YM MYM RTY M2K CL MCL QM NG QG GC MGC SI SIL HG MHG PL PA ZB ZN ZF ZT UB ZC ZS ZW ZL ZM HE LE GF 6E 6B 6J 6A "
+    "6C 6S 6N M6E M6A M6B BTC MBT ETH MET VX FDAX FESX FGBL RB HO NKD".split()
+)
+
+STABLE = frozenset("USDT USDC FDUSD BUSD TUSD USDD USDE USDP PYUSD GUSD USD1 DAI".split())
+FIAT = frozenset(
+    "USD EUR GBP JPY CHF AUD CAD NZD SEK NOK DKK PLN CZK HUF TRY ZAR MXN SGD HKD CNH CNY INR KRW BRL THB ILS RUB IDR UAH".split()
+)
+METALS = frozenset("XAU XAG XPT XPD".split())
+CRYPTO_QUOTES = frozenset("BTC ETH BNB".split())
+QUOTES = tuple(sorted(STABLE | FIAT | CRYPTO_QUOTES, key=lambda quote: (-len(quote), quote)))
+"""The longest first."""
+
+COINS = frozenset(
+    "AAVE ADA ALGO APE APT AR ARB ATOM AVAX AXS BCH BNB BONK BTC CAKE COMP CRV DASH DOGE DOT EGLD ENA EOS ETC ETH ETHFI FIL FLOKI FTM "
+    "GALA GRT HBAR HYPE ICP IMX INJ IOTA JUP KAS KSM LDO LINK LTC MANA MATIC MKR NEAR NEO ONDO OP ORDI PENDLE PEPE POL PYTH "
+    "QNT RENDER RNDR RUNE SAND SEI SHIB SNX SOL STX SUI SUSHI TAO THETA TIA TON TRX TRUMP UNI USDC USDT VET WIF WLD XLM XMR "
+    "XRP XTZ YFI ZEC ZRX 1INCH 1000PEPE 1000SHIB 1000BONK 1000FLOKI".split()
+)
+"""Coins that a ticker without a venue may name before a currency that is also an ending, such as SHIB in SHIBUSD."""
+
+ALIASES = {"XBT": "BTC", "XDG": "DOGE", "XXBT": "BTC", "XXDG": "DOGE", "XETH": "ETH", "XLTC": "LTC", "XXRP": "XRP",
+           "XXLM": "XLM", "XETC": "ETC", "XREP": "REP", "XZEC": "ZEC", "XXMR": "XMR", "XMLN": "MLN", "ZUSD": "USD",
+           "ZEUR": "EUR", "ZGBP": "GBP", "ZJPY": "JPY", "ZCAD": "CAD", "ZAUD": "AUD"}  # fmt: skip
+"""Kraken's and BitMEX's own names."""

@@ -1,0 +1,243 @@
+"""The private listener: the API with a key, and health and metrics without."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import hdrs
+from aiohttp.web import BaseRequest, Response, StreamResponse
+
+from gateway.errors import NotStored, Refused, Unauthorised
+from gateway.journal.model import Journal
+from gateway.telemetry import Telemetry
+from gateway.web import views
+from gateway.web.access import ApiKeys, Gate
+from gateway.web.body import BodyReader
+from gateway.web.problem import Problem
+from gateway.web.server import Handler
+from gateway.web.settings import PrivateSettings
+from schemas.fields import is_name
+
+_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_MOST = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How the gateway is.
+
+    Args:
+        since: microseconds since the epoch.
+        unready: why no signal can be accepted now; None while all is well. A broker that is away is no reason.
+        broker_connected: whether the broker is there.
+    """
+
+    version: str
+    since: int
+    unready: str | None
+    broker_connected: bool
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What the private listener shows, and what it can do.
+
+    Args:
+        exposition: the metrics for an ``Accept`` header, and their content type.
+        mint: makes a token for a source; returns it with its expiry in microseconds since the epoch, and raises
+            LookupError for a source that is not there.
+    """
+
+    journal: Journal
+    status: Callable[[], Status]
+    exposition: Callable[[str], tuple[bytes, str]]
+    mint: Callable[[str], tuple[str, int]]
+
+
+class Private:
+    """The site of the private listener.
+
+    Raises:
+        Misconfigured: it would listen off loopback without a key.
+    """
+
+    name = "private"
+
+    def __init__(self, inside: Inside, *, settings: PrivateSettings, keys: ApiKeys, telemetry: Telemetry) -> None:
+        self._inside = inside
+        self._gate = Gate(settings, keys=keys)
+        self._telemetry = telemetry
+        self._bodies = BodyReader(limit=settings.max_body, timeout=10.0, most=16)
+
+    def route(self, request: BaseRequest) -> tuple[str, Handler]:
+        """Find who answers; whatever is not open needs a key."""
+        match request.rel_url.raw_path.removesuffix("/").split("/"):
+            case ["", "livez"]:
+                return "livez", _reading(self._livez)
+            case ["", "readyz"]:
+                return "readyz", _reading(self._readyz)
+            case ["", "metrics"]:
+                return "metrics", _reading(self._metrics)
+            case ["", "api", "v1", *rest]:
+                return self._api(rest)
+        return "-", _nothing
+
+    def _api(self, rest: list[str]) -> tuple[str, Handler]:
+        match rest:
+            case ["status"]:
+                return "status", self._kept(_reading(self._status))
+            case ["signals"]:
+                return "signals", self._kept(_reading(self._signals))
+            case ["signals", id_]:
+                return "signal", self._kept(_reading(partial(self._signal, id_=id_)))
+            case ["refusals"]:
+                return "refusals", self._kept(_reading(self._refusals))
+            case ["sources", source, "tokens"]:
+                return "tokens", partial(self._change, what="mint a token", target=unquote(source), act=self._mint)
+        return "-", self._kept(_nothing)
+
+    def _kept(self, handler: Handler) -> Handler:
+        async def keep(request: BaseRequest) -> StreamResponse:
+            self._admit(request)
+            return await handler(request)
+
+        return keep
+
+    def _admit(self, request: BaseRequest) -> str:
+        try:
+            return self._gate.admit(request)
+        except Unauthorised as unauthorised:
+            self._telemetry.unauthorised(cause=unauthorised.cause)
+            raise
+
+    async def _change(
+        self, request: BaseRequest, *, what: str, target: str, act: Callable[[str, Mapping[str, Any]], Response]
+    ) -> Response:
+        if request.method != hdrs.METH_POST:
+            raise Problem.method(hdrs.METH_POST)
+        audited = partial(self._telemetry.audited, who=self._admit(request), what=what, target=target[:128])
+        try:
+            response = act(target, await self._document(request))
+        except (Problem, Refused, NotStored):
+            audited(outcome="refused")
+            raise
+        except Exception:
+            audited(outcome="failed")
+            raise
+        audited(outcome="done")
+        return response
+
+    async def _document(self, request: BaseRequest) -> Mapping[str, Any]:
+        if request.content_type != "application/json":
+            detail = "Send Content-Type: application/json."
+            raise Problem(415, "unsupported_media_type", "Changes are sent as JSON", detail=detail)
+        body = await self._bodies.read(request)
+        try:
+            document = json.loads(body or b"{}")
+        except (ValueError, RecursionError):
+            raise Problem.bad_request("The body is not JSON.") from None
+        if not isinstance(document, dict):
+            raise Problem.bad_request("The body is not a JSON object.")
+        return document
+
+    async def _livez(self, _: BaseRequest) -> Response:
+        return _json({"status": "alive"})
+
+    async def _readyz(self, _: BaseRequest) -> Response:
+        status = self._inside.status()
+        broker = "connected" if status.broker_connected else "away"
+        if status.unready is not None:
+            return _json({"status": "unready", "reason": status.unready, "broker": broker}, status=503)
+        return _json({"status": "ready", "broker": broker})
+
+    async def _metrics(self, request: BaseRequest) -> Response:
+        body, content_type = self._inside.exposition(request.headers.get(hdrs.ACCEPT, ""))
+        return Response(body=body, headers={"Content-Type": content_type})
+
+    async def _status(self, _: BaseRequest) -> Response:
+        status = self._inside.status()
+        return _json(
+            {
+                "version": status.version,
+                "since": views.at(status.since),
+                "ready": status.unready is None,
+                "unready": status.unready,
+                "broker": {"connected": status.broker_connected},
+                "outbox": views.outbox(self._inside.journal.depth()),
+                "sources": list(status.sources),
+            }
+        )
+
+    async def _signals(self, request: BaseRequest) -> Response:
+        source, before, limit = _window(request)
+
+        async def fetch(most: int) -> list[Any]:
+            return await self._inside.journal.lives(source=source, before=before, limit=most)
+
+        lives, after = await views.page(fetch, limit=limit, key="accepted_at")
+        return _json({"signals": [views.signal(life) for life in lives], "next": after})
+
+    async def _signal(self, _: BaseRequest, *, id_: str) -> Response:
+        life = await self._inside.journal.life(id_) if _ID.fullmatch(id_) else None
+        if life is None:
+            raise Problem(404, "unknown_signal", "No signal has this id", detail="It may be forgotten, or never was.")
+        return _json(views.signal(life))
+
+    async def _refusals(self, request: BaseRequest) -> Response:
+        source, before, limit = _window(request)
+
+        async def fetch(most: int) -> list[Any]:
+            return await self._inside.journal.refusals(source=source, before=before, limit=most)
+
+        refusals, after = await views.page(fetch, limit=limit, key="at")
+        return _json({"refusals": [views.refusal(refusal) for refusal in refusals], "next": after})
+
+    def _mint(self, source: str, _: Mapping[str, Any]) -> Response:
+        try:
+            token, expires_at = self._inside.mint(source)
+        except LookupError:
+            raise Problem(404, "unknown_source", "No source has this name") from None
+        return _json({"token": token, "expires_at": views.at(expires_at)}, status=201)
+
+
+def _window(request: BaseRequest) -> tuple[str | None, int | None, int]:
+    query = request.query
+    source = query.get("source")
+    if source is not None and not is_name(source):
+        raise Problem.bad_request("source is a source's name.")
+    limit = _number(query.get("limit"), "limit") or 50
+    return source, _number(query.get("before"), "before"), min(limit, _MOST)
+
+
+def _number(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise Problem.bad_request(f"{name} is a whole number.")
+    return int(text)
+
+
+def _reading(handler: Handler) -> Handler:
+    async def read(request: BaseRequest) -> StreamResponse:
+        if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
+            raise Problem.method(hdrs.METH_GET, hdrs.METH_HEAD)
+        return await handler(request)
+
+    return read
+
+
+def _json(document: Mapping[str, Any], *, status: int = 200) -> Response:
+    return Response(status=status, body=json.dumps(document).encode(), headers=_JSON)
+
+
+async def _nothing(_: BaseRequest) -> StreamResponse:
+    raise Problem.not_found()

@@ -1,0 +1,1 @@
+"""The tests, a package by name, as a library that we use installs one that is called the same."""

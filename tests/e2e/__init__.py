@@ -1,0 +1,1 @@
+"""Whole processes: a gateway, a broker, bots, and callers over real HTTP."""

@@ -1,0 +1,84 @@
+"""Mosquitto's files: the real Mosquitto lets in whom they name, to what they allow."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateway.config.bots import put_bot
+from gateway.config.document import read
+from gateway.config.folder import Folder
+from gateway.config.load import load_document
+from gateway.config.mosquitto import BEGIN, END, write_mosquitto
+from gateway.config.passwords import hashed, matches
+from gateway.config.settings import Settings
+from tests.brokers import MosquittoFactory, require
+
+NOW = 1_795_352_101_000_000
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    folder = Folder(tmp_path, tmp_path / "c.yml")
+    folder.secrets.mkdir()
+    (tmp_path / "pw").write_text("own\n")
+    text = "broker: {kind: external, password_file: pw}\nmosquitto: {password_file: passwd, acl_file: acl}\n"
+    return load_document(read(text, file="c.yml"), folder, {})
+
+
+def test_the_real_mosquitto_follows_the_files(settings: Settings, mosquitto: MosquittoFactory, tmp_path: Path) -> None:
+    password = put_bot(settings.folder.bots, "one", sources=("tv",), now=NOW)
+    write_mosquitto(settings)
+    passwords, acl = (tmp_path / name for name in ("passwd", "acl"))
+    place = tmp_path.parent / "mosquitto-passwords"
+    shutil.copy(passwords, place)
+    place.chmod(0o644)
+    tmp_path.parent.chmod(0o755)
+    options = ("allow_anonymous false", f"password_file {place}")
+    broker = mosquitto(acl=acl.read_text(), options=options, users=None)
+    program = require("mosquitto_sub", package="mosquitto-clients")
+
+    def subscribes(user: str, secret: str, topic: str) -> int:
+        command = [program, "-p", str(broker.port), "-u", user, "-P", secret, "-t", topic, "-E", "-V", "5"]
+        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode
+
+    assert subscribes("one", password, "signals/v1/trade/tv/+") == 0
+    assert subscribes("one", "wrong", "signals/v1/trade/tv/+") != 0
+    assert subscribes("gateway", "own", "signals/v1/receipt/+") == 0
+    assert "one" in broker.log.read_text()
+
+
+def test_a_hash_is_the_one_that_mosquitto_passwd_makes(tmp_path: Path) -> None:
+    program = require("mosquitto_passwd", package="mosquitto")
+    file = tmp_path / "passwd"
+    file.write_text("one:secret\n")
+    subprocess.run([program, "-U", file], check=True)
+    _, _, theirs = file.read_text().strip().partition(":")
+
+    assert theirs.split("$")[1] == hashed("secret").split("$")[1] == "7"
+    assert matches("secret", theirs)
+    assert not matches("other", theirs)
+
+
+def test_what_others_wrote_stays_and_ours_is_replaced(settings: Settings, tmp_path: Path) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text("user theirs\ntopic read x/#")
+    put_bot(settings.folder.bots, "one", sources=(), now=NOW)
+    write_mosquitto(settings)
+    acl.write_text(acl.read_text() + "user later\ntopic read y/#\n")
+    put_bot(settings.folder.bots, "two", sources=(), now=NOW)
+    write_mosquitto(settings)
+
+    lines = acl.read_text().splitlines()
+    assert lines[:5] == ["user theirs", "topic read x/#", "user later", "topic read y/#", BEGIN]
+    assert lines[-1] == END
+    assert [line for line in lines if line.startswith("user ")] == [
+        "user theirs",
+        "user later",
+        "user gateway",
+        "user one",
+        "user two",
+    ]

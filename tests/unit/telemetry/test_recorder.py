@@ -1,0 +1,234 @@
+"""Facts become metrics with closed labels and lines without secrets."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import LogCapture
+
+from gateway.errors import Code
+from gateway.journal.model import Accepted, Depth, Destination, Draft, Identity, Refusal, Station
+from gateway.telemetry import NullTelemetry, Recorder, Telemetry
+from gateway.telemetry.metrics import BUCKETS, OTHER
+from gateway.telemetry.recorder import CODES, STATIONS
+from schemas.errors import Fault
+from schemas.fields import from_micros
+from schemas.receipt import Receipt, Stage
+
+NOW = 1_795_352_101_000_000
+SOURCE = "btc-breakout"
+
+
+@dataclass
+class Bench:
+    recorder: Recorder
+    lines: LogCapture
+    now: int = NOW
+
+    def value(self, name: str, **labels: str) -> float | None:
+        for family in text_string_to_metric_families(self.text()):
+            for sample in family.samples:
+                if sample.name == f"signal_gateway_{name}" and sample.labels == labels:
+                    return sample.value
+        return None
+
+    def text(self) -> str:
+        return self.recorder.exposition("text/plain")[0].decode()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    lines = LogCapture()
+    log = structlog.wrap_logger(None, processors=[lines])
+    made = Bench(recorder=None, lines=lines)  # type: ignore[arg-type]
+    made.recorder = Recorder(sources=[SOURCE], version="1.2.3", now=lambda: made.now, log=log)
+    return made
+
+
+def accepted(id_: str = "s1", *, source: str = SOURCE) -> Accepted:
+    draft = Draft(
+        id=id_,
+        source=source,
+        body="trade",
+        mode="live",
+        instrument="BTC-USDT",
+        effect="open",
+        key=f"{source}/BTC-USDT",
+        accepted_at=NOW,
+        expires_at=NOW + 60_000_000,
+        head=b"{}",
+        identity=Identity(key=None, fingerprint=b""),
+        destinations=(Destination(name="signals", topic="t"),),
+    )
+    return Accepted(position=1, draft=draft, sequence=NOW)
+
+
+def receipt(stage: Stage = Stage.HANDLED, *, id_: str = "s1", after: float = 0.25) -> Receipt:
+    at = from_micros(NOW) + timedelta(seconds=after)
+    return Receipt(signal=id_, bot="demo", stage=stage, at=at + timedelta(seconds=1), started_at=at)
+
+
+@pytest.mark.parametrize("implementation", [NullTelemetry, Recorder])
+def test_every_listener_takes_every_fact_as_the_protocol_spells_it(implementation: type) -> None:
+    verbs = {name: verb for name, verb in vars(Telemetry).items() if inspect.isfunction(verb) and name[0] != "_"}
+    assert len(verbs) > 15
+    for name, verb in verbs.items():
+        assert inspect.signature(getattr(implementation, name)) == inspect.signature(verb), name
+
+
+def test_the_listeners_satisfy_the_protocol_by_type(bench: Bench) -> None:
+    listeners: list[Telemetry] = [NullTelemetry(), bench.recorder]
+    for listener in listeners:
+        listener.received(source=SOURCE)
+    assert bench.value("received_total", source=SOURCE) == 1
+
+
+def test_an_accepted_signal_is_counted_and_has_one_line_with_its_id(bench: Bench) -> None:
+    bench.recorder.accepted(accepted())
+    assert bench.value("accepted_total", source=SOURCE, body="trade") == 1
+    assert bench.value("source_last_accepted_timestamp_seconds", source=SOURCE) == NOW / 1e6
+    (line,) = bench.lines.entries
+    assert (line["event"], line["id"], line["source"]) == ("accepted", "s1", SOURCE)
+
+
+def test_a_refusal_is_counted_by_its_code_and_its_line_does_not_repeat_what_was_found(bench: Bench) -> None:
+    fault = Fault(where="order.price", problem="is not a number", found="hunter2")
+    bench.recorder.refused(Refusal(id="r1", source=SOURCE, at=NOW, code="invalid", faults=(fault,), size=10))
+    assert bench.value("refused_total", source=SOURCE, code="invalid") == 1
+    (line,) = bench.lines.entries
+    assert line["id"] == "r1"
+    assert line["problems"] == ["order.price: is not a number"]
+    assert "hunter2" not in str(line)
+
+
+def test_the_latency_to_the_callback_is_taken_once_for_each_signal(bench: Bench) -> None:
+    bench.recorder.accepted(accepted())
+    bench.recorder.receipt(receipt())
+    bench.recorder.receipt(receipt())
+    assert bench.value("webhook_to_callback_seconds_count", source=SOURCE) == 1
+    assert bench.value("webhook_to_callback_seconds_sum", source=SOURCE) == pytest.approx(0.25)
+    assert bench.value("receipts_total", stage="handled", source=SOURCE) == 2
+
+
+def test_a_bots_clock_that_is_behind_counts_as_no_latency_at_all(bench: Bench) -> None:
+    bench.recorder.accepted(accepted())
+    bench.recorder.receipt(receipt(after=-3))
+    assert bench.value("webhook_to_callback_seconds_sum", source=SOURCE) == 0
+
+
+def test_a_receipt_that_started_nothing_has_no_latency(bench: Bench) -> None:
+    bench.recorder.accepted(accepted())
+    bench.recorder.receipt(Receipt(signal="s1", bot="demo", stage=Stage.RECEIVED, at=datetime.now(UTC)))
+    assert bench.value("webhook_to_callback_seconds_count", source=SOURCE) == 0
+
+
+def test_only_so_many_signals_are_remembered(bench: Bench) -> None:
+    for number in range(10_000):
+        bench.recorder.accepted(accepted(f"s{number}"))
+    bench.recorder.receipt(receipt(id_="s0"))
+    bench.recorder.receipt(receipt(id_="s9999"))
+    assert bench.value("receipts_total", stage="handled", source=OTHER) == 1
+    assert bench.value("receipts_total", stage="handled", source=SOURCE) == 1
+    assert len(bench.recorder._awaited) <= 8192
+
+
+def test_publishing_is_timed_and_the_buckets_have_a_cut_where_tradingview_gives_up(bench: Bench) -> None:
+    bench.recorder.published(source=SOURCE, body="trade", seconds=2.9)
+    assert bench.value("webhook_to_broker_seconds_bucket", source=SOURCE, le="3.0") == 1
+    assert bench.value("webhook_to_broker_seconds_bucket", source=SOURCE, le="2.0") == 0
+    assert 3.0 in BUCKETS
+
+
+def test_labels_come_from_closed_lists_whatever_the_caller_says(bench: Bench) -> None:
+    recorder, evil = bench.recorder, 'evil"\n{}'
+    recorder.received(source=evil)
+    recorder.unauthorised(cause=evil)
+    recorder.turned_away(code=evil, problem="p")
+    recorder.refused(Refusal(id="r", source=evil, at=NOW, code=evil, faults=(), size=0))
+    recorder.not_stored(cause=evil)
+    recorder.accepted(accepted(source=evil))
+    recorder.duplicate(source=evil, id_=evil)
+    recorder.published(source=evil, body=evil, seconds=1)
+    recorder.outcome(station=evil, source=evil)
+    recorder.receipt(receipt(id_=evil))
+    recorder.unreadable_card(topic=evil, problem=evil)
+    recorder.unreadable_receipt(topic=evil, problem=evil)
+    recorder.http_request(listener=evil, route=evil, method=evil, status=200, seconds=1)
+    recorder.audited(who=evil, what=evil, target=evil, outcome=evil)
+    assert "evil" not in bench.text()
+    assert bench.value("accepted_total", source=OTHER, body="trade") == 1
+
+
+def test_the_lists_of_labels_are_those_of_the_code() -> None:
+    assert {station.value for station in Station} == STATIONS
+    assert {code.code for code in Code} == CODES
+
+
+def test_every_metric_has_the_prefix_and_a_base_unit(bench: Bench) -> None:
+    bench.recorder.watch_outbox(lambda: Depth(waiting=0, oldest=None), now=lambda: NOW)
+    names = {f.name for f in text_string_to_metric_families(bench.text()) if not f.name.startswith("process_")}
+    assert len(names) > 20
+    assert all(name.startswith("signal_gateway_") for name in names)
+    assert not [name for name in names if name.endswith(("_ms", "_millis", "_minutes"))]
+
+
+def test_the_outbox_is_asked_when_the_metrics_are_read(bench: Bench) -> None:
+    depth = Depth(waiting=0, oldest=None)
+    bench.recorder.watch_outbox(lambda: depth, now=lambda: NOW)
+    assert bench.value("outbox_oldest_age_seconds") == 0
+    depth = Depth(waiting=7, oldest=NOW - 30_000_000)
+    assert bench.value("outbox_depth") == 7
+    assert bench.value("outbox_oldest_age_seconds") == 30
+
+
+def test_the_broker_and_the_version_are_shown(bench: Bench) -> None:
+    bench.recorder.broker_connected(connected=True)
+    bench.recorder.broker_reconnect()
+    assert bench.value("broker_connected") == 1
+    assert bench.value("broker_reconnects_total") == 1
+    assert bench.value("build_info", version="1.2.3") == 1
+    bench.recorder.broker_connected(connected=False)
+    assert bench.value("broker_connected") == 0
+
+
+def test_a_configured_source_shows_zeros_before_its_first_signal(bench: Bench) -> None:
+    assert bench.value("received_total", source=SOURCE) == 0
+    assert bench.value("unexpected_errors_total") is not None
+
+
+def test_a_flood_without_secrets_is_counted_whole_and_logged_in_part(bench: Bench) -> None:
+    for _ in range(500):
+        bench.recorder.unauthorised(cause="wrong_secret")
+    assert bench.value("unauthorised_total", cause="wrong_secret") == 500
+    assert len(bench.lines.entries) == 10
+    bench.now += 1_000_000
+    bench.recorder.unauthorised(cause="wrong_secret")
+    assert len(bench.lines.entries) == 11
+
+
+def test_an_unforeseen_error_is_counted_and_logged_with_its_traceback(bench: Bench) -> None:
+    error = RuntimeError("boom")
+    bench.recorder.unexpected(where="public", error=error)
+    assert bench.value("unexpected_errors_total") == 1
+    assert bench.lines.entries[0]["exc_info"] is error
+
+
+def test_a_change_has_an_audit_line(bench: Bench) -> None:
+    bench.recorder.audited(who="cli", what="mint a token", target=SOURCE, outcome="done")
+    assert bench.value("api_changes_total", outcome="done") == 1
+    (line,) = bench.lines.entries
+    assert {"event": "audit", "who": "cli", "what": "mint a token", "target": SOURCE, "outcome": "done"}.items() <= (
+        line.items()
+    )
+
+
+def test_two_recorders_share_nothing() -> None:
+    one, two = (Recorder(sources=["a"], version="1", now=lambda: NOW) for _ in range(2))
+    one.received(source="a")
+    assert b'received_total{source="a"} 1.0' in one.exposition("")[0]
+    assert b'received_total{source="a"} 0.0' in two.exposition("")[0]
