@@ -29,7 +29,7 @@ def gateway_round(rig: Rig, *, start: int, seconds: float) -> Load:
     Raises:
         RoundFailed: the round does not count.
     """
-    counters = ("signal_gateway_events_accepted_total", "signal_gateway_events_published_total")
+    counters = ("signal_gateway_accepted_total", "signal_gateway_published_total")
     before = [rig.metric(counter) for counter in counters]
     seen = load(rig.public, rig.paths, start=start, seconds=seconds)
     try:
@@ -40,7 +40,7 @@ def gateway_round(rig: Rig, *, start: int, seconds: float) -> Load:
     # wrk ends with up to 32 requests in flight, which the gateway answers and wrk does not count.
     if seen.non2xx or seen.socket_errors or accepted != published or not 0 <= accepted - seen.requests <= 32:
         raise RoundFailed(f"answered {seen}, accepted {accepted:.0f}, published {published:.0f}")
-    if duplicates := rig.metric("signal_gateway_events_duplicate_total"):
+    if duplicates := rig.metric("signal_gateway_duplicates_total"):
         raise RoundFailed(f"{duplicates:.0f} duplicates")
     return seen
 
@@ -100,7 +100,7 @@ def drain(folder: Path, *, backlog: int) -> dict[str, float]:
         accepted = 0
         while accepted < backlog:
             load(rig.public, rig.paths, start=accepted * 2, seconds=2)
-            accepted = int(rig.metric("signal_gateway_events_accepted_total"))
+            accepted = int(rig.metric("signal_gateway_accepted_total"))
         with rig.mosquitto(), rig.bot():
             until(lambda: rig.metric("signal_gateway_broker_connected") == 1)
             began = time.monotonic()
@@ -116,7 +116,7 @@ def memory(folder: Path, *, signals: int) -> dict[str, float]:
         while accepted < signals:
             load(rig.public, rig.paths, start=accepted * 2, seconds=5)
             until(lambda: rig.metric("signal_gateway_outbox_depth") == 0)
-            accepted = int(rig.metric("signal_gateway_events_accepted_total"))
+            accepted = int(rig.metric("signal_gateway_accepted_total"))
         return {"signals": accepted, "before_mb": first, "after_mb": rig.memory}
 
 

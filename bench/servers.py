@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from decimal import Decimal
+from importlib import import_module
+from importlib.util import find_spec
 
 from aiohttp import web
 from marshmallow import EXCLUDE, Schema, fields, validate
@@ -50,12 +52,8 @@ async def loading(request: web.Request) -> web.Response:
 def main() -> None:
     """Serve ``bare`` or ``loading`` on a port of the loopback: ``python -m bench.servers bare 8000``."""
     name, port = sys.argv[1:]
-    try:
-        import uvloop
-    except ImportError:
-        pass
-    else:
-        uvloop.install()
+    if find_spec("uvloop"):
+        import_module("uvloop").install()
     app = web.Application()
     app.router.add_post("/hooks/{source}/{token}", {"bare": bare, "loading": loading}[name])
     web.run_app(app, host="127.0.0.1", port=int(port), access_log=None, print=None)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot_plugin.errors import LinkLost, TakenOver
-from bot_plugin.transport import LinkSettings, Message, Receive, matches
+from bot_plugin.transport import Before, LinkSettings, Message, Receive, at_once, matches
 
 _UNHEARD = 0x10
 
@@ -114,10 +114,11 @@ class FakeLink:
         acknowledged.set_result(self._broker.publish(topic, payload, retain=retain))
         return acknowledged
 
-    async def run(self, receive: Receive, on_connect: Callable[[], None]) -> None:
+    async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled."""
         self._receive = receive
         while True:
+            await before()
             self._lost = asyncio.get_running_loop().create_future()
             self._broker.attach(self)
             try:

@@ -105,5 +105,5 @@ class SignalListener(Handlers):
             await asyncio.sleep(0.01)
 
     def in_thread(self) -> ThreadedListener:
-        """Run beside a strategy with a loop of its own: ``with listener.in_thread():``, or ``start()`` and ``stop()``."""
+        """Run beside a strategy with its own loop: ``with listener.in_thread():``, or ``start()`` and ``stop()``."""
         return ThreadedListener(self.run, stop=self.stop, up=self._up)

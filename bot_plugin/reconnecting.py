@@ -1,4 +1,4 @@
-"""The Link over gmqtt: connects again after every loss, with full jitter, in the best version that the broker speaks."""
+"""The Link over gmqtt: connects again after every loss, with full jitter, in a version that the broker speaks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
 from bot_plugin.link import Connection, VersionRefused
-from bot_plugin.transport import LinkSettings, Receive
+from bot_plugin.transport import Before, LinkSettings, Receive, at_once
 
 log = logging.getLogger("bot_plugin.link")
 
@@ -47,10 +47,12 @@ class MqttLink:
         connection.client.publish(topic, payload, qos=1, retain=retain)
         return connection.acknowledgements.newest
 
-    async def run(self, receive: Receive, on_connect: Callable[[], None]) -> None:
+    async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled."""
         attempt = 0
         while True:
+            await before()
+            began = asyncio.get_running_loop().time()
             try:
                 connection = await self._open(receive)
             except LinkRefused:
@@ -58,9 +60,10 @@ class MqttLink:
             except OSError as error:
                 log.warning("%r cannot connect: %s", self, error)
             else:
-                attempt = 0
                 await self._serve(connection, on_connect)
             first, longest = self._settings.backoff
+            if asyncio.get_running_loop().time() - began > longest:
+                attempt = 0
             await asyncio.sleep(random.uniform(0, min(longest, first * 2 ** min(attempt, 16))))  # noqa: S311
             attempt += 1
 

@@ -15,7 +15,7 @@ from bot_plugin.presence import Claimant, encode_card, lock
 from bot_plugin.reading import BODIES
 from bot_plugin.session import Session
 from bot_plugin.settings import PluginSettings
-from bot_plugin.transport import Link, LinkSettings, Will
+from bot_plugin.transport import Link, LinkSettings, Will, at_once
 from bot_plugin.version import VERSION
 from schemas.card import BotCard, Presence
 from schemas.fields import from_micros
@@ -60,15 +60,15 @@ class Runner:
         await self.inbox.open()
         try:
             async with TaskGroup() as lines:
-                claimed = await self._take_name(lines, card) if self.claim else None
-                await self._work(lines, card, claimed, stop)
+                await self._work(lines, card, stop)
         finally:
             await self.inbox.close()
 
-    async def _work(self, lines: TaskGroup, card: BotCard, claimed: Task[None] | None, stop: Event) -> None:
+    async def _work(self, lines: TaskGroup, card: BotCard, stop: Event) -> None:
         link = self.connect(self._link_settings(card))
-        tasks = [claimed] if claimed is not None else []
+        name = _Name(self, card, lines)
         session: Session | None = None
+        serving: Task[None] | None = None
         try:
             async with TaskGroup() as group:
                 session = Session(
@@ -77,36 +77,28 @@ class Runner:
                 for registration in self.plan.registrations:
                     if hasattr(registration.target, "desk"):
                         registration.target.desk = session.desk
-                tasks.append(lines.create_task(self._serve(link, session, claimed), name="bot_plugin.link"))
+                serving = lines.create_task(self._serve(link, session, name), name="bot_plugin.link")
                 await session.until(stop)
         finally:
             if session is not None:
                 await session.farewell()
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks) if tasks else None
+            if serving is not None:
+                serving.cancel()
+                await asyncio.wait({serving})
+            name.release()
             if session is not None:
                 session.closed()
 
-    async def _serve(self, link: Link, session: Session, claimed: Task[None] | None) -> None:
+    async def _serve(self, link: Link, session: Session, name: _Name) -> None:
         def connected() -> None:
             session.connected()
-            if claimed is not None:
-                claimed.cancel()
+            name.release()
             self.on_connect()
 
         try:
-            await link.run(session.receive, connected)
+            await link.run(session.receive, connected, name.take if self.claim else at_once)
         except TakenOver as error:
             raise NameTaken(self.settings.bot, str(error)) from None
-
-    async def _take_name(self, lines: TaskGroup, card: BotCard) -> Task[None]:
-        topic = self.settings.topics.bot(self.settings.bot)
-        probe = replace(self._base(f"probe.{uuid.uuid4().hex[:8]}"), filters=(topic,), clean=True)
-        claimant = Claimant(self.connect(probe), topic=topic, card=card, now=self.now)
-        task = lines.create_task(claimant.run(), name="bot_plugin.claim")
-        await claimant.won()
-        return task
 
     def _card(self) -> BotCard:
         return BotCard(
@@ -122,7 +114,8 @@ class Runner:
             durable=self.inbox.durable,
         )
 
-    def _base(self, role: str) -> LinkSettings:
+    def base(self, role: str) -> LinkSettings:
+        """How to reach the broker, with a client id for a role."""
         settings = self.settings
         return LinkSettings(
             host=settings.host,
@@ -138,11 +131,39 @@ class Runner:
         topics, bot = self.settings.topics, self.settings.bot
         offline = encode_card(replace(card, presence=Presence.OFFLINE), now=self.now())
         return replace(
-            self._base("sig"),
+            self.base("sig"),
             filters=self.plan.filters(self.settings),
             optional=(topics.bot(bot), topics.receipted(bot)),
             will=Will(topic=topics.bot(bot), payload=offline),
         )
+
+
+class _Name:
+    """The bot's name: asked for before every connection, as another process may have taken it over meanwhile."""
+
+    def __init__(self, runner: Runner, card: BotCard, lines: TaskGroup) -> None:
+        self._runner, self._card, self._lines = runner, card, lines
+        self._asking: Task[None] | None = None
+
+    async def take(self) -> None:
+        """Return when the name is free, and hold it until ``release``.
+
+        Raises:
+            NameTaken: another living process has it.
+        """
+        self.release()
+        runner = self._runner
+        topic = runner.settings.topics.bot(self._card.bot)
+        probe = replace(runner.base(f"probe.{uuid.uuid4().hex[:8]}"), filters=(topic,), clean=True)
+        claimant = Claimant(runner.connect(probe), topic=topic, card=self._card, now=runner.now)
+        self._asking = self._lines.create_task(claimant.run(), name="bot_plugin.claim")
+        await claimant.won()
+
+    def release(self) -> None:
+        """Leave the answering of others to the main connection."""
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:

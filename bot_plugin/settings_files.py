@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def read_conf_client(path: Path) -> tuple[Mapping[str, Any], Any]:
         SettingsError: the file cannot be read, has no such block, or PyYAML is missing.
     """
     try:
-        import yaml  # noqa: PLC0415  # not a dependency of the base install
+        yaml = importlib.import_module("yaml")  # not a dependency of the base install; Hummingbot ships it
     except ImportError:
         raise SettingsError(["reading it needs PyYAML: pip install PyYAML"], origin=str(path)) from None
     try:

@@ -170,7 +170,7 @@ async def deliver(listener: SignalListener, *, handlers: int = 1, **signal: Any)
 
     Raises:
         LookupError: the bot does not listen to such a signal.
-        TimeoutError: a handler did not end within 5 s. A queued signal ends when the strategy takes it: see ``running``.
+        TimeoutError: a handler did not end within 5 s. A queued one ends when the strategy takes it: see ``running``.
     """
     async with running(listener) as rig:
         envelope = build(listener, **signal)

@@ -71,6 +71,13 @@ Receive = Callable[[Message], Awaitable[None]]
 """Takes a message; it is acknowledged when the coroutine returns. It never raises."""
 
 
+Before = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """Wait for nothing before an attempt."""
+
+
 class Link(Protocol):
     """A connection to the broker that is made again whenever it ends."""
 
@@ -92,12 +99,13 @@ class Link(Protocol):
         """
         ...
 
-    async def run(self, receive: Receive, on_connect: Callable[[], None]) -> None:
+    async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled; a clean DISCONNECT at the end.
 
         Args:
             receive: is started for each message in the order of arrival.
             on_connect: is called after each connection, when its subscriptions stand.
+            before: is awaited before each attempt.
 
         Raises:
             LinkRefused: trying again would bring the same answer.

@@ -21,10 +21,11 @@ from gateway.delivery import Delivery
 from gateway.intake.source import Received
 from gateway.journal import open_journal
 from gateway.journal.model import Journal
-from gateway.mqtt import EmbeddedBroker, GmqttLink, LinkLost, Will
+from gateway.mqtt import GmqttLink, LinkLost, Will
+from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.pipeline import Pipeline, Road
 from gateway.supervisor import supervise
-from gateway.telemetry import Recorder
+from gateway.telemetry import Recorder, configure
 from gateway.web import (
     ApiKeys,
     HttpListener,
@@ -88,6 +89,7 @@ async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -
         Misconfigured: an address cannot be had, or the journal cannot be opened.
     """
     async with AsyncExitStack() as stack:
+        stack.callback(configure(settings.log).close)
         journal = await stack.enter_async_context(_journal(settings))
         await Gateway(settings, journal, await stack.enter_async_context(_broker(settings))).run(ready)
 
@@ -200,10 +202,9 @@ class Gateway:
         inside = Inside(
             journal=self._journal, status=self._status, exposition=telemetry.exposition, mint=self._mint_token
         )
-        keys = ApiKeys({"api": hashlib.sha256(read_secret(self._settings.folder.api_token).encode()).digest()})
-        private = Private(
-            inside, settings=PrivateSettings(host=http.private.host), keys=keys, telemetry=telemetry
-        )
+        token = read_secret(self._settings.folder.api_token)
+        keys = ApiKeys({"api": hashlib.sha256(token.encode()).digest()} if token else {})
+        private = Private(inside, settings=PrivateSettings(host=http.private.host, hosts=http.hosts), keys=keys, telemetry=telemetry)
         return (
             HttpListener(public, settings=_listen(http.public, "http.public"), telemetry=telemetry),
             HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
@@ -231,9 +232,7 @@ class Gateway:
         await self._link.publish(self._topics.gateway(_INSTANCE), self._card(presence), retain=True)
 
     def _card(self, presence: Presence) -> bytes:
-        card = GatewayCard(
-            instance=_INSTANCE, presence=presence, since=from_micros(self._since), version=_VERSION
-        )
+        card = GatewayCard(instance=_INSTANCE, presence=presence, since=from_micros(self._since), version=_VERSION)
         envelope = Envelope(
             id=new_id(),
             source=f"/gateways/{_INSTANCE}",

@@ -7,14 +7,25 @@ from dataclasses import dataclass
 
 from gateway.delivery import route
 from gateway.errors import NotStored, Refused, Unauthorised
-from gateway.intake import authenticate, draft, guard, identify, normalise, parse, seal
-from gateway.intake.source import Keys, Received, Source
+from gateway.intake import (
+    Document,
+    Keys,
+    Received,
+    Source,
+    authenticate,
+    draft,
+    each,
+    guard,
+    identify,
+    normalise,
+    parse,
+    seal,
+    secrets_shown,
+    valid_until,
+)
 from gateway.journal.model import Accepted, Draft, Duplicate, Journal, Refusal
 from gateway.telemetry import Telemetry
-from schemas.errors import Fault
 from schemas.topics import Topics
-
-_MOST_FAULTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,33 +57,19 @@ class Taken:
     is_array: bool
 
 
-def consider(
-    received: Received, source: Source, *, road: Road, new_id: Callable[[], str]
-) -> tuple[tuple[Draft, ...], bool]:
+def consider(received: Received, source: Source, *, road: Road, new_id: Callable[[], str]) -> tuple[list[Draft], bool]:
     """Make drafts of a request's body, or refuse it whole; say whether it was an array.
 
     Raises:
         Refused: with a fault for each thing that is wrong, in an array with its index.
     """
-    batch = parse(received.body, source=source)
-    drafts: list[Draft] = []
-    refusals: list[Refused] = []
-    for index, document in enumerate(batch.documents):
-        try:
-            drafts.append(_consider(document, received, source, road=road, id_=new_id()))
-        except Refused as refused:
-            if not batch.is_array:
-                raise
-            refusals.append(_at(index, refused))
-    if refusals:
-        faults = [fault for refused in refusals for fault in refused.faults]
-        raise Refused(refusals[0].code, *faults[:_MOST_FAULTS])
-    return tuple(drafts), batch.is_array
+    batch = parse(received.body, source=source, secrets=secrets_shown(received, source=source))
+    return each(batch, lambda document: _draft(document, received, source, road=road, id_=new_id())), batch.is_array
 
 
-def _consider(document: object, received: Received, source: Source, *, road: Road, id_: str) -> Draft:
+def _draft(document: Document, received: Received, source: Source, *, road: Road, id_: str) -> Draft:
     signal = normalise(document, source=source)
-    expires_at = guard(signal, source=source, accepted_at=received.at)
+    expires_at = guard(signal, source=source, accepted_at=received.at, valid_until=valid_until(document))
     envelope = seal(
         signal,
         source=source,
@@ -84,23 +81,6 @@ def _consider(document: object, received: Received, source: Source, *, road: Roa
     destinations = route(envelope, signal, stock_bots=source.stock_bots, topics=road.topics)
     identity = identify(document, signal, source=source, header_key=received.idempotency_key)
     return draft(envelope, signal, source=source, destinations=destinations, identity=identity)
-
-
-def _at(index: int, refused: Refused) -> Refused:
-    return Refused(
-        refused.code,
-        *(
-            Fault(
-                where=f"[{index}].{fault.where}" if fault.where else f"[{index}]",
-                problem=fault.problem,
-                found=fault.found,
-                cause=fault.cause,
-                line=fault.line,
-                column=fault.column,
-            )
-            for fault in refused.faults
-        ),
-    )
 
 
 class Pipeline:

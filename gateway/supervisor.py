@@ -1,16 +1,18 @@
-"""One task group for all that lives long; a worker that dies ends the process, and the next start is an ordinary one."""
+"""One task group for all that lives long; a worker that dies ends the process, and the next start is ordinary."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from asyncio import Task
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 
-async def supervise(workers: Mapping[str, Callable[[], Awaitable[Any]]], *, drain: Callable[[], Awaitable[None]]) -> None:
+async def supervise(
+    workers: Mapping[str, Callable[[], Awaitable[Any]]], *, drain: Callable[[], Awaitable[None]]
+) -> None:
     """Run the workers until SIGTERM or SIGINT, then drain and cancel them.
 
     Args:

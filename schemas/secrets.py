@@ -39,7 +39,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             rf"^[ \t]*((?![A-Z0-9:]{{1,20}}(?:USDT?|USDC|EUR|BTC)(?:\.P)?[ ,])[^\s,=]{{6,}})[ \t]*,\s*{_ORDER}\s*,\s*[A-Z]",
         ),
         ("_", r"\b(?:ENTER|EXIT)-(?:LONG|SHORT|ALL)_[^\"\n]{0,200}_([^_\"\s]{6,})"),
-        ("{", r"\b([A-Z_]\w{0,60})\([A-Z0-9:._/-]{1,40}\)\s{0,8}\{"),
+        ("{", r"(?<![\w-])([\w-]{1,60})\([A-Z0-9:._/-]{1,40}\)\s{0,8}\{"),
         ("e=", r"(?:^|[\s|])a=(\S+)"),
         (":", rf"\btrade:([^\s:]+):{_ORDER}\b"),
         ("|", rf"^[ \t]*([^|\s]+)\|[^|\n]*\|[ \t]*{_ORDER}[ \t]*\|"),
@@ -57,6 +57,9 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 _SUSPECT = re.compile(
     "pass|pin|sec|tok|key|auth|bear|cred|lic|sign|stub|pointer|uuid|discord|slack|telegram|webhook", re.I
 )
+_INNOCENT = re.compile(r"(?!E)[\w.+%!-]{0,80}|\d{4}-\d\d-\d\dT[\d:.]{5,20}Z|[A-Z0-9]{1,20}[:/][A-Z0-9.]{1,30}", re.ASCII)
+"""Most values of most alerts: no form of a secret above fits them."""
+
 _SIGN = re.compile("[:=]")
 _QUOTES = "\"'“”‘’„\\"
 _KEY_BACKWARDS = re.compile(r"[\s\"'“”‘’„\\]{0,9}([\w.-]{1,64}(?: [\w.-]{1,64})?)")
@@ -104,10 +107,10 @@ def redact(document: Any, *, keys: Iterable[str] = (), values: Iterable[str] = (
 def _redact(document: Any, keys: frozenset[str], values: tuple[str, ...]) -> Any:
     kind = document.__class__
     if kind is str:
-        return document if document.isalnum() and not values else _text(document, keys, values)
+        return document if _INNOCENT.fullmatch(document) and not values else _text(document, keys, values)
     if kind is dict:
         return {
-            _name(name, values): REDACTED
+            (_name(name, values) if values else name): REDACTED
             if is_secret(name, keys) and inner is not None and inner != ""
             else _redact(inner, keys, values)
             for name, inner in document.items()

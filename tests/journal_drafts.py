@@ -8,7 +8,9 @@ from itertools import count
 
 from gateway.journal.model import Destination, Draft, Identity, Outcome, Station
 from schemas.envelope import TRADE, Envelope, encode_head
+from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
+from schemas.topics import Mode
 
 START = 1_795_352_101_000_000
 SECOND = 1_000_000
@@ -53,8 +55,10 @@ def draft(
         id=id_,
         source=f"/sources/{source}",
         type=TRADE,
-        time=datetime.fromtimestamp(0, UTC),
+        time=from_micros(at),
         data={"action": "buy", "message": "x" * filler},
+        expirytime=from_micros(at + int(ttl * SECOND)),
+        mode=Mode.LIVE,
         partitionkey=partition,
     )
     return Draft(

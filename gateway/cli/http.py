@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from gateway.cli.failure import Exit, Failure
-from gateway.config.settings import Settings, reachable, spelled
+from gateway.config.settings import Address, Settings
 from gateway.config.store import read_secret
-from gateway.web.settings import ListenSettings
 
 _TIMEOUT = 10.0
 _OK = 200
@@ -39,21 +38,20 @@ class Answer:
 
 
 def request(
-    listener: ListenSettings, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None
+    address: Address, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None
 ) -> Answer:
     """Send a request.
 
     Raises:
         Failure: nobody answers there, or not in HTTP.
     """
-    host = reachable(listener.host)
-    connection = HTTPConnection(host, listener.port, timeout=_TIMEOUT)
+    connection = HTTPConnection(address.local.host, address.port, timeout=_TIMEOUT)
     try:
         connection.request(method, path, body=body, headers=dict(headers))
         response = connection.getresponse()
         return Answer(response.status, _content(response.read()))
     except (OSError, HTTPException) as error:
-        problem = f"no gateway answers at {spelled(host, listener.port)} ({error}): start it with signal-gateway run"
+        problem = f"no gateway answers at {address.local} ({error}): start it with signal-gateway run"
         raise Failure(Exit.UNREACHABLE, problem) from None
     finally:
         connection.close()
@@ -75,7 +73,7 @@ def call_api(
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     body = b"{}" if method == "POST" else None
     headers |= {"Content-Type": "application/json"} if body else {}
-    answer = request(settings.private, method, target, headers=headers, body=body)
+    answer = request(settings.http.private, method, target, headers=headers, body=body)
     if not answer.good:
         raise _refused(answer, settings)
     return answer.document

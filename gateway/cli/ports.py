@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from gateway.cli.failure import Exit, Failure
-from gateway.config.settings import Settings, spelled
+from gateway.config.settings import Address, Settings
 from gateway.mqtt.ports import holder
-
-Place = tuple[str, int]
 
 
 def require_free_ports(settings: Settings) -> None:
@@ -21,29 +19,28 @@ def require_free_ports(settings: Settings) -> None:
         Failure: one is taken, or is not this machine's; with its holder and its setting.
     """
     with ExitStack() as sockets:
-        for key, place in _listeners(settings):
+        for key, address in _listeners(settings):
             try:
-                sockets.enter_context(_bound(place))
+                sockets.enter_context(_bound(address))
             except OSError as error:
-                raise Failure(Exit.CONFIGURATION, _problem(key, place, error), setting=key) from None
+                raise Failure(Exit.CONFIGURATION, _problem(key, address, error), setting=key) from None
 
 
-def _listeners(settings: Settings) -> Iterator[tuple[str, Place]]:
-    for listener in (settings.public, settings.private):
-        yield listener.setting, (listener.host, listener.port)
+def _listeners(settings: Settings) -> Iterator[tuple[str, Address]]:
+    yield "http.public", settings.http.public
+    yield "http.private", settings.http.private
     if settings.embedded:
-        yield "broker", (settings.embedded.host, settings.embedded.port)
+        yield "broker", Address(settings.embedded.host, settings.embedded.port)
 
 
-def _bound(place: Place) -> socket.socket:
-    host, port = place
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+def _bound(address: Address) -> socket.socket:
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     server = socket.socket(family, kind, protocol)
     try:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind(address)
+        server.bind(place)
         server.listen(1)
     except OSError:
         server.close()
@@ -51,10 +48,9 @@ def _bound(place: Place) -> socket.socket:
     return server
 
 
-def _problem(key: str, place: Place, error: OSError) -> str:
-    address = spelled(*place)
+def _problem(key: str, address: Address, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        by = holder(place[1]) or "another process"
+        by = holder(address.port) or "another process"
         variable = f"SIGNAL_GATEWAY_{key.upper().replace('.', '__')}__PORT"
         return f"{address} is taken by {by}: stop it, or change {key}.port ({variable})"
     if error.errno == errno.EACCES:

@@ -28,7 +28,7 @@ def command(session: Session, source: str, file: str) -> None:
     body = read_body(file)
     token = call_api(settings, "POST", f"/sources/{source}/tokens").get("token", "")
     headers = {"Content-Type": content_type(body), "User-Agent": _AGENT}
-    answer = request(settings.public, "POST", f"/hooks/{source}/{token}", headers=headers, body=body)
+    answer = request(settings.http.public, "POST", f"/hooks/{source}/{token}", headers=headers, body=body)
     if not answer.good:
         raise _refused(answer, body)
     session.emit({"status": answer.status, "signals": _entries(answer)}, _lines(answer))

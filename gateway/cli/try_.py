@@ -14,8 +14,6 @@ from gateway.cli.failure import Exit, Failure
 from gateway.cli.refusal import refusal_lines
 from gateway.cli.session import Session, session_command, source_of
 from gateway.errors import Refused
-from gateway.journal.model import Destination, Draft
-from schemas.envelope import complete
 
 FORMATS = ("auto",)
 """How a body is read; auto finds out by its bytes."""
@@ -25,19 +23,19 @@ FORMATS = ("auto",)
 @click.argument("source")
 @click.argument("file", metavar="FILE|-")
 @click.option(
-    "--format", "_format", type=click.Choice(FORMATS), default="auto", help="How the body is read; auto finds out."
+    "--format", "format_", type=click.Choice(FORMATS), default="auto", help="How the body is read; auto finds out."
 )
 @session_command
-def command(session: Session, source: str, file: str, _format: str) -> None:
+def command(session: Session, source: str, file: str, format_: str) -> None:
     """Say what would become of a body, and on which topics. Nothing is stored or published; 1 where it is refused."""
     settings = session.settings()
     source_of(settings, source)
     body = read_body(file)
     try:
-        drafts = app.consider_body(settings, source, body)
+        published = app.consider(settings, source, body, format_=format_)
     except Refused as refused:
         raise refusal(refused, body) from None
-    entries = [_entry(draft, destination) for draft in drafts for destination in draft.destinations]
+    entries = [{"topic": topic, "payload": json.loads(payload)} for topic, payload in published]
     session.emit({"source": source, "would_publish": entries}, _lines(entries))
 
 
@@ -46,11 +44,6 @@ def refusal(refused: Refused, body: bytes) -> Failure:
     lines = refusal_lines(refused.code.title, refused.faults, body)
     facts = {"reason": refused.code.code, "faults": [asdict(fault) for fault in refused.faults]}
     return Failure(Exit.REFUSED, "\n".join(lines), **facts)
-
-
-def _entry(draft: Draft, destination: Destination) -> dict[str, Any]:
-    payload = complete(draft.head, sequence=None) if destination.payload is None else destination.payload
-    return {"topic": destination.topic, "payload": json.loads(payload)}
 
 
 def _lines(entries: list[dict[str, Any]]) -> list[str]:

@@ -5,13 +5,15 @@ from gateway.config.errors import ConfigError, Problem
 from gateway.config.folder import Folder, find_folder
 from gateway.config.keyring import KeyRing
 from gateway.config.load import load
-from gateway.config.settings import Settings
+from gateway.config.settings import Address, HttpSettings, Settings
 from gateway.config.summary import summary, warnings
 
 __all__ = [
+    "Address",
     "BotLogins",
     "ConfigError",
     "Folder",
+    "HttpSettings",
     "KeyRing",
     "Problem",
     "Settings",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.config.folder import Folder
-from gateway.config.settings import MosquittoFiles, Settings, reachable
+from gateway.config.settings import Address, HttpSettings, MosquittoFiles, Settings
 from gateway.config.store import read_secret
 from gateway.config.tls import tls_context
 from gateway.intake.source import HummingbotEvent, Source, Ttl
@@ -14,7 +14,6 @@ from gateway.journal.model import JournalSettings
 from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings, Version
 from gateway.telemetry.logs import LogSettings
-from gateway.web.settings import ListenSettings, PrivateSettings, PublicSettings
 from schemas.instrument import Instrument, Kind
 from schemas.topics import Topics
 
@@ -26,7 +25,7 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
     return Settings(
         folder=folder,
         public_url=sections["public_url"],
-        **_http(sections["http"]),
+        http=_http(sections["http"]),
         journal=_journal(sections["journal"], folder),
         embedded=_embedded(broker) if broker["kind"] == "embedded" else None,
         link=_link(broker, folder, topics),
@@ -38,15 +37,15 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
     )
 
 
-def _http(section: Mapping[str, Any]) -> dict[str, Any]:
+def _http(section: Mapping[str, Any]) -> HttpSettings:
     public, private = section["public"], section["private"]
-    allowed = {name: section[name] for name in ("trusted_proxies", "allow_from", "max_body")}
-    return {
-        "public": ListenSettings(host=public["host"], port=public["port"], setting="http.public"),
-        "private": ListenSettings(host=private["host"], port=private["port"], setting="http.private"),
-        "webhooks": PublicSettings(**allowed),
-        "api": PrivateSettings(hosts=private["hosts"]),
-    }
+    rest = {name: section[name] for name in ("trusted_proxies", "allow_from", "max_body")}
+    return HttpSettings(
+        public=Address(public["host"], public["port"]),
+        private=Address(private["host"], private["port"]),
+        hosts=private["hosts"],
+        **rest,
+    )
 
 
 def _journal(section: Mapping[str, Any], folder: Folder) -> JournalSettings:
@@ -67,7 +66,7 @@ def _link(section: Mapping[str, Any], folder: Folder, topics: Topics) -> LinkSet
     embedded = section["kind"] == "embedded"
     file = section["password_file"] or (folder.broker_password if embedded else None)
     return LinkSettings(
-        host=reachable(section["host"]),
+        host=Address(section["host"], section["port"]).local.host,
         port=section["port"],
         client_id=f"{topics.root.replace('/', '.')}.gateway",
         username=section["username"] if file else None,

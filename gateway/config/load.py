@@ -51,8 +51,8 @@ def load_document(document: Document, folder: Folder, environ: Mapping[str, str]
 
 
 def _may_show(problem: str) -> bool:
-    """Whether the value is that of a setting: text in any other place may be a secret."""
-    return not problem.startswith(("is not a setting", "is a section", "is a mapping"))
+    """Whether the value is no secret: text that is not a setting's may be one, and an address may hold one."""
+    return not problem.startswith(("is not a setting", "is a section", "is a mapping", "is an address such as http"))
 
 
 def _flat(messages: Any, key: Key = ()) -> Iterator[tuple[Key, str]]:

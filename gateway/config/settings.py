@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.config.fields import Network
 from gateway.config.folder import Folder
 from gateway.intake.source import Source
 from gateway.journal.model import JournalSettings
 from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings
 from gateway.telemetry.logs import LogSettings
-from gateway.web.settings import ListenSettings, PrivateSettings, PublicSettings
 from schemas.topics import Topics
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  # recognised, not bound
@@ -25,6 +25,43 @@ class MosquittoFiles:
     acl_file: str
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where something listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def local(self) -> Address:
+        """How this machine reaches it, also where the host stands for all addresses."""
+        return Address(_ANYWHERE.get(self.host, self.host), self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """The two listeners.
+
+    Args:
+        public: where webhooks arrive.
+        private: where the API, the console, metrics and health are.
+        trusted_proxies: whose X-Forwarded-For is believed.
+        allow_from: who may use the public listener; empty for everyone.
+        max_body: bytes of a webhook's body, after decompression.
+        hosts: Host names that the private listener answers besides the loopback's and its own address.
+    """
+
+    public: Address
+    private: Address
+    trusted_proxies: tuple[Network, ...] = ()
+    allow_from: tuple[Network, ...] = ()
+    max_body: int = 262_144
+    hosts: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The configuration of one gateway.
@@ -32,10 +69,6 @@ class Settings:
     Args:
         folder: where its files are.
         public_url: how the world reaches the public listener, without a slash at the end; None while it cannot.
-        public: where the public listener is.
-        private: where the private listener is.
-        webhooks: how the public listener takes requests.
-        api: how the private listener does.
         embedded: the broker to run; None for an external one.
         link: how the gateway reaches its broker; without a last will, which the running instance adds.
         limits: requests per minute of the sources that have a limit.
@@ -44,10 +77,7 @@ class Settings:
 
     folder: Folder
     public_url: str | None
-    public: ListenSettings
-    private: ListenSettings
-    webhooks: PublicSettings
-    api: PrivateSettings
+    http: HttpSettings
     journal: JournalSettings
     embedded: EmbeddedSettings | None
     link: LinkSettings
@@ -60,24 +90,14 @@ class Settings:
     @property
     def public_address(self) -> str:
         """The beginning of webhook URLs: ``public_url``, or how this machine alone reaches the listener."""
-        return self.public_url or f"http://{spelled(reachable(self.public.host), self.public.port)}"
+        return self.public_url or f"http://{self.http.public.local}"
 
     @property
     def api_address(self) -> str:
         """How this machine reaches the private API."""
-        return f"http://{spelled(reachable(self.private.host), self.private.port)}"
+        return f"http://{self.http.private.local}"
 
     @property
     def broker_address(self) -> str:
         """How this machine reaches the broker."""
-        return spelled(self.link.host, self.link.port)
-
-
-def reachable(host: str) -> str:
-    """How this machine reaches what listens on a host, which may stand for all addresses."""
-    return _ANYWHERE.get(host, host)
-
-
-def spelled(host: str, port: int) -> str:
-    """``host:port``, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return str(Address(self.link.host, self.link.port))

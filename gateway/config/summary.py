@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from gateway.config.document import read_file
 from gateway.config.environment import unknown
 from gateway.config.keyring import read_keys
-from gateway.config.settings import Settings, spelled
+from gateway.config.settings import Settings
 from gateway.mqtt.model import Version
 
 _WEB_PORTS = frozenset({None, 80, 443})
@@ -16,12 +16,12 @@ _WEB_PORTS = frozenset({None, 80, 443})
 
 def summary(settings: Settings) -> list[str]:
     """What the gateway will do, for its first log lines."""
-    link, public, private = settings.link, settings.public, settings.private
+    link, http = settings.link, settings.http
     broker = "embedded broker" if settings.embedded else f"external broker, MQTT {_version(link.version)}"
     return [
         f"configuration {settings.folder.config}",
-        f"webhooks      {spelled(public.host, public.port)}, as {settings.public_url or 'nothing the world can reach'}",
-        f"API           {spelled(private.host, private.port)}",
+        f"webhooks      {http.public}, as {settings.public_url or 'nothing the world can reach'}",
+        f"API           {http.private}",
         f"broker        {settings.broker_address}, {broker}{', TLS' if link.tls else ''}",
         f"journal       {settings.journal.path}",
         f"topics        {settings.topics.root}/v1, {settings.topics.namespace}",

@@ -84,7 +84,9 @@ def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bo
 def lost(row: Waiting, *, now: int, drops: int, problem: str) -> Outcome | None:
     """What the end of a connection means for a publish in flight; None where it is to be sent again."""
     if row.once:
-        return outcome(row, Station.UNKNOWN, now=now, reason=f"the connection ended before the broker answered: {problem}")
+        return outcome(
+            row, Station.UNKNOWN, now=now, reason=f"the connection ended before the broker answered: {problem}"
+        )
     if drops >= MAX_DROPS:
         reason = f"the broker closed the connection {drops} times when it was published alone: {problem}"
         return outcome(row, Station.DEAD, now=now, reason=reason)
@@ -96,9 +98,7 @@ def retry_after(attempts: int) -> float:
     return _RETRY_AFTER[min(attempts, len(_RETRY_AFTER)) - 1]
 
 
-def outcome(
-    row: Waiting, station: Station, *, now: int, reason: str = "", previous: int | None = None
-) -> Outcome:
+def outcome(row: Waiting, station: Station, *, now: int, reason: str = "", previous: int | None = None) -> Outcome:
     """An outcome of a row."""
     return Outcome(
         position=row.position,

@@ -1,4 +1,4 @@
-"""Publish: from the journal's outbox to the broker's acknowledgement, one publish in flight per lane, lanes in parallel."""
+"""Publish: from the journal's outbox to the broker's acknowledgement, one in flight per lane, lanes in parallel."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DeliverySettings:
 
 
 class Delivery:
-    """Publishes what the journal holds. Every method but ``run`` and ``drained`` is called on the loop and never waits."""
+    """Publishes what the journal holds. All but ``run`` and ``drained`` is called on the loop and never waits."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Delivery:
         *,
         telemetry: Telemetry,
         clock: Callable[[], int],
-        settings: DeliverySettings = DeliverySettings(),  # noqa: B008  a frozen default
+        settings: DeliverySettings = DeliverySettings(),
     ) -> None:
         self._journal = journal
         self._link = link
@@ -154,7 +154,7 @@ class Delivery:
         return queue.retry_at <= self._clock()
 
     def _step(self, queue: Queue) -> None:
-        """Do what the head needs; afterwards the lane is in flight, pausing until a sweep, or queued for its next head."""
+        """Do what the head needs; then the lane is in flight, pausing until a sweep, or queued for its next head."""
         row, now = queue.head, self._clock()
         if row is None:
             self._enqueue(queue)
@@ -236,7 +236,7 @@ class Delivery:
         elif error is None:
             self._again(queue)
         else:
-            self._again(queue, seconds=retry_after(queue.drops) if queue.drops else 0.0)
+            self._again(queue, seconds=retry_after(queue.drops - 1) if queue.drops > 1 else 0.0)
 
     def _again(self, queue: Queue, *, seconds: float | None = None) -> None:
         if seconds is None:

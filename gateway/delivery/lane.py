@@ -51,7 +51,7 @@ class Queue:
         return not self.rows and not self.more and not self.in_flight and not self.loading
 
     def append(self, row: Waiting, *, room: bool) -> None:
-        """Take a row that was just committed, or leave it to the journal where there is no room or it has older ones."""
+        """Take a row that was just committed, or leave it to the journal: no room, or older rows are there."""
         if row.position <= self.loaded_to:
             return
         if self.more or self.loading or not room:

@@ -32,7 +32,8 @@ def route(
     """
     body, source = ("trade" if isinstance(signal, Trade) else "alert"), envelope.source.rpartition("/")[2]
     test = envelope.mode is Mode.TEST
-    place = SignalTopic(body, source, envelope.subject or UNKNOWN_INSTRUMENT, test)
+    instrument = UNKNOWN_INSTRUMENT if signal.instrument is None else signal.instrument.name
+    place = SignalTopic(body, source, instrument, test)
     versioned = Destination(name=SIGNALS, topic=topics.signal(place))
     events = () if test else tuple(stock_bots)
     if not events:
@@ -50,15 +51,15 @@ def external_event(envelope: Envelope, signal: Trade | Alert) -> bytes:
     ``data.type`` and ``data.amount`` are what Hummingbot's own ``external_events_example.py`` reads. A field that its
     model does not accept would make it hand an empty message to the strategy.
     """
-    event = {"timestamp": int(envelope.time.timestamp()), "sequence": 0, "type": "eevent", "data": _data(signal)}
-    event["data"] |= {
+    data = _data(signal) | {
         "id": envelope.id,
         "source": envelope.source.rpartition("/")[2],
         "mode": envelope.mode,
         "time": instant_text(envelope.time),
     }
     if envelope.expirytime is not None:
-        event["data"]["expires_at"] = instant_text(envelope.expirytime)
+        data["expires_at"] = instant_text(envelope.expirytime)
+    event = {"timestamp": int(envelope.time.timestamp()), "sequence": 0, "type": "eevent", "data": data}
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.formats.spelled import Spelled
 from schemas.secrets import folded
@@ -143,39 +144,37 @@ _OPENS = {"top": _ROLES, "strategy": _ROLES, "order": {k: v for k, v in _ROLES.i
 
 def read(document: Mapping[str, Any]) -> Spelled:
     """Sort a JSON object's values by field; of several spellings of one field the best known one comes first."""
-    found: dict[str, list[tuple[int, str, Any]]] = {}
+    places: dict[str, list[tuple[str, Any]]] = {}
+    ranks: dict[str, list[int]] = {}
     extra: dict[str, Any] = {}
-    _sort(document, "top", "", found, extra)
-    fields = {
-        field: [(path, value) for _, path, value in (places if len(places) == 1 else sorted(places, key=_rank))]
-        for field, places in found.items()
-    }
-    return Spelled(fields, extra)
+    _sort(document, "top", "", _Sorted(places, ranks, extra))
+    return Spelled(places, extra)
 
 
-def _rank(place: tuple[int, str, Any]) -> int:
-    return place[0]
+class _Sorted(NamedTuple):
+    places: dict[str, list[tuple[str, Any]]]
+    ranks: dict[str, list[int]]
+    extra: dict[str, Any]
 
 
-def _sort(
-    document: Mapping[str, Any],
-    role: str,
-    prefix: str,
-    found: dict[str, list[tuple[int, str, Any]]],
-    extra: dict[str, Any],
-) -> None:
+def _sort(document: Mapping[str, Any], role: str, prefix: str, found: _Sorted) -> None:
     for key, value in document.items():
         field, rank, inside = _look_up(role, key) if len(key) <= _MAX_KEY else ("", 0, "")
         path = prefix + key
         if value.__class__ is dict and field != "indicators":
             if inside:
-                _sort(value, inside, f"{path}.", found, extra)
+                _sort(value, inside, f"{path}.", found)
             else:
-                extra[path] = value
-        elif field:
-            found.setdefault(field, []).append((rank, path, value))
+                found.extra[path] = value
+        elif not field:
+            found.extra[path] = value
+        elif field not in found.places:
+            found.places[field] = [(path, value)]
+            found.ranks[field] = [rank]
         else:
-            extra[path] = value
+            at = bisect_right(found.ranks[field], rank)
+            found.ranks[field].insert(at, rank)
+            found.places[field].insert(at, (path, value))
 
 
 @lru_cache(maxsize=4096)

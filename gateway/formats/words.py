@@ -83,4 +83,6 @@ ACCEPTED_ACTIONS = (
 
 def meaning(table: Mapping[str, _Meaning], word: object) -> _Meaning | None:
     """Look a word up in one of the tables, in any spelling; None for what is no text or not known."""
-    return table.get(folded(word)) if isinstance(word, str) and len(word) <= MAX_WORD else None
+    if not isinstance(word, str) or len(word) > MAX_WORD:
+        return None
+    return table.get(word) or table.get(folded(word))

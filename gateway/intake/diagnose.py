@@ -53,6 +53,7 @@ class _Stop:
 
 
 _LEAD = "the body begins as JSON but is not JSON"
+_WORD = re.compile(r"[^,\n]*")
 _NUMBER_BEFORE = re.compile(r"[0-9]*\Z")
 _Guess = tuple[str, str]
 
@@ -81,8 +82,9 @@ def _position(text: str, error: json.JSONDecodeError) -> int:
 
 
 def _end(text: str, start: int) -> int:
-    line = text.find("\n", start)
-    return min(len(text) if line < 0 else max(line, start + 1), start + _WINDOW)
+    """The offending word only: what follows may be a secret under a key that nobody knows."""
+    found = _WORD.match(text, start, start + _WINDOW)
+    return max(found.end() if found else start, min(start + 1, len(text)))
 
 
 _TRUNCATED = "it ends too early"

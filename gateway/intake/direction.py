@@ -53,7 +53,7 @@ def direction(reading: Reading) -> Direction | None:
 
 def _stated(reading: Reading) -> tuple[list[tuple[str, Intent]], str | None]:
     found: list[tuple[str, Intent]] = []
-    absent = next((path for path in map(reading.absent, ("action", "side")) if path is not None), None)
+    absent = reading.absent("action") or reading.absent("side")
     for field in ("action", "side", "signal", "kind"):
         for path, value in reading.places(field):
             intent = _intent(field, path, value, known=bool(found))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
 
 from gateway.errors import Code, Refused
 from gateway.intake.batch import Document
@@ -125,7 +123,8 @@ def identify(document: Document, signal: Trade | Alert, *, source: Source, heade
     )
 
 
-_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=repr).encode
+def _canonical(document: Document) -> str:
+    return document if isinstance(document, str) else repr(sorted(document.items()))
 
 
 def _unquoted(header: str) -> str:

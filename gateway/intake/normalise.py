@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from gateway.errors import Code, Refused
@@ -16,6 +16,7 @@ from gateway.intake.reading import Reading
 from gateway.intake.source import Source
 from gateway.intake.symbol import Ticker, instrument
 from schemas.alert import Alert
+from schemas.errors import Fault
 from schemas.instrument import Instrument
 from schemas.trade import Action, Effect, Position, Trade
 
@@ -45,23 +46,24 @@ def normalise(document: Document, *, source: Source) -> Trade | Alert:
 
 
 def _check_filled(document: dict[str, Any]) -> None:
-    faults = [unfilled(path, text) for path, text in _texts(document, "") if OPENING in text]
+    faults: list[Fault] = []
+    _find_unfilled(document, "", faults)
     if faults:
         raise Refused(Code.INVALID, *faults[:MAX_FAULTS])
 
 
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
+def _find_unfilled(value: Any, path: str, faults: list[Fault]) -> None:
+    kind = value.__class__
+    if kind is str:
+        if OPENING in value:
+            faults.append(unfilled(path, value))
+    elif kind is dict:
         for name, inner in value.items():
-            if inner.__class__ is str:
-                yield f"{path}.{name}" if path else name, inner
-            elif isinstance(inner, dict | list):
-                yield from _texts(inner, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
+            if inner.__class__ is not Decimal:
+                _find_unfilled(inner, f"{path}.{name}" if path else name, faults)
+    elif kind is list:
         for index, inner in enumerate(value):
-            yield from _texts(inner, f"{path}[{index}]")
+            _find_unfilled(inner, f"{path}[{index}]", faults)
 
 
 def _trade(reading: Reading, towards: Direction, source: Source) -> Trade:

@@ -50,7 +50,7 @@ def parse(body: bytes, *, source: Source, secrets: Iterable[str] = ()) -> Batch:
     """
     text = _decoded(body)
     keys = source.secret_keys if source.body_key is None else (*source.secret_keys, source.body_key)
-    secrets = tuple(secrets)
+    secrets = tuple(secret for secret in secrets if "\\" in text or secret in text)
     stripped = text.lstrip()
     if not stripped:
         raise Refused(Code.UNREADABLE, _fault("the body is empty", "In TradingView, fill the alert's Message box."))

@@ -19,22 +19,26 @@ class Reading:
     """Reads a Spelled field by field; what is not taken ends in ``extra``, what is wrong in ``faults``."""
 
     def __init__(self, spelled: Spelled) -> None:
-        self._fields = {field: list(places) for field, places in spelled.fields.items()}
+        self._fields = dict(spelled.fields)
         self.extra = {path: plain(value) for path, value in spelled.extra.items()}
         self.inferred: list[str] = []
         self.faults: list[Fault] = []
 
     def places(self, field: str) -> list[Place]:
         """Take every place that spells a field and is not absent."""
-        found = self._fields.pop(field, None)
-        return [place for place in found if not is_absent(place[1])] if found else []
+        if field not in self._fields:
+            return []
+        return [place for place in self._fields.pop(field) if not is_absent(place[1])]
 
     def place(self, field: str) -> Place | None:
         """Take the place that counts; other spellings of the same field are left over."""
-        found = self.places(field)
-        for path, value in found[1:]:
+        found = self._fields.pop(field, None)
+        if found is None:
+            return None
+        present = [place for place in found if not is_absent(place[1])] if len(found) > 1 else found
+        for path, value in present[1:]:
             self.leave(path, value)
-        return found[0] if found else None
+        return present[0] if present and not is_absent(present[0][1]) else None
 
     def read(self, field: str, reader: Callable[[str, Any], _T]) -> _T | None:
         """Read a field; a fault is kept for the end, so that the sender sees all of them at once."""
@@ -57,7 +61,7 @@ class Reading:
 
     def give_back(self, field: str, path: str, value: Any) -> None:
         """Return a place that means something else than the field it was taken as."""
-        self._fields.setdefault(field, []).append((path, value))
+        self._fields[field] = [*self._fields.get(field, ()), (path, value)]
 
     def leave(self, path: str, value: Any) -> None:
         """Keep a value that has no field of its own."""

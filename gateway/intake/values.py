@@ -22,6 +22,8 @@ MAX_SHORT = 256
 MAX_TEXT = 4096
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,60}\.?[0-9]{0,60}|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_MAX_BLANK = 80
+_ABSENT = frozenset({"", "null"})
 _NAN = frozenset({"nan", "na", "n/a", "none", "undefined"})
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\d*(?: ?(Z|UTC|[+-]\d\d:?\d\d))?", re.ASCII
@@ -39,7 +41,9 @@ def refused(where: str, problem: str, found: Any = None, cause: str = "") -> Ref
 
 def is_absent(value: Any) -> bool:
     """Say whether a value is none: ``null``, or an empty text, or the text ``null``."""
-    return value is None or (isinstance(value, str) and value.strip() in {"", "null"})
+    if value.__class__ is str:
+        return len(value) <= _MAX_BLANK and value.strip() in _ABSENT
+    return value is None
 
 
 def is_missing(value: Any) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import Misconfigured
@@ -40,33 +41,31 @@ class Claim:
         lock = path.with_name(f"{path.name}.lock")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Misconfigured(
                 f"The journal's folder {path.parent} cannot be used: {error.strerror}. Make it writable for this user, "
                 "or name another file as journal.path."
             ) from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.read(self._file, 20).decode(errors="replace").strip()
-            os.close(self._file)
+            holder = os.read(file, 20).decode(errors="replace").strip()
+            os.close(file)
             raise Misconfigured(
                 f"The journal {path} is in use by another gateway (process {holder or 'unknown'}). Stop that one, or "
                 "name another file as journal.path."
             ) from error
-        self._sign()
-
-    def _sign(self) -> None:
-        try:
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, str(os.getpid()).encode(), 0)
-        except OSError:  # a full disk: the lock holds without a name in it
-            pass
+        with suppress(OSError):  # on a full disk the lock holds without a name in it
+            os.ftruncate(file, 0)
+            os.pwrite(file, str(os.getpid()).encode(), 0)
+        self._file: int | None = file
 
     def release(self) -> None:
         """Let another process have the journal."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
@@ -91,28 +90,37 @@ def prepare(path: Path) -> sqlite3.Connection:
     """Open the file at start and bring it to the newest schema.
 
     Raises:
-        gateway.errors.Misconfigured: it is no journal, a damaged one, one of a newer version, or it cannot be written.
+        gateway.errors.Misconfigured: it is of somebody else, or of a newer version.
+        sqlite3.Error, OSError: it cannot be read or written.
+    """
+    _inspect(path)
+    database = connect(path, create=True)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say at start into what the operator can do.
+
+    Raises:
+        gateway.errors.Misconfigured: the file is no database, a damaged one, or it cannot be written.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise Misconfigured(f"SQLite {sqlite3.sqlite_version} is too old: the journal needs 3.37 or newer.")
     try:
-        _inspect(path)
-        database = connect(path, create=True)
-        try:
-            migrate(database)
-        except BaseException:
-            database.close()
-            raise
-    except sqlite3.OperationalError as error:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
         raise Misconfigured(unwritable(path, error)) from error
     except sqlite3.DatabaseError as error:
         raise Misconfigured(
             f"The journal {path} cannot be read: {error}. Move the file away and restore a copy of it, or start "
             "without it: then what it held is lost."
         ) from error
-    except OSError as error:
-        raise Misconfigured(unwritable(path, error)) from error
-    return database
 
 
 def _inspect(path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway.errors import NotStored
 from gateway.journal.accept import accept
 from gateway.journal.batch import Batch
-from gateway.journal.database import Claim, prepare
+from gateway.journal.database import Claim, explained, prepare
 from gateway.journal.forget import Budget, forget_aged, forget_rest, make_room
 from gateway.journal.group_commit import GroupCommit
 from gateway.journal.lives import read_life, read_lives
@@ -49,7 +49,8 @@ def open_journal(settings: JournalSettings, *, clock: Callable[[], int]) -> Sqli
     path = Path(settings.path)
     claim = Claim(path)
     try:
-        writer = Writer(path, prepare(path), clock=clock)
+        with explained(path):
+            writer = Writer(path, prepare(path), clock=clock)
     except BaseException:
         claim.release()
         raise

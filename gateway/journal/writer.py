@@ -43,9 +43,9 @@ class Writer:
     def __init__(self, path: Path, database: sqlite3.Connection, *, clock: Callable[[], int]) -> None:
         self._path = path
         self._clock = clock
-        self._open: sqlite3.Connection | None = database
+        self._open: sqlite3.Connection | None = None
         self._failed_at: int | None = None
-        self.ledger = Ledger(database, now=clock())
+        self.ledger = self._adopt(database)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query.
@@ -106,13 +106,19 @@ class Writer:
             raise sqlite3.OperationalError("it failed a moment ago")
         self._failed_at = now
         database = connect(self._path, create=False)
+        self.ledger = self._adopt(database)
+        self._failed_at = None
+        return database
+
+    def _adopt(self, database: sqlite3.Connection) -> Ledger:
+        """Read what is known, and keep the connection where that works."""
         try:
-            self.ledger = Ledger(database, now=now)
+            ledger = Ledger(database, now=self._clock())
         except BaseException:
             database.close()
             raise
-        self._open, self._failed_at = database, None
-        return database
+        self._open = database
+        return ledger
 
     def _roll_back(self, error: Exception) -> None:
         if self._open is None:

@@ -3,6 +3,9 @@
 gmqtt offers its storage of unacknowledged messages as a hook; the reason code needs one private override.
 """
 
+# gmqtt has no annotations
+# mypy: disallow-untyped-calls=False
+
 from __future__ import annotations
 
 import asyncio
@@ -82,12 +85,12 @@ class Acknowledgements(PersistentStorage):
                 future.exception()  # a caller that looks away is not an error
 
     def push_message(self, mid: int, raw_package: bytes) -> None:  # noqa: ARG002
-        """gmqtt sent a publish."""
+        """Gmqtt sent a publish."""
         self.latest = asyncio.get_running_loop().create_future()
         self._in_flight[mid] = self.latest, self._clock()
 
     def remove_message_by_mid(self, mid: int) -> None:
-        """gmqtt took a PUBACK; without its reason nobody may call it a success."""
+        """Gmqtt took a PUBACK; without its reason nobody may call it a success."""
         read, self._read = self._read, None
         future, _ = self._in_flight.pop(mid, (None, 0.0))
         self.acknowledged += 1
@@ -107,7 +110,7 @@ class Acknowledgements(PersistentStorage):
         """Return at once: nothing is replayed."""
 
     def clear(self) -> None:
-        """gmqtt found no session at the broker: nothing was in flight yet."""
+        """Gmqtt found no session at the broker: nothing was in flight yet."""
 
     def get_all(self) -> list[tuple[int, bytes]]:
         """Nothing to replay."""

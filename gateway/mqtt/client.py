@@ -1,5 +1,8 @@
 """One gmqtt client for one connection: gmqtt's private side is touched here and in acknowledgement.py only."""
 
+# gmqtt has no annotations
+# mypy: disallow-untyped-calls=False
+
 from __future__ import annotations
 
 import logging
@@ -62,7 +65,7 @@ class Client(gmqtt.Client):
             version=int(settings.version),
         )
 
-    async def reconnect(self, delay: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - gmqtt's signature
+    async def reconnect(self, delay: bool = False) -> None:  # noqa: FBT001, FBT002 - gmqtt's signature
         """Do nothing where gmqtt would connect again by itself: the link makes a new client."""
 
     @property

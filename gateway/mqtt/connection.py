@@ -1,5 +1,8 @@
 """One connection to the broker, from the first byte to its end."""
 
+# gmqtt has no annotations
+# mypy: disallow-untyped-calls=False
+
 from __future__ import annotations
 
 import asyncio
@@ -72,10 +75,10 @@ class Connection:
 
     async def open(self) -> bool:
         """Connect; whether it succeeded: else ``ended`` has the reason."""
-        opening = asyncio.ensure_future(self._client.open())
+        opening: Future[Any] = asyncio.ensure_future(self._client.open())
         timeout = self._settings.connect_timeout
         try:
-            await asyncio.wait({opening, self.ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([opening, self.ended], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:
             opening.cancel()
             await asyncio.wait({opening})

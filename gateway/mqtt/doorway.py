@@ -24,12 +24,19 @@ _CONNACK_NOT_AUTHORISED = b"\x20\x02\x00\x05"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greeting:
-    """A CONNECT that is welcome. ``keepalive`` is in seconds, 0 for none."""
+    """A CONNECT that is welcome.
+
+    Args:
+        client_id: the client's own behind its user's name, so that no user can take the session of another.
+        keepalive: seconds, 0 for none.
+        packet: the CONNECT for amqtt, with this client id and without the password.
+    """
 
     username: str
     client_id: str
     permissions: Permissions
     keepalive: int
+    packet: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +45,6 @@ class Refusal:
 
     reason: str
     packet: bytes = field(default=b"", repr=False)
-
-    @classmethod
-    def client_id(cls, client_id: str) -> Refusal:
-        """The client id belongs to another user."""
-        return cls(reason=f"another user has the client id {client_id[:80]!r}", packet=_CONNACK_CLIENT_ID)
 
 
 async def greet(packet: bytes, logins: Logins) -> Greeting | Refusal:
@@ -66,15 +68,27 @@ def _judge(connect: ConnectPacket, logins: Logins) -> Greeting | Refusal:
     permissions = logins.login(username, connect.password or "")
     if permissions is None:
         return Refusal(reason=f"wrong user name or password for {username[:80]!r}", packet=_CONNACK_CREDENTIALS)
-    if connect.payload is None or connect.payload.client_id_is_random or len(connect.client_id) > _LONGEST_CLIENT_ID:
-        return Refusal(reason=f"user {username!r} has no client id of its own", packet=_CONNACK_CLIENT_ID)
+    nameless = connect.payload is None or connect.payload.client_id_is_random
+    if (nameless and not connect.clean_session_flag) or len(connect.client_id or "") > _LONGEST_CLIENT_ID:
+        return Refusal(reason=f"user {username!r} has no usable client id", packet=_CONNACK_CLIENT_ID)
     if connect.will_flag and not permissions.may_publish(connect.will_topic or ""):
         return Refusal(
             reason=f"user {username!r} may not have a last will on {connect.will_topic!r}",
             packet=_CONNACK_NOT_AUTHORISED,
         )
+    return _greeting(connect, username, permissions)
+
+
+def _greeting(connect: ConnectPacket, username: str, permissions: Permissions) -> Greeting:
+    client_id = f"{username}/{connect.client_id}"
+    connect.client_id = client_id
+    connect.password_flag = False
     return Greeting(
-        username=username, client_id=connect.client_id, permissions=permissions, keepalive=connect.keep_alive or 0
+        username=username,
+        client_id=client_id,
+        permissions=permissions,
+        keepalive=connect.keep_alive,
+        packet=connect.to_bytes(),
     )
 
 

@@ -19,7 +19,7 @@ from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 
 from gateway.errors import Misconfigured
-from gateway.mqtt.doorway import Greeting, Refusal, greet
+from gateway.mqtt.doorway import Refusal, greet
 from gateway.mqtt.embedded_plugins import VISITOR, Guard, LoginPlugin, TopicPlugin, Visitor
 from gateway.mqtt.filters import matches
 from gateway.mqtt.permissions import Logins
@@ -175,21 +175,14 @@ class EmbeddedBroker:
         async with asyncio.timeout(_CONNECT_WITHIN):
             packet = await reader.packet()
         greeting = await greet(packet, self._logins)
-        if isinstance(greeting, Greeting) and self._taken(greeting):
-            greeting = Refusal.client_id(greeting.client_id)
         if isinstance(greeting, Refusal):
             _log.warning("refused a client: %s", greeting.reason)
             writer.write(greeting.packet)
             return
-        reader.unread(packet)
+        reader.unread(greeting.packet)
         reader.silence = greeting.keepalive * _GRACE or None
         gate.visitor = Visitor(greeting.username, greeting.permissions)
         await self._serve(_Client(gate.visitor, greeting.client_id, writer), reader)
-
-    def _taken(self, greeting: Greeting) -> bool:
-        """Whether another user has the session: amqtt would hand it over with all that is queued in it."""
-        session = None if self._broker is None else self._broker.sessions.get(greeting.client_id, (None,))[0]
-        return session is not None and session.username != greeting.username
 
     async def _serve(self, client: _Client, reader: PacketReader) -> None:
         while (earlier := self._clients.get(client.client_id)) is not None:
@@ -214,7 +207,7 @@ class _Gate:
 
     async def wait(self) -> None:
         """Return when the client may be read again."""
-        while self.visitor is not None and self.visitor.unserved > _UNSERVED:
+        while self.visitor is not None and self.visitor.unserved > _UNSERVED:  # noqa: ASYNC110 - amqtt tells nobody
             await asyncio.sleep(_GATE_POLL)
 
 

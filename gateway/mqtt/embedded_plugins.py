@@ -1,4 +1,4 @@
-"""What amqtt asks before it does something: the login was checked before, topics are checked here, all else is denied."""
+"""What amqtt asks before it does something: logins were checked before, topics are checked here, the rest is denied."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Guard:
         if len(self._denied) >= _REMEMBERED_DENIALS:
             self._denied.clear()
         self._denied.add((username, topic))
-        _log.warning("user %r may not %s %r; the broker ignored it", username, action.value, topic)
+        _log.warning("user %r may not %s to %r; the broker ignored it", username, action.value, topic)
 
 
 class _Kept(asyncio.Queue[Any]):

@@ -180,7 +180,7 @@ class GmqttLink:
         for handler in handlers:
             try:
                 await handler(topic, payload)
-            except Exception:  # whatever a handler does, the message and the others go on
+            except Exception:  # noqa: BLE001 - whatever a handler does, the message and the others go on
                 _log.exception("the handler of a message on %r failed", topic)
 
     def _pause(self, attempt: int, *, patient: bool) -> float:

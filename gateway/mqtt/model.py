@@ -35,7 +35,7 @@ class LinkSettings:
     Args:
         window: publishes in flight at most; lowered to what the broker's Receive Maximum allows.
         keepalive: seconds.
-        connect_timeout: seconds until an attempt is given up; a broker that does not speak the version may never answer.
+        connect_timeout: seconds until an attempt is given up; a broker of another version may never answer.
         ack_timeout: seconds without an acknowledgement after which the connection is made anew.
         backoff: seconds of the first and of the longest pause between attempts; full jitter between.
         session_expiry: seconds that the broker keeps what the gateway subscribed to while it is away.
@@ -59,7 +59,7 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The broker's PUBACK. ``reason`` is its MQTT 5 reason code, 0 on 3.1.1; ``text`` the broker's own words, if any."""
+    """The broker's PUBACK. ``reason`` is its MQTT 5 reason code, 0 on 3.1.1; ``text`` its own words, if any."""
 
     reason: int = 0
     text: str = ""

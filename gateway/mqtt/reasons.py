@@ -1,5 +1,8 @@
 """MQTT's reason codes in words, and how to read them where gmqtt does not."""
 
+# gmqtt has no annotations
+# mypy: disallow-untyped-calls=False
+
 from __future__ import annotations
 
 from gmqtt.mqtt.property import Property

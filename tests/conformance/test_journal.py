@@ -137,7 +137,15 @@ async def test_equal_drafts_that_come_together_are_duplicates_of_each_other(jour
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(0, "marked"), (3.9, "marked"), (4, "duplicate"), (25, "duplicate"), (25.1, "marked"), (30, "marked"), (31, "new")],
+    [
+        (0, "marked"),
+        (3.9, "marked"),
+        (4, "duplicate"),
+        (25, "duplicate"),
+        (25.1, "marked"),
+        (30, "marked"),
+        (31, "new"),
+    ],
 )
 async def test_an_equal_body_is_judged_by_its_age(journal, seconds, expected):
     first = await accept(journal, draft(body="a", after=4, until=25))
@@ -269,9 +277,7 @@ async def test_a_life_joins_deliveries_and_receipts_in_the_order_of_arrival(jour
     id_ = accepted.draft.id
     await journal.record([outcome(accepted.position, attempts=3)])
     moment = datetime(2026, 11, 22, 10, 15, 1, 5, UTC)
-    whole = receipt(
-        id_, reason="é", duration_ms=1.5, order_ids=("a", "b"), received_at=moment, started_at=moment
-    )
+    whole = receipt(id_, reason="é", duration_ms=1.5, order_ids=("a", "b"), received_at=moment, started_at=moment)
     bare = receipt(id_, Stage.RECEIVED, handler=None)
     await journal.receive([whole], at=START + 9)
     await journal.receive([bare], at=START + 5)

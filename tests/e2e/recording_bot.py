@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 from bot_plugin import SignalListener
 
@@ -14,7 +15,7 @@ SLOW_KEY = os.environ.get("SLOW_KEY", "")
 SLOW_SECONDS = float(os.environ.get("SLOW_SECONDS", "60"))
 THREADED = os.environ.get("THREADED") == "1"
 
-record = open(sys.argv[1], "a", buffering=1)  # noqa: SIM115
+record = Path(sys.argv[1]).open("a", buffering=1)  # noqa: SIM115  for as long as the process lives
 listener = SignalListener.from_env()
 
 

@@ -135,7 +135,7 @@ def test_a_signal_past_its_expiry_is_never_handled(deploy, external):
     bot = deployment.start_bot("bot-a")
     _, fresh = deployment.post("late", alert())
 
-    until(lambda: bot.handled())
+    until(bot.handled)
 
     assert [entry["id"] for entry in bot.handled()] == [fresh["id"]]
 
@@ -195,7 +195,7 @@ def test_a_second_process_with_the_same_bot_name_says_so_and_stops(deploy, exter
         deployment.start_bot("bot-a")
 
     _, answer = deployment.post("one", alert())
-    until(lambda: first.handled())
+    until(first.handled)
     assert [entry["id"] for entry in first.handled()] == [answer["id"]]
 
 

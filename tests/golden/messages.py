@@ -113,9 +113,9 @@ MESSAGES = {
         TradeSchema,
         Trade(action=Action.CLOSE, instrument=Instrument(raw="ES1!")),
         e.TRADE,
-        subject="ES1!",
+        subject="ES1%21",
         mode=Mode.PAPER,
-        partitionkey="btc-breakout/ES1!",
+        partitionkey="btc-breakout/ES1%21",
         sequence=0,
     ),
     "alert": signal(
@@ -134,9 +134,7 @@ MESSAGES = {
         partitionkey="btc-breakout/ETH-USD",
         sequence=2**63 - 1,
     ),
-    "alert_minimal": signal(
-        AlertSchema, Alert(message="hello"), e.ALERT, subject="-", partitionkey="btc-breakout/-", sequence=1
-    ),
+    "alert_minimal": signal(AlertSchema, Alert(message="hello"), e.ALERT, partitionkey="btc-breakout/-", sequence=1),
     "withdraw": signal(
         WithdrawalSchema,
         Withdrawal(signal="0193a6c2-0000-7000-8000-000000000001", reason="withdrawn by the operator"),

@@ -18,7 +18,7 @@ from gateway.config.settings import Settings
 from gateway.config.template import TEMPLATE
 from gateway.mqtt.model import Version
 from schemas.instrument import Kind
-from schemas.topics import Mode
+from schemas.topics import Mode, TopicError, Topics
 
 EXTERNAL = "broker: {kind: external, host: broker.lan}\n"
 
@@ -44,7 +44,11 @@ def problems_of(text: str, folder: Folder, **environ: str) -> list[str]:
 def test_an_empty_file_gives_a_gateway_on_loopback_with_an_embedded_broker(folder: Folder) -> None:
     settings = settings_of("", folder)
 
-    assert (settings.public.host, settings.public.port, settings.private.port) == ("127.0.0.1", 8080, 8081)
+    assert (settings.http.public.host, settings.http.public.port, settings.http.private.port) == (
+        "127.0.0.1",
+        8080,
+        8081,
+    )
     assert settings.embedded is not None
     assert settings.link.version is Version.V311
     assert settings.link.password == "sg_own"
@@ -71,18 +75,18 @@ sources:
   "bad name": {}
 logs: {}
 """
+    with pytest.raises(TopicError) as overlap:
+        Topics(root="a/b", namespace="a")
+
     assert problems_of(text, folder) == [
-        (
-            "c.yml:1: public_url is an address such as https://signals.example.com, without a user, a query or a fragment"
-            " (found 'ftp://user@example.com')"
-        ),
+        "c.yml:1: public_url is an address such as https://signals.example.com, without a user, a query or a fragment",
         "c.yml:3: http.public.port is a whole number, 0 to 65535 (found 'eighty')",
         "c.yml:3: http.public.prot is not a setting; did you mean 'port'?",
         "c.yml:4: http.trusted_proxies[1] is an address or a network such as 10.0.0.0/8 (found 'proxy')",
         "c.yml:6: journal.max_age is a duration such as 60, 60s, 15m, 12h or 30d (found '30 days')",
         "c.yml:7: journal.max_size is a size such as 65536, 64KB, 256MB or 1GiB (found '12XB')",
         "c.yml:8: broker is a section with settings below it",
-        "c.yml:9: topics do not fit: root 'a/b' and namespace 'a' overlap: neither may begin with the other",
+        f"c.yml:9: topics do not fit: {overlap.value}",
         "c.yml:12: sources.tv.mode is live or paper or test; did you mean 'live'? (found 'lvie')",
         "c.yml:13: sources.tv.ttl.open is a duration such as 60, 60s, 15m, 12h or 30d (found 'never')",
         "c.yml:14: sources.tv.instrument.quote is missing",
@@ -110,9 +114,9 @@ def test_a_variable_wins_over_the_file_and_finds_a_source_by_its_name_in_capital
         SIGNAL_GATEWAY_BROKER__TLS__ENABLED="no",
     )
 
-    assert settings.public.port == 2000
+    assert settings.http.public.port == 2000
     assert settings.sources["Btc-breakout"].mode is Mode.TEST
-    assert [str(network) for network in settings.webhooks.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert [str(network) for network in settings.http.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
 
 
 def test_a_variable_that_names_no_setting_is_a_warning_with_the_nearest_one(folder: Folder) -> None:
@@ -124,7 +128,7 @@ def test_a_variable_that_names_no_setting_is_a_warning_with_the_nearest_one(fold
     }
     document = read("", file="c.yml")
 
-    assert load_document(document, folder, environ).public.port == 8080
+    assert load_document(document, folder, environ).http.public.port == 8080
     assert unknown(document, environ) == [
         "SIGNAL_GATEWAY_HTTP__PUBLIC__PROT: names no setting; did you mean 'SIGNAL_GATEWAY_HTTP__PUBLIC__PORT'?",
         "SIGNAL_GATEWAY_SERVICE_HOST: names no setting",
@@ -201,9 +205,12 @@ def test_what_cannot_be_meant_is_refused_with_its_reason(folder: Folder, text: s
 
 
 def test_no_value_of_an_unknown_key_is_repeated_as_it_may_be_a_secret(folder: Folder) -> None:
-    problems = problems_of("broker: {password: hunter2}\napi_key: hunter2\nsources: {tv: hunter2}\n", folder)
+    problems = problems_of(
+        "broker: {password: hunter2}\napi_key: hunter2\nsources: {tv: hunter2}\npublic_url: https://a:hunter2@b\n",
+        folder,
+    )
 
-    assert len(problems) == 3
+    assert len(problems) == 4
     assert "hunter2" not in "".join(problems)
 
 

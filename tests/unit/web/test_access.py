@@ -26,12 +26,16 @@ def gate() -> Gate:
     return Gate(PrivateSettings(hosts=("gw.example",)), keys=KEYS)
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8081", "[::1]:8081", "[::1]", "gw.example", "GW.example:443"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:8081", "[::1]:8081", "[::1]", "gw.example", "GW.example:443"]
+)
 def test_our_own_names_are_answered(gate: Gate, host: str) -> None:
     assert admit(gate, Host=host) == "cli"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "", "localhost.evil.example", "evil@x", "[", "10.0.0.1", "gw.example.", ":80"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "", "localhost.evil.example", "evil@x", "[", "10.0.0.1", "gw.example.", ":80"]
+)
 def test_another_name_is_refused_before_any_key_is_looked_at(gate: Gate, host: str) -> None:
     with pytest.raises(Problem) as refused:
         admit(gate, Host=host)
@@ -43,14 +47,18 @@ def test_our_own_page_may_use_the_api(gate: Gate, origin: str) -> None:
     assert admit(gate, Origin=origin) == "cli"
 
 
-@pytest.mark.parametrize("origin", ["null", "http://evil.example", "http://localhost", "http://localhost:8082", "", "x"])
+@pytest.mark.parametrize(
+    "origin", ["null", "http://evil.example", "http://localhost", "http://localhost:8082", "", "x"]
+)
 def test_another_page_may_not(gate: Gate, origin: str) -> None:
     with pytest.raises(Problem) as refused:
         admit(gate, Origin=origin)
     assert refused.value.code == "forbidden_origin"
 
 
-@pytest.mark.parametrize("shown", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic s3cret", "s3cret", "Bearer s3cret x", "Bearer é"])
+@pytest.mark.parametrize(
+    "shown", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic s3cret", "s3cret", "Bearer s3cret x", "Bearer é"]
+)
 def test_without_a_valid_key_nobody_gets_in(gate: Gate, shown: str) -> None:
     with pytest.raises(Unauthorised):
         admit(gate, Authorization=shown)

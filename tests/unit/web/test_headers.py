@@ -14,7 +14,7 @@ GOOD = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.mark.parametrize(
     ("header", "key"),
-    [(None, None), ("", None), ('""', None), ("abc", "abc"), ('"abc"', "abc"), (r'"a\"b\\c"', r"a\"b\c".replace("\\\"", '"')), ('"', '"')],
+    [(None, None), ("", None), ('""', None), ("abc", "abc"), ('"abc"', "abc"), (r'"a\"b\\c"', 'a"b\\c'), ('"', '"')],
 )
 def test_a_key_is_a_string_in_quotes_or_bare(header: str | None, key: str | None) -> None:
     assert idempotency_key(header) == key

@@ -33,7 +33,14 @@ def test_each_fault_says_where_and_absent_is_absent() -> None:
     first = Fault(where="order.price", problem="is no number", found="NaN", cause="Fill it.", line=3, column=7)
     made = document(Refused(Code.INVALID, first, Fault(where="", problem="is odd")))
     assert made["errors"] == [
-        {"where": "order.price", "problem": "is no number", "found": "NaN", "cause": "Fill it.", "line": 3, "column": 7},
+        {
+            "where": "order.price",
+            "problem": "is no number",
+            "found": "NaN",
+            "cause": "Fill it.",
+            "line": 3,
+            "column": 7,
+        },
         {"where": "", "problem": "is odd", "cause": ""},
     ]
     assert made["detail"].endswith("And 1 more.")

@@ -1,0 +1,318 @@
+"""What every link promises, whatever is behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from gateway.mqtt import Link, LinkLost, PacketTooLarge, SubscriptionDenied, Version, Will
+from tests.brokers import eventually
+from tests.link_stages import LARGEST, STAGES
+
+
+@pytest.fixture(params=STAGES.values(), ids=STAGES.keys())
+async def stage(request, mosquitto):
+    async with request.param(mosquitto) as built:
+        yield built
+
+
+
+
+class Heard:
+    """A handler that remembers."""
+
+    def __init__(self):
+        self.messages = []
+
+    async def __call__(self, topic, payload):
+        self.messages.append((topic, payload))
+
+    def __len__(self):
+        return len(self.messages)
+
+
+async def acked(future):
+    return await asyncio.wait_for(future, 10)
+
+
+async def test_a_publish_is_acknowledged_and_arrives(stage):
+    sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), Heard()
+    await receiver.subscribe("t/+", heard)
+    ack = await acked(sender.publish("t/x", b"hello"))
+    await eventually(lambda: len(heard) == 1)
+    assert (ack.denied, ack.unheard, heard.messages) == (False, False, [("t/x", b"hello")])
+
+
+async def test_a_link_says_what_it_is(stage):
+    link: Link = stage.link("a")
+    assert (link.version, link.connected, link.free, bool(link.last_error)) == (stage.version, False, 0, True)
+    stage.run(link)
+    await asyncio.wait_for(link.wait_connected(), 10)
+    assert (link.connected, link.free, link.last_error) == (True, 16, "")
+
+
+async def test_publishes_one_at_a_time_arrive_in_order(stage):
+    sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), Heard()
+    await receiver.subscribe("t/#", heard)
+    for number in range(50):
+        await acked(sender.publish("t/x", b"%d" % number))
+    await eventually(lambda: len(heard) == 50)
+    assert [int(payload) for _, payload in heard.messages] == list(range(50))
+
+
+async def test_a_burst_goes_through_the_window_and_never_over_it(stage):
+    sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), Heard()
+    await receiver.subscribe("t/#", heard)
+    waiting, most = set(), 0
+    for number in range(500):
+        while sender.free == 0:
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        waiting.add(sender.publish("t/x", b"%d" % number))
+        most = max(most, sum(not future.done() for future in waiting))
+    await asyncio.wait(waiting)
+    await eventually(lambda: len(heard) == 500)
+    assert most == 16
+
+
+async def test_a_publish_over_the_window_is_refused_and_not_sent(stage):
+    sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), Heard()
+    await receiver.subscribe("t/#", heard)
+    sent = [sender.publish("t/x", b"in") for _ in range(sender.free)]
+    with pytest.raises(LinkLost, match="window"):
+        sender.publish("t/x", b"over")
+    await asyncio.gather(*sent)
+    await acked(sender.publish("t/x", b"last"))
+    await eventually(lambda: ("t/x", b"last") in heard.messages)
+    assert ("t/x", b"over") not in heard.messages
+
+
+async def test_a_publish_without_a_connection_is_refused(stage):
+    with pytest.raises(LinkLost, match="not connected"):
+        stage.link("a").publish("t/x", b"")
+
+
+async def test_a_denied_publish_says_so_where_the_version_can(stage):
+    link = await stage.connected("a")
+    ack = await acked(link.publish("denied/x", b""))
+    assert ack.denied is (stage.version is Version.V5)
+
+
+async def test_a_publish_that_nobody_listens_to_is_told_apart(stage):
+    if not stage.hears_subscribers:
+        pytest.skip("MQTT 3.1.1 cannot tell, and there are no tables to ask")
+    sender, receiver = await stage.connected("a"), await stage.connected("b")
+    await receiver.subscribe("t/x", Heard())
+    outcomes = []
+    for topic in ("t/x", "t/y"):
+        ack = await acked(sender.publish(topic, b""))
+        known = sender.heard(topic)
+        outcomes.append(not ack.unheard if known is None else known)
+    assert outcomes == [True, False]
+
+
+async def test_a_cut_connection_fails_what_is_in_flight_and_only_that(stage):
+    link = await stage.connected("a")
+    done = link.publish("t/x", b"before")
+    await acked(done)
+    stage.hold()
+    futures = [link.publish("t/x", b"1"), link.publish("t/x", b"2")]
+    stage.cut()
+    results = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 10)
+    assert [(type(lost), lost.alone) for lost in results] == [(LinkLost, False)] * 2
+    assert (done.exception(), link.connected, link.free, bool(link.last_error)) == (None, False, 0, True)
+
+
+async def test_a_publish_lost_alone_is_known_to_have_been_alone(stage):
+    link = await stage.connected("a")
+    stage.hold()
+    future = link.publish("t/x", b"1")
+    stage.cut()
+    with pytest.raises(LinkLost) as lost:
+        await acked(future)
+    assert lost.value.alone
+
+
+async def test_after_a_cut_the_link_connects_and_subscribes_again_and_repeats_nothing(stage):
+    times = []
+    heard = Heard()
+    receiver = await stage.connected("b", on_connected=lambda: times.append(1))
+    sender = await stage.connected("a")
+    await receiver.subscribe("t/#", heard)
+    stage.hold()
+    lost = sender.publish("t/x", b"lost")
+    stage.cut()
+    with suppress(LinkLost):
+        await acked(lost)
+    stage.restore()
+    for link in (receiver, sender):
+        await asyncio.wait_for(link.wait_connected(), 10)
+    await acked(sender.publish("t/x", b"after"))
+    await eventually(lambda: ("t/x", b"after") in heard.messages)
+    assert (len(times), heard.messages.count(("t/x", b"lost")) <= 1) == (2, True)
+
+
+async def test_links_come_back_after_the_broker_was_restarted(stage):
+    sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), Heard()
+    await receiver.subscribe("t/#", heard)
+    await stage.restart()
+    await eventually(lambda: sender.connected and receiver.connected, within=10)
+    await acked(sender.publish("t/x", b"after"))
+    await eventually(lambda: ("t/x", b"after") in heard.messages)
+
+
+async def test_each_message_finds_its_handler(stage):
+    sender, receiver = await stage.connected("a"), await stage.connected("b")
+    one, other = Heard(), Heard()
+    await receiver.subscribe("t/one/+", one)
+    await receiver.subscribe("t/other/#", other)
+    for topic in ("t/one/x", "t/other/x/y", "t/other"):
+        await acked(sender.publish(topic, topic.encode()))
+    await eventually(lambda: len(one) + len(other) == 3)
+    assert (one.messages, other.messages) == (
+        [("t/one/x", b"t/one/x")],
+        [("t/other/x/y", b"t/other/x/y"), ("t/other", b"t/other")],
+    )
+
+
+async def test_a_handler_that_raises_stops_nothing(stage):
+    sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), Heard()
+
+    async def fragile(topic, payload):
+        await heard(topic, payload)
+        raise RuntimeError("broken")
+
+    await receiver.subscribe("t/#", fragile)
+    for number in range(3):
+        await acked(sender.publish("t/x", b"%d" % number))
+    await eventually(lambda: len(heard) == 3)
+    assert receiver.connected
+
+
+async def test_handlers_start_in_the_order_of_arrival_without_waiting_for_each_other(stage):
+    sender, receiver, started, open_ = await stage.connected("a"), await stage.connected("b"), [], asyncio.Event()
+
+    async def slow(_, payload):
+        started.append(int(payload))
+        await open_.wait()
+
+    await receiver.subscribe("t/#", slow)
+    for number in range(5):
+        await acked(sender.publish("t/x", b"%d" % number))
+    await eventually(lambda: len(started) == 5)
+    open_.set()
+    assert started == list(range(5))
+
+
+async def test_a_message_whose_handler_had_not_returned_comes_again(stage):
+    if type(stage).__name__ == "EmbeddedStage":
+        pytest.skip("amqtt never delivers an unacknowledged message again")
+    sender, receiver, started = await stage.connected("a"), await stage.connected("b"), []
+
+    async def stuck_at_first(_, payload):
+        started.append(payload)
+        if len(started) == 1:
+            await asyncio.Event().wait()
+
+    await receiver.subscribe("t/#", stuck_at_first)
+    await acked(sender.publish("t/x", b"again"))
+    await eventually(lambda: len(started) == 1)
+    stage.cut()
+    stage.restore()
+    await eventually(lambda: len(started) == 2)
+    assert started == [b"again", b"again"]
+
+
+async def test_a_message_whose_handler_returned_does_not_come_again(stage):
+    sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), Heard()
+    await receiver.subscribe("t/#", heard)
+    await acked(sender.publish("t/x", b"1"))
+    await eventually(lambda: len(heard) == 1)
+    await acked(receiver.publish("t/x", b"2"))  # behind the first one's acknowledgement
+    await eventually(lambda: len(heard) == 2)
+    stage.cut()
+    stage.restore()
+    await eventually(lambda: sender.connected and receiver.connected)
+    await acked(sender.publish("t/x", b"3"))
+    await eventually(lambda: ("t/x", b"3") in heard.messages)
+    assert [payload for _, payload in heard.messages].count(b"1") == 1
+
+
+async def test_a_filter_subscribed_before_the_connection_is_subscribed_with_it(stage):
+    heard, receiver = Heard(), stage.link("b")
+    await receiver.subscribe("t/#", heard)
+    stage.run(receiver)
+    sender = await stage.connected("a")
+    await asyncio.wait_for(receiver.wait_connected(), 10)
+    await acked(sender.publish("t/x", b"1"))
+    await eventually(lambda: len(heard) == 1)
+
+
+async def test_a_packet_that_the_broker_does_not_accept_is_not_sent(stage):
+    if stage.version is Version.V311:
+        pytest.skip("MQTT 3.1.1 does not say how large a packet may be")
+    link = await stage.connected("a")
+    with pytest.raises(PacketTooLarge) as too_large:
+        link.publish("t/x", b"x" * LARGEST)
+    assert (too_large.value.limit, too_large.value.size > LARGEST) == (LARGEST, True)
+    assert (await acked(link.publish("t/x", b"x" * (LARGEST - 100)))).denied is False
+
+
+async def test_a_will_is_left_retained_when_the_connection_is_cut(stage):
+    await stage.connected("a", will=Will(topic="t/card", payload=b"offline"))
+    stage.cut()
+    stage.restore()
+    heard = Heard()
+    watcher = await stage.connected("b")
+    await watcher.subscribe("t/card", heard)
+    await eventually(lambda: ("t/card", b"offline") in heard.messages)
+
+
+async def test_no_will_is_left_when_the_link_stops(stage):
+    watcher, heard = await stage.connected("b"), Heard()
+    await watcher.subscribe("t/card", heard)
+    leaver = stage.link("a", will=Will(topic="t/card", payload=b"offline"))
+    task = stage.run(leaver)
+    await asyncio.wait_for(leaver.wait_connected(), 10)
+    lost = leaver.publish("t/card", b"online")
+    await acked(lost)
+    task.cancel()
+    await asyncio.wait({task})
+    await acked(watcher.publish("t/card", b"end"))
+    await eventually(lambda: ("t/card", b"end") in heard.messages)
+    assert (heard.messages, leaver.connected) == ([("t/card", b"online"), ("t/card", b"end")], False)
+
+
+async def test_what_is_in_flight_when_the_link_stops_is_lost(stage):
+    link = stage.link("a")
+    task = stage.run(link)
+    await asyncio.wait_for(link.wait_connected(), 10)
+    stage.hold()
+    future = link.publish("t/x", b"")
+    task.cancel()
+    with pytest.raises(LinkLost):
+        await acked(future)
+
+
+async def test_a_retained_message_waits_for_who_comes_later(stage):
+    sender, heard = await stage.connected("a"), Heard()
+    await acked(sender.publish("t/card", b"online", retain=True))
+    late = await stage.connected("b")
+    await late.subscribe("t/card", heard)
+    await eventually(lambda: heard.messages == [("t/card", b"online")])
+
+
+async def test_a_refused_subscription_is_raised(stage):
+    if stage.broker.__class__.__name__ == "Mosquitto":
+        pytest.skip("Mosquitto 2.0 grants subscriptions and drops the messages")
+    link = await stage.connected("a")
+    with pytest.raises(SubscriptionDenied, match="denied/#"):
+        await link.subscribe("denied/#", Heard())
+    assert link.connected
+
+
+async def test_what_is_no_filter_is_refused(stage):
+    link = await stage.connected("a")
+    with pytest.raises(ValueError, match="not a topic filter"):
+        await link.subscribe("t/#/x", Heard())

@@ -1,0 +1,324 @@
+"""The private listener over real sockets: health and metrics for all, the API with a key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
+from gateway.errors import Misconfigured, NotStored
+from gateway.journal.model import Delivered, Depth, Journal, Life, Refusal, Station
+from gateway.telemetry import Recorder
+from gateway.web import ApiKeys, Inside, Private, PrivateSettings, Status
+from schemas.errors import Fault
+from schemas.receipt import Receipt, Stage
+from tests.integration.web.conftest import Serve, Served
+
+NOW = 1_795_352_101_123_456
+KEY = {"Authorization": "Bearer s3cret"}
+KEYS = ApiKeys({"cli": hashlib.sha256(b"s3cret").digest()})
+
+
+def life(id_: str, *, at: int = NOW, source: str = "btc") -> Life:
+    when = datetime(2026, 11, 22, 10, 15, 1, 123456, tzinfo=UTC)
+    return Life(
+        id=id_,
+        source=source,
+        body="trade",
+        mode="live",
+        instrument="BTC-USDT",
+        effect="open",
+        accepted_at=at,
+        expires_at=at + 60_000_000,
+        envelope=b'{"specversion":"1.0","data":{"action":"buy","message":"\\ud800"}}',
+        deliveries=(
+            Delivered(
+                destination="signals",
+                topic="signals/v1/x",
+                station=Station.DENIED,
+                at=at,
+                reason="not authorised",
+                attempts=2,
+            ),
+        ),
+        receipts=((at + 5, Receipt(signal=id_, bot="demo", stage=Stage.HANDLED, at=when, handler="act")),),
+    )
+
+
+@dataclass
+class Shelf:
+    """A journal of what the test puts on it."""
+
+    signals: list[Life] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    error: Exception | None = None
+
+    async def life(self, id_: str) -> Life | None:
+        if self.error is not None:
+            raise self.error
+        return next((life for life in self.signals if life.id == id_), None)
+
+    async def lives(self, *, source: str | None, before: int | None, limit: int) -> list[Life]:
+        found = [x for x in self.signals if source in {None, x.source} and (before is None or x.accepted_at < before)]
+        return found[:limit]
+
+    async def refusals(self, *, source: str | None, before: int | None, limit: int) -> list[Refusal]:
+        found = [x for x in self.refused if source in {None, x.source} and (before is None or x.at < before)]
+        return found[:limit]
+
+    def depth(self) -> Depth:
+        return Depth(waiting=3, oldest=NOW)
+
+
+@dataclass
+class Bench:
+    web: Served
+    shelf: Shelf
+    lines: LogCapture
+    status: Status
+
+    async def get(self, path: str, *, status: int = 200, **headers: str) -> Any:
+        async with self.web.client.get(self.web.url + path, headers={**KEY, **headers}) as answer:
+            assert answer.status == status, await answer.text()
+            assert answer.content_type == ("application/json" if status == 200 else "application/problem+json")
+            return await answer.json(content_type=None)
+
+
+@pytest.fixture
+async def bench(serve: Serve) -> Bench:
+    lines = LogCapture()
+    log = structlog.wrap_logger(None, processors=[lines])
+    telemetry = Recorder(sources=["btc"], version="1.2.3", now=lambda: NOW, log=log)
+    status = Status(version="1.2.3", since=NOW, unready=None, broker_connected=False, sources=("btc",))
+    made = Bench(web=cast("Served", None), shelf=Shelf(), lines=lines, status=status)
+
+    def mint(source: str) -> tuple[str, int]:
+        if source == "broken":
+            raise RuntimeError("no disk")
+        return {"btc": ("sg_fresh", NOW)}[source]
+
+    inside = Inside(
+        journal=cast("Journal", made.shelf), status=lambda: made.status, exposition=telemetry.exposition, mint=mint
+    )
+    site = Private(inside, settings=PrivateSettings(hosts=("gw.example",)), keys=KEYS, telemetry=telemetry)
+    made.web = await serve(site, telemetry=telemetry)
+    return made
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_health_and_metrics_are_open_by_any_name(bench: Bench, path: str, method: str) -> None:
+    async with bench.web.client.request(method, bench.web.url + path, headers={"Host": "10.1.2.3:8081"}) as answer:
+        assert answer.status == 200
+
+
+async def test_a_broker_that_is_away_is_shown_and_does_not_make_it_unready(bench: Bench) -> None:
+    assert await bench.get("/readyz") == {"status": "ready", "broker": "away"}
+    bench.status = replace(bench.status, broker_connected=True)
+    assert await bench.get("/readyz") == {"status": "ready", "broker": "connected"}
+
+
+async def test_what_cannot_accept_is_unready_with_its_reason_and_alive(bench: Bench) -> None:
+    bench.status = replace(bench.status, unready="the disk is full")
+    async with bench.web.client.get(f"{bench.web.url}/readyz") as answer:
+        assert answer.status == 503
+        assert (await answer.json())["reason"] == "the disk is full"
+    assert await bench.get("/livez") == {"status": "alive"}
+
+
+async def test_metrics_come_in_the_format_that_is_asked_for(bench: Bench) -> None:
+    openmetrics = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    for headers, kind in (({}, "text/plain"), (openmetrics, "application/openmetrics-text")):
+        async with bench.web.client.get(f"{bench.web.url}/metrics", headers=headers) as answer:
+            assert answer.content_type == kind
+            assert "signal_gateway_build_info" in await answer.text()
+
+
+async def test_the_status_says_how_the_gateway_is(bench: Bench) -> None:
+    at = "2026-11-22T10:15:01.123456Z"
+    status = await bench.get("/api/v1/status")
+    assert status["since"].endswith("Z")
+    assert status == {
+        "version": "1.2.3",
+        "since": status["since"],
+        "ready": True,
+        "unready": None,
+        "broker": {"connected": False},
+        "outbox": {"waiting": 3, "oldest": status["since"]},
+        "sources": ["btc"],
+    }
+    assert len(status["since"]) == len(at)
+
+
+async def test_a_signal_is_shown_with_its_whole_life(bench: Bench) -> None:
+    bench.shelf.signals = [replace(life("s1"), possible_duplicate_of="s0")]
+    shown = await bench.get("/api/v1/signals/s1")
+    assert (await bench.get("/api/v1/signals")) == {"signals": [shown], "next": None}
+    at = shown["accepted_at"]
+    assert shown == {
+        "id": "s1",
+        "source": "btc",
+        "body": "trade",
+        "mode": "live",
+        "instrument": "BTC-USDT",
+        "effect": "open",
+        "accepted_at": at,
+        "expires_at": shown["expires_at"],
+        "envelope": {"specversion": "1.0", "data": {"action": "buy", "message": "\ud800"}},
+        "deliveries": [
+            {
+                "destination": "signals",
+                "topic": "signals/v1/x",
+                "station": "denied",
+                "at": at,
+                "reason": "not authorised",
+                "attempts": 2,
+            }
+        ],
+        "receipts": [
+            {
+                "signal": "s1",
+                "bot": "demo",
+                "stage": "handled",
+                "at": "2026-11-22T10:15:01.123456Z",
+                "handler": "act",
+                "stored_at": shown["receipts"][0]["stored_at"],
+            }
+        ],
+        "possible_duplicate_of": "s0",
+    }
+    assert datetime.fromisoformat(shown["expires_at"]).timestamp() - datetime.fromisoformat(at).timestamp() == 60
+
+
+async def test_signals_come_in_pages_of_one_source(bench: Bench) -> None:
+    bench.shelf.signals = [life(f"s{n}", at=NOW - n, source="btc" if n % 2 else "eth") for n in range(9)]
+    first = await bench.get("/api/v1/signals?source=btc&limit=3")
+    assert [signal["id"] for signal in first["signals"]] == ["s1", "s3", "s5"]
+    rest = await bench.get(f"/api/v1/signals?source=btc&limit=3&before={first['next']}")
+    assert ([signal["id"] for signal in rest["signals"]], rest["next"]) == (["s7"], None)
+
+
+async def test_refusals_are_shown_with_their_faults(bench: Bench) -> None:
+    fault = Fault(where="price", problem="is odd", found="NaN")
+    bench.shelf.refused = [Refusal(id="r1", source="btc", at=NOW, code="invalid", faults=(fault,), size=7)]
+    shown = await bench.get("/api/v1/refusals")
+    assert shown["next"] is None
+    assert shown["refusals"][0]["errors"] == [{"where": "price", "problem": "is odd", "found": "NaN", "cause": ""}]
+    assert {"id": "r1", "source": "btc", "code": "invalid", "size": 7}.items() <= shown["refusals"][0].items()
+    assert (await bench.get("/api/v1/refusals?source=eth"))["refusals"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=x", "limit=-1", "before=1e9", f"before={'9' * 40}", "source=a/b", "source=%00"]
+)
+@pytest.mark.parametrize("path", ["signals", "refusals"])
+async def test_a_query_that_cannot_be_read_gets_400(bench: Bench, path: str, query: str) -> None:
+    await bench.get(f"/api/v1/{path}?{query}", status=400)
+
+
+@pytest.mark.parametrize(
+    "path", ["signals/none", "signals/a%2Fb", "signals/%00", "nothing", "", "signals/a/b", "sources"]
+)
+async def test_what_is_not_there_gets_404(bench: Bench, path: str) -> None:
+    await bench.get(f"/api/v1/{path}", status=404)
+
+
+@pytest.mark.parametrize(
+    "path", ["status", "signals", "signals/s1", "refusals", "nothing", "sources/btc/tokens", "sources/none/tokens"]
+)
+async def test_without_a_key_the_api_answers_401_everywhere(bench: Bench, path: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic s3cret"}):
+        method = "POST" if "tokens" in path else "GET"
+        async with bench.web.client.request(method, f"{bench.web.url}/api/v1/{path}", headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (401, "application/problem+json")
+    assert not [line for line in bench.lines.entries if line["event"] == "audit"]
+
+
+@pytest.mark.parametrize("path", ["status", "signals", "sources/btc/tokens"])
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+async def test_another_sites_page_is_refused(bench: Bench, path: str, headers: dict[str, str]) -> None:
+    method = "POST" if "tokens" in path else "GET"
+    async with bench.web.client.request(method, f"{bench.web.url}/api/v1/{path}", headers={**KEY, **headers}) as answer:
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PUT"])
+async def test_reading_is_done_with_get(bench: Bench, method: str) -> None:
+    for path in ("/livez", "/metrics", "/api/v1/status"):
+        async with bench.web.client.request(method, bench.web.url + path, headers=KEY) as answer:
+            assert answer.status == 405
+
+
+async def test_answers_of_the_api_are_not_kept_by_a_browser(bench: Bench) -> None:
+    async with bench.web.client.get(f"{bench.web.url}/api/v1/status", headers=KEY) as answer:
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "Server" not in answer.headers
+
+
+async def post(bench: Bench, source: str, **more: Any) -> tuple[int, Any]:
+    more = {"json": {}, **more}
+    headers = {**KEY, **more.pop("headers", {})}
+    url = f"{bench.web.url}/api/v1/sources/{source}/tokens"
+    async with bench.web.client.post(url, headers=headers, **more) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+def audit(bench: Bench) -> list[tuple[str, str, str]]:
+    return [(line["who"], line["target"], line["outcome"]) for line in bench.lines.entries if line["event"] == "audit"]
+
+
+async def test_a_token_is_minted_and_the_audit_says_who_did_it_and_not_the_token(bench: Bench) -> None:
+    status, body = await post(bench, "btc")
+    assert (status, body["token"]) == (201, "sg_fresh")
+    assert body["expires_at"].endswith("Z")
+    assert audit(bench) == [("cli", "btc", "done")]
+    assert "sg_fresh" not in str(bench.lines.entries)
+
+
+async def test_a_change_that_fails_is_audited_too(bench: Bench) -> None:
+    assert (await post(bench, "none"))[0] == 404
+    assert (await post(bench, "btc", json=None, data=b"{}", headers={"Content-Type": "text/plain"}))[0] == 415
+    assert (await post(bench, "btc", json=[]))[0] == 400
+    assert (await post(bench, "btc", json=None, data=b"{", headers={"Content-Type": "application/json"}))[0] == 400
+    big = {"x": "y" * 70_000}
+    assert (await post(bench, "btc", json=big))[0] == 413
+    assert (await post(bench, "broken"))[0] == 500
+    assert [outcome for _, _, outcome in audit(bench)] == ["refused"] * 5 + ["failed"]
+
+
+async def test_tokens_are_not_minted_by_reading(bench: Bench) -> None:
+    await bench.get("/api/v1/sources/btc/tokens", status=405)
+    assert not audit(bench)
+
+
+async def test_a_journal_that_cannot_be_read_gets_503(bench: Bench) -> None:
+    bench.shelf.error = NotStored("disk", "the disk is gone")
+    assert (await bench.get("/api/v1/signals/s1", status=503))["code"] == "not_stored"
+
+
+@pytest.mark.parametrize("path", ["/", "/hooks/btc/s", "/api", "/api/v2/status", "/LIVEZ"])
+async def test_there_is_nothing_else_on_it(bench: Bench, path: str) -> None:
+    await bench.get(path, status=404)
+
+
+async def test_off_loopback_it_does_not_start_without_a_key(bench: Bench) -> None:
+    inside = Inside(
+        journal=cast("Journal", bench.shelf),
+        status=lambda: bench.status,
+        exposition=lambda _: (b"", ""),
+        mint=lambda _: ("", 0),
+    )
+    with pytest.raises(Misconfigured):
+        Private(inside, settings=PrivateSettings(host="0.0.0.0"), keys=ApiKeys({}), telemetry=cast("Any", None))
+
+
+async def test_hostile_bytes_get_a_problem_here_too(bench: Bench) -> None:
+    answer = await bench.web.raw(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nX: \0\r\n\r\n")
+    assert answer is not None
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "bad_request")

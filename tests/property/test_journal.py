@@ -1,0 +1,235 @@
+"""Any story of accepts, steps, receipts, prunes, clocks and crashes, told to the journal and to a simple model."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gateway.errors import Refused
+from gateway.journal import Accepted, Duplicate, JournalSettings, Station, open_journal
+from schemas.receipt import Stage
+from tests.journal_drafts import SECOND, START, Clock, draft, outcome, receipt
+
+WINDOWS = [(0.0, 30.0), (4.0, 25.0)]
+MAX_AGE = 3600
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """The model: what was answered, by id; what is final; what receipts were stored."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="journal-"))
+        self.generation = 0
+        self.clock = Clock()
+        self.journal = None
+        self.accepted: dict[str, Accepted] = {}
+        self.stations: dict[str, Station] = {}
+        self.receipts: dict[str, list] = {}
+        self.sequences: dict[str, int] = {}
+        self.latest = START
+        self.loop = asyncio.new_event_loop()
+
+    def run(self, coroutine):
+        return self.loop.run_until_complete(coroutine)
+
+    @initialize()
+    def open(self):
+        path = self.folder / f"{self.generation}.db"
+        self.journal = open_journal(JournalSettings(path=str(path), max_age=MAX_AGE), clock=self.clock)
+
+    def teardown(self):
+        if self.journal is not None:
+            self.run(self.journal.close())
+        self.loop.close()
+        shutil.rmtree(self.folder)
+
+    @rule(seconds=st.sampled_from([0.5, 3, 5, 26, 31, 90, 5000, 90_000]), back=st.booleans())
+    def the_clock_moves(self, seconds, back):
+        self.clock.pass_(-seconds if back else seconds)
+        self.latest = max(self.latest, self.clock())
+
+    @rule(
+        calls=st.lists(
+            st.lists(
+                st.tuples(
+                    st.sampled_from(["btc", "eth"]),
+                    st.sampled_from(["A", "B"]),
+                    st.sampled_from("xyz"),
+                    st.sampled_from([None, None, "k1", "k2"]),
+                    st.sampled_from(WINDOWS),
+                    st.booleans(),
+                ),
+                min_size=1,
+                max_size=3,
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    def signals_come(self, calls):
+        made = [[self.make(*values) for values in call] for call in calls]
+        results = self.run(self.gather(self.journal.accept(drafts) for drafts in made))
+        for drafts, result in zip(made, results, strict=True):
+            self.check(drafts, result)
+
+    async def gather(self, coroutines):
+        return await asyncio.gather(*coroutines, return_exceptions=True)
+
+    def make(self, source, instrument, body, key, window, drop):
+        after, until = window
+        values = {"source": source, "instrument": instrument, "body": body, "key": key}
+        return draft(**values, after=after, until=until, drop=drop, at=self.clock(), ttl=20)
+
+    def check(self, drafts, result):
+        if isinstance(result, Refused):
+            self.check_refused(drafts)
+            return
+        assert isinstance(result, list), result
+        for one, answer in zip(drafts, result, strict=True):
+            if isinstance(answer, Duplicate):
+                self.check_duplicate(one, answer)
+            else:
+                self.check_accepted(one, answer)
+
+    def equals(self, one, *, keyed):
+        """What was accepted before of the same identity, with its age."""
+        for other in self.accepted.values():
+            mine, its = one.identity, other.draft.identity
+            same = mine.key == its.key if keyed else its.key is None and mine.fingerprint == its.fingerprint
+            if same and other.draft.source == one.source:
+                yield other, max(0, one.accepted_at - other.draft.accepted_at)
+
+    def check_refused(self, drafts):
+        bodies = {}
+        clashes = 0
+        for one in drafts:
+            key, body = (one.source, one.identity.key), one.identity.fingerprint
+            if one.identity.key is not None:
+                clashes += any(other.draft.identity.fingerprint != body for other, _ in self.equals(one, keyed=True))
+                clashes += bodies.setdefault(key, body) != body
+        assert clashes
+
+    def check_duplicate(self, one, answer):
+        original = self.accepted[answer.of].draft
+        assert original.source == one.source
+        assert original.identity.fingerprint == one.identity.fingerprint
+        age = max(0, one.accepted_at - original.accepted_at)
+        if one.identity.key is not None:
+            assert original.identity.key == one.identity.key
+            assert age <= 86_400 * SECOND
+        else:
+            assert one.identity.drop
+            assert one.identity.duplicate_after <= age <= one.identity.duplicate_until
+
+    def check_accepted(self, one, answer):
+        assert answer.draft == one
+        self.check_new(one, answer)
+        assert answer.sequence >= one.accepted_at
+        assert answer.sequence > self.sequences.get(one.key, 0)
+        assert all(answer.position > other.position for other in self.accepted.values())
+        self.sequences[one.key] = answer.sequence
+        self.accepted[one.id] = answer
+        self.stations[one.id] = Station.WAITING
+        self.receipts[one.id] = []
+
+    def check_new(self, one, answer):
+        """What the clock has not left behind must have been recognised."""
+        if one.identity.key is not None:
+            assert answer.possible_duplicate_of is None
+            assert all(age > 86_400 * SECOND or self.forgettable(other) for other, age in self.equals(one, keyed=True))
+            return
+        equals = [(other, age) for other, age in self.equals(one, keyed=False) if age <= 30 * SECOND]
+        latest = equals[-1:] if equals and not self.left_behind(equals[-1][0]) else []
+        if latest:
+            assert answer.possible_duplicate_of is not None
+            (_, age), identity = latest[0], one.identity
+            assert not (identity.drop and identity.duplicate_after <= age <= identity.duplicate_until)
+        if answer.possible_duplicate_of is not None:
+            assert answer.possible_duplicate_of in {other.draft.id for other, _ in equals}
+
+    def left_behind(self, other):
+        """Whether the clock was once so far ahead that the signal needed not be remembered any more."""
+        return self.latest - other.draft.accepted_at > 30 * SECOND
+
+    def forgettable(self, other):
+        return self.latest - other.draft.accepted_at > 86_400 * SECOND
+
+    @precondition(lambda self: self.accepted)
+    @rule(data=st.data(), station=st.sampled_from(Station))
+    def a_row_takes_a_step(self, data, station):
+        id_ = data.draw(st.sampled_from(sorted(self.accepted)))
+        step = outcome(self.accepted[id_].position, station, at=self.clock())
+        self.run(self.journal.record([step]))
+        if not self.stations[id_].final:
+            self.stations[id_] = station
+
+    @precondition(lambda self: self.accepted)
+    @rule(data=st.data(), stage=st.sampled_from(Stage))
+    def a_receipt_comes(self, data, stage):
+        id_ = data.draw(st.sampled_from(sorted(self.accepted)))
+        self.run(self.journal.receive([receipt(id_, stage)], at=self.clock()))
+        if stage not in self.receipts[id_]:
+            self.receipts[id_].append(stage)
+
+    @rule()
+    def it_is_pruned(self):
+        self.run(self.journal.prune(now=self.clock()))
+        for id_, accepted in list(self.accepted.items()):
+            old = self.clock() - accepted.draft.accepted_at > MAX_AGE * SECOND
+            if old and self.stations[id_].final and self.run(self.journal.life(id_)) is None:
+                self.forget(id_)
+        idle = {accepted.draft.key for accepted in self.accepted.values()}
+        self.sequences = {key: last for key, last in self.sequences.items() if key in idle}
+
+    def forget(self, id_):
+        """A key may still know the signal; its place is gone."""
+        self.stations.pop(id_)
+        self.receipts.pop(id_)
+        if self.accepted[id_].draft.identity.key is None:
+            self.accepted.pop(id_)
+
+    @rule(crash=st.booleans())
+    def it_is_opened_again(self, crash):
+        old = self.folder / f"{self.generation}.db"
+        self.generation += 1
+        new = self.folder / f"{self.generation}.db"
+        if crash:
+            for ending in ("", "-wal"):
+                shutil.copy(f"{old}{ending}", f"{new}{ending}")
+        self.run(self.journal.close())
+        if not crash:
+            shutil.copy(old, new)
+        self.open()
+
+    @invariant()
+    def nothing_that_was_answered_is_lost(self):
+        if self.journal is None:
+            return
+        for id_, station in self.stations.items():
+            life = self.run(self.journal.life(id_))
+            assert life is not None
+            assert [delivered.station for delivered in life.deliveries] == [station]
+            assert [stored.stage for _, stored in life.receipts] == self.receipts[id_]
+
+    @invariant()
+    def what_is_not_finished_waits(self):
+        if self.journal is None:
+            return
+        unfinished = {id_ for id_, station in self.stations.items() if not station.final}
+        assert self.journal.depth().waiting == len(unfinished)
+        rows = [self.run(self.journal.waiting(lane, after=0, limit=1000)) for lane in self.run(self.journal.lanes())]
+        assert {row.id for lane in rows for row in lane} == unfinished
+        for lane in rows:
+            assert [row.position for row in lane] == sorted(row.position for row in lane)
+            assert [row.sequence for row in lane] == sorted(row.sequence for row in lane)
+
+
+TestJournal = JournalMachine.TestCase
+TestJournal.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

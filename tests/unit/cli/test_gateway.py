@@ -1,0 +1,224 @@
+"""The commands that speak to a running gateway, and what they make of its answers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.life import life_lines
+from gateway.cli.send import content_type
+from gateway.cli.signal_line import signal_line
+from schemas.envelope import TRADE, Envelope
+from schemas.fields import instant
+from schemas.topics import Mode
+from tests.unit.cli.conftest import Call
+
+LIFE = {
+    "id": "0193a6c2-1",
+    "source": "tradingview",
+    "body": "trade",
+    "mode": "live",
+    "instrument": "BTC-USDT",
+    "effect": "open",
+    "accepted_at": "2026-11-22T10:15:01.123456Z",
+    "expires_at": "2026-11-22T10:16:01.123456Z",
+    "envelope": {"data": {"action": "buy", "message": "\x1b[2J", "fired_at": "2026-11-22T10:15:00Z"}},
+    "deliveries": [
+        {
+            "destination": "signals",
+            "topic": "signals/v1/trade/tradingview/BTC-USDT",
+            "station": "published",
+            "at": "2026-11-22T10:15:01.126000Z",
+            "reason": "",
+            "attempts": 2,
+        }
+    ],
+    "receipts": [
+        {
+            "signal": "0193a6c2-1",
+            "bot": "demo",
+            "handler": "act",
+            "stage": "failed",
+            "reason": "\x1b[31mno",
+            "at": "2026-11-22T10:15:01.200000Z",
+            "started_at": "2026-11-22T10:15:01.130000Z",
+            "stored_at": "2026-11-22T10:15:01.210000Z",
+        }
+    ],
+}
+
+
+@dataclass
+class Gateway:
+    """Two listeners that answer as they are told, and remember what they were asked."""
+
+    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+
+
+@pytest.fixture
+def gateway(ports: dict[str, int]) -> Iterator[Gateway]:
+    fake = Gateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            fake.asked.append((self.command, self.path, dict(self.headers), body))
+            status, document = fake.answers.get(self.path.partition("?")[0], (404, {"title": "There is nothing here"}))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(document).encode())
+
+        do_POST = do_GET  # noqa: N815  # the name that http.server calls
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    servers = [ThreadingHTTPServer(("127.0.0.1", ports[name]), Handler) for name in ("HTTP__PUBLIC", "HTTP__PRIVATE")]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield fake
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_signals_lists_what_came_in_with_the_token_of_the_data_folder(
+    call: Call, gateway: Gateway, tmp_path: Path
+) -> None:
+    call("init")
+    gateway.answers["/api/v1/signals"] = (200, {"signals": [LIFE], "next": None})
+    listed = call("signals", "--source", "tradingview", "--limit", "5")
+
+    assert listed.code == 0, listed.err
+    assert "buy" in listed.out
+    assert "demo failed" in listed.out
+    method, path, headers, _ = gateway.asked[0]
+    assert (method, path) == ("GET", "/api/v1/signals?source=tradingview&limit=5")
+    token = (tmp_path / "data/secrets/api.token").read_text().strip()
+    assert headers["Authorization"] == f"Bearer {token}"
+    assert token not in listed.out + listed.err
+
+
+def test_signals_shows_the_life_of_one_station_by_station_without_a_control_character(
+    call: Call, gateway: Gateway
+) -> None:
+    call("init")
+    gateway.answers["/api/v1/signals/0193a6c2-1"] = (200, LIFE)
+    shown, as_json = call("signals", "0193a6c2-1"), call("signals", "0193a6c2-1", "--json")
+
+    assert "accepted: on disk" in shown.out
+    assert r"bot demo, act: failed: \x1b[31mno" in shown.out
+    assert "\x1b" not in shown.out + as_json.out
+    assert as_json.json == LIFE
+
+
+def test_the_stations_are_in_the_order_of_their_times_with_the_milliseconds_between() -> None:
+    words = [line.split() for line in life_lines(LIFE)[3:]]
+
+    assert [(line[0], line[1] if line[1].startswith("+") else "") for line in words] == [
+        ("10:15:00.000000", ""),
+        ("10:15:01.123456", "+1123.5"),
+        ("10:15:01.126000", "+2.5"),
+        ("10:15:01.130000", "+4.0"),
+        ("10:15:01.200000", "+70.0"),
+        ("10:15:01.210000", "+10.0"),
+    ]
+
+
+def test_an_unknown_id_ends_with_1_and_a_refused_token_with_3(call: Call, gateway: Gateway) -> None:
+    call("init")
+    gateway.answers["/api/v1/signals/other"] = (401, {"title": "No valid secret was shown"})
+
+    assert call("signals", "nobody").code == 1
+    assert call("signals", "other").code == 3
+
+
+def test_refused_requests_are_listed_with_their_first_fault(call: Call, gateway: Gateway) -> None:
+    call("init")
+    errors = [{"where": "price", "problem": "is not a number"}]
+    row = {"id": "r1", "source": "tradingview", "at": "2026-11-22T10:15:01Z", "code": "invalid", "errors": errors}
+    gateway.answers["/api/v1/refusals"] = (200, {"refusals": [row]})
+
+    assert "invalid  price: is not a number  r1" in call("signals", "--refused").out
+
+
+def test_send_posts_the_bytes_as_tradingview_would_with_a_token_for_once(
+    call: Call, gateway: Gateway, tmp_path: Path
+) -> None:
+    call("init")
+    gateway.answers["/api/v1/sources/tradingview/tokens"] = (201, {"token": "sg_once"})
+    gateway.answers["/hooks/tradingview/sg_once"] = (202, {"id": "0193", "status": "accepted"})
+    body = tmp_path / "alert.txt"
+    body.write_bytes(b'{"a": NaN}')
+    sent = call("send", "tradingview", str(body))
+
+    assert (sent.code, sent.out) == (0, "202 accepted 0193\n"), sent.err
+    minting, posting = gateway.asked
+    assert minting[0] == "POST"
+    assert posting[3] == b'{"a": NaN}'
+    assert posting[2]["User-Agent"] == "Go-http-client/1.1"
+    assert posting[2]["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_send_shows_each_signal_of_an_array(call: Call, gateway: Gateway, tmp_path: Path) -> None:
+    call("init")
+    gateway.answers["/api/v1/sources/tradingview/tokens"] = (201, {"token": "sg_once"})
+    entries = [{"id": "1", "status": "accepted"}, {"id": "2", "status": "duplicate"}]
+    gateway.answers["/hooks/tradingview/sg_once"] = (202, entries)
+    body = tmp_path / "alert.json"
+    body.write_text("[{}, {}]")
+
+    assert call("send", "tradingview", str(body)).out == "202 accepted 1\n202 duplicate 2\n"
+    assert call("send", "tradingview", str(body), "--json").json == {"status": 202, "signals": entries}
+
+
+def test_a_refused_body_ends_with_1_and_its_place(call: Call, gateway: Gateway, tmp_path: Path) -> None:
+    call("init")
+    gateway.answers["/api/v1/sources/tradingview/tokens"] = (201, {"token": "sg_once"})
+    fault = {"where": "price", "problem": "is not a number", "found": "NaN", "line": 1, "column": 7}
+    problem = {"title": "The body is wrong", "code": "invalid", "errors": [fault]}
+    gateway.answers["/hooks/tradingview/sg_once"] = (422, problem)
+    body = tmp_path / "alert.json"
+    body.write_text('{"p": NaN}')
+    sent = call("send", "tradingview", str(body))
+
+    assert sent.code == 1
+    line, caret = sent.err.splitlines()[-2:]
+    assert line[caret.index("^") :] == "NaN}"
+    assert "sg_once" not in sent.out + sent.err
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b'{"a": 1}', "application/json"), (b"1", "application/json"), (b"buy", "text/plain"), (b"\xff", "text/plain")],
+)
+def test_the_content_type_is_json_for_valid_json_only(body: bytes, kind: str) -> None:
+    assert content_type(body).startswith(kind)
+
+
+def test_a_signal_is_one_line_with_its_age() -> None:
+    accepted = instant("2026-11-22T10:15:01.123456Z")
+    data = {
+        "action": "buy",
+        "effect": "open",
+        "order": {"quantity": {"value": "0.5", "unit": "base"}, "price": "64000"},
+    }
+    trade = Envelope(
+        id="1", source="/sources/tv", type=TRADE, time=accepted, data=data, subject="BTC-USDT", mode=Mode.PAPER
+    )
+    alert = Envelope(id="1", source="/sources/tv", type="signal.alert.v1", time=accepted, data={"message": "hi"})
+    now = accepted + timedelta(milliseconds=12)
+
+    assert signal_line(trade, now=now) == (
+        "10:15:01.123  tv  buy (open)  BTC-USDT  0.5 base  at 64000  age 12 ms  [paper]"
+    )
+    assert signal_line(alert, now=now) == "10:15:01.123  tv  alert  -  hi  age 12 ms"

@@ -1,0 +1,172 @@
+"""The commands that need no running gateway."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import COMMANDS, cli
+from gateway.config.keyring import KeyRing
+from tests.unit.cli.conftest import Call
+
+
+def test_init_prints_a_webhook_once_and_has_everything_the_second_time(call: Call, ports: dict[str, int]) -> None:
+    first, second = call("init"), call("init")
+
+    assert (first.code, second.code) == (0, 0)
+    assert f"http://127.0.0.1:{ports['HTTP__PUBLIC']}/hooks/tradingview/sg_" in first.out
+    assert second.out == "data has everything\n"
+
+
+def test_a_rotated_webhook_works_and_the_old_one_does_not(call: Call, tmp_path: Path) -> None:
+    old = call("init", "--json").json["webhooks"]["tradingview"].rpartition("/")[2]
+    new = call("keys", "rotate", "tradingview", "--json").json["webhook"].rpartition("/")[2]
+    ring = KeyRing(tmp_path / "data/secrets/keys.json", now=lambda: 0)
+
+    assert ring.holds("tradingview", new)
+    assert not ring.holds("tradingview", old)
+    listed = call("keys", "list")
+    assert "tradingview" in listed.out
+    assert new not in listed.out
+
+
+def test_check_names_every_error_and_ends_with_1(call: Call, tmp_path: Path) -> None:
+    call("init")
+    (tmp_path / "data/signal-gateway.yml").write_text("log: 1\nsource: {}\n")
+    checked, as_json = call("check"), call("check", "--json")
+
+    assert checked.code == as_json.code == 1
+    assert checked.out.splitlines() == [
+        "data/signal-gateway.yml:1: log is a section with settings below it",
+        "data/signal-gateway.yml:2: source is not a setting; did you mean 'sources'?",
+    ]
+    assert [problem["key"] for problem in as_json.json["problems"]] == ["log", "source"]
+
+
+def test_any_other_command_ends_with_4_for_a_wrong_configuration(call: Call) -> None:
+    ended = call("keys", "rotate", "tradingview", "--json")
+
+    assert ended.code == 4
+    assert ended.error["code"] == "configuration"
+    assert "signal-gateway init" in ended.error["message"]
+
+
+def test_check_warns_about_variables_and_open_secrets(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("init")
+    (tmp_path / "data/secrets/api.token").chmod(0o644)
+    monkeypatch.setenv("SIGNAL_GATEWAY_PUBLIC_ULR", "https://x.example")
+    checked = call("check")
+
+    assert checked.code == 0
+    assert "did you mean 'SIGNAL_GATEWAY_PUBLIC_URL'" in checked.out
+    assert "chmod 600 data/secrets/api.token" in checked.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["nonsense"], 2),
+        (["keys", "rotate"], 2),
+        (["keys", "rotate", "tradingview", "--keep", "soon"], 2),
+        (["keys", "rotate", "nobody"], 1),
+        (["bots", "remove", "nobody"], 1),
+        (["bots", "rotate", "nobody"], 1),
+        (["bots", "add", "a/b"], 2),
+        (["bots", "add", "predictions"], 2),
+        (["bots", "add", "demo"], 1),
+        (["bots", "add", "one", "--sources", "nobody"], 1),
+        (["try", "nobody", "-"], 1),
+        (["try", "tradingview", "nowhere.json"], 2),
+        (["signals"], 3),
+        (["send", "tradingview", "data/signal-gateway.yml"], 3),
+        (["--help"], 0),
+    ],
+)
+def test_the_exit_code_says_what_kind_of_end_it_was(call: Call, arguments: list[str], code: int) -> None:
+    call("init")
+    ended = call(*arguments)
+
+    assert ended.code == code, ended
+    assert ended.out if code == 0 else ended.err
+
+
+def test_a_bot_is_added_listed_rotated_and_removed(call: Call, tmp_path: Path) -> None:
+    call("init")
+    added = call("bots", "add", "one", "--sources", "tradingview", "--json").json
+    rotated = call("bots", "rotate", "one", "--env-file", "one.env")
+
+    assert added["env"]["SIGNAL_GATEWAY_SOURCES"] == "tradingview"
+    assert "mqtt_bridge:" in rotated.out
+    assert "SIGNAL_GATEWAY_MQTT_PASSWORD=" in rotated.out
+    assert added["env"]["SIGNAL_GATEWAY_MQTT_PASSWORD"] not in rotated.out
+    assert (tmp_path / "one.env").stat().st_mode & 0o777 == 0o600
+    assert [bot["name"] for bot in call("bots", "list", "--json").json["bots"]] == ["demo", "one"]
+    assert call("bots", "remove", "one").code == 0
+    assert [bot["name"] for bot in call("bots", "list", "--json").json["bots"]] == ["demo"]
+
+
+def test_a_rotated_demo_bot_keeps_its_file_up_to_date(call: Call, tmp_path: Path) -> None:
+    call("init")
+    file = tmp_path / "data/bots/demo.env"
+    before = file.read_text()
+    call("bots", "rotate", "demo")
+
+    assert file.read_text() != before
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_taken_port_names_its_holder_and_the_setting(call: Call, ports: dict[str, int]) -> None:
+    call("init")
+    with socket.create_server(("127.0.0.1", ports["HTTP__PRIVATE"])):
+        ended = call("run")
+
+    assert ended.code == 4
+    assert f"127.0.0.1:{ports['HTTP__PRIVATE']} is taken by" in ended.err
+    assert "(pid " in ended.err
+    assert "change http.private.port (SIGNAL_GATEWAY_HTTP__PRIVATE__PORT)" in ended.err
+
+
+def test_try_shows_the_topics_and_changes_nothing(call: Call, tmp_path: Path) -> None:
+    call("init")
+    body = tmp_path / "alert.json"
+    body.write_text('{"ticker": "BINANCE:BTCUSDT", "action": "buy", "quantity": "0.5"}')
+    tried = call("try", "tradingview", str(body), "--json")
+
+    assert tried.code == 0, tried.err
+    assert tried.json["would_publish"][0]["topic"] == "signals/v1/trade/tradingview/BTC-USDT"
+    assert tried.json["would_publish"][0]["payload"]["data"]["action"] == "buy"
+    assert list((tmp_path / "data/journal").iterdir()) == []
+
+
+def test_try_shows_the_cause_of_a_refusal_with_a_caret_and_ends_with_1(call: Call, tmp_path: Path) -> None:
+    call("init")
+    body = tmp_path / "alert.json"
+    body.write_text('{"ticker": "BTCUSDT",\n "action": "buy", "quantity": NaN}')
+    ended, as_json = call("try", "tradingview", str(body)), call("try", "tradingview", str(body), "--json")
+
+    assert ended.code == as_json.code == 1
+    line, caret = ended.err.splitlines()[-2:]
+    assert line[caret.index("^") :].startswith("NaN")
+    assert as_json.error["faults"][0]["line"] == 2
+
+
+def test_every_command_explains_itself_without_an_error(call: Call) -> None:
+    for name in COMMANDS:
+        assert call(name, "--help").code == 0
+    assert set(COMMANDS) == {"init", "run", "check", "try", "send", "listen", "signals", "bots", "keys"}
+    assert "Exit codes" in (cli.help or "")
+
+
+def test_python_m_gateway_is_the_command_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gateway", "init", "--data", str(tmp_path / "d"), "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+
+    assert list(json.loads(ended.stdout)["webhooks"]) == ["tradingview"]
+    assert ended.stderr == ""

@@ -1,0 +1,122 @@
+"""A delivery between a journal and a broker in memory, with a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+
+import pytest
+
+from gateway.delivery import Delivery, DeliverySettings
+from gateway.journal import Accepted, Destination, Draft, Identity, MemoryJournal
+from gateway.mqtt.memory import MemoryBroker, MemoryLink
+from gateway.telemetry import NullTelemetry
+from tests.brokers import eventually
+
+START = 1_795_352_000_000_000
+_numbers = count(1)
+
+
+@dataclass
+class Clock:
+    now: int = START
+
+    def __call__(self) -> int:
+        return self.now
+
+    def pass_(self, *, seconds: float) -> None:
+        self.now += int(seconds * 1e6)
+
+
+@dataclass
+class Bench:
+    """The delivery under test and what is around it."""
+
+    clock: Clock = field(default_factory=Clock)
+    broker: MemoryBroker = field(default_factory=MemoryBroker)
+    heard: list[bytes] = field(default_factory=list)
+    tasks: list[asyncio.Task] = field(default_factory=list)
+    settings: DeliverySettings = field(default_factory=lambda: DeliverySettings(sweep=0.01))
+
+    async def start(self, *, listener: bool = True, **link: object) -> None:
+        self.journal = MemoryJournal()
+        self.link = MemoryLink(self.broker, client_id="gateway", on_connected=lambda: self.delivery.pump(), **link)
+        self.new_delivery()
+        if listener:
+            await self.listen()
+
+    def new_delivery(self) -> None:
+        self.delivery = Delivery(
+            self.journal, self.link, telemetry=NullTelemetry(), clock=self.clock, settings=self.settings
+        )
+
+    async def listen(self) -> None:
+        async def take(_: str, payload: bytes) -> None:
+            self.heard.append(payload)
+
+        link = MemoryLink(self.broker, client_id="bot")
+        await link.subscribe("#", take)
+        self.tasks.append(asyncio.create_task(link.run()))
+        await link.wait_connected()
+
+    def run(self) -> None:
+        self.tasks.append(asyncio.create_task(self.link.run()))
+        self.tasks.append(asyncio.create_task(self.delivery.run()))
+
+    async def accept(self, key: str = "src/BTC-USDT", *, ttl: float = 60, **more: object) -> Accepted:
+        """Commit one signal and offer it; returns it."""
+        draft = self.draft(key, ttl=ttl, **more)
+        (accepted,) = await self.journal.accept([draft])
+        self.delivery.offer([accepted])
+        return accepted
+
+    def draft(self, key: str = "src/BTC-USDT", *, ttl: float = 60, effect: str = "open", **destination: object) -> Draft:
+        number = next(_numbers)
+        source, _, instrument = key.partition("/")
+        to = Destination(**{"name": "signals", "topic": f"signals/v1/trade/{key}", **destination})
+        return Draft(
+            id=f"id-{number}",
+            source=source,
+            body="trade",
+            mode="live",
+            instrument=instrument,
+            effect=effect,
+            key=key,
+            accepted_at=self.clock(),
+            expires_at=self.clock() + int(ttl * 1e6),
+            head=b'{"specversion":"1.0","id":"id-%d"}' % number,
+            identity=Identity(key=None, fingerprint=number.to_bytes(8)),
+            destinations=(to,),
+        )
+
+    async def ended(self, id_: str, *, within: float = 5.0):
+        """The delivery of a signal, once it is final."""
+        found = []
+
+        async def look() -> bool:
+            (delivery,) = (await self.journal.life(id_)).deliveries
+            found[:] = [delivery]
+            return delivery.station.final
+
+        deadline = asyncio.get_running_loop().time() + within
+        while not await look():
+            assert asyncio.get_running_loop().time() < deadline, found
+            await asyncio.sleep(0.005)
+        return found[0]
+
+    async def until(self, condition) -> None:
+        await eventually(condition)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    yield made
+    for task in made.tasks:
+        task.cancel()
+    for task in made.tasks:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,246 @@
+"""Delivery: every accepted signal ends at a station with a reason, in the order of its lane."""
+
+from __future__ import annotations
+
+import json
+
+from gateway.delivery import DeliverySettings
+from gateway.journal import Station
+from gateway.mqtt.model import Version
+
+
+def sequences(payloads: list[bytes]) -> list[tuple[int, int | None]]:
+    documents = [json.loads(payload) for payload in payloads]
+    return [(int(d["sequence"]), int(d["previoussequence"]) if "previoussequence" in d else None) for d in documents]
+
+
+async def test_a_signal_is_published_and_its_outcome_recorded(bench):
+    await bench.start()
+    bench.run()
+    accepted = await bench.accept()
+
+    delivery = await bench.ended(accepted.draft.id)
+
+    assert delivery.station is Station.PUBLISHED
+    assert json.loads(bench.heard[0])["id"] == accepted.draft.id
+
+
+async def test_each_signal_names_the_one_put_before_it_on_its_key(bench):
+    await bench.start()
+    bench.run()
+    for key in ("src/A", "src/B", "src/A", "src/A"):
+        await bench.accept(key)
+
+    await bench.until(lambda: len(bench.heard) == 4)
+
+    on_a = [payload for payload in bench.broker.published if payload.topic.endswith("/A")]
+    numbers = sequences([message.payload for message in on_a])
+    assert numbers[0][1] is None
+    assert [previous for _, previous in numbers[1:]] == [sequence for sequence, _ in numbers[:-1]]
+
+
+async def test_at_most_one_signal_of_a_key_is_in_flight(bench):
+    await bench.start()
+    bench.broker.hold()
+    bench.run()
+    for _ in range(3):
+        await bench.accept("src/A")
+    await bench.accept("src/B")
+
+    await bench.until(lambda: len(bench.broker.published) == 2)
+    assert {message.topic[-1] for message in bench.broker.published} == {"A", "B"}
+
+    bench.broker.release()
+    await bench.until(lambda: len(bench.heard) == 4)
+
+
+async def test_a_denied_publish_ends_as_denied_and_the_key_goes_on(bench):
+    await bench.start()
+    bench.broker.deny("signals/v1/trade/src/NO")
+    bench.run()
+    denied = await bench.accept("src/NO")
+    allowed = await bench.accept("src/YES")
+
+    delivery = await bench.ended(denied.draft.id)
+
+    assert delivery.station is Station.DENIED
+    assert "0x87 not authorized" in delivery.reason
+    assert (await bench.ended(allowed.draft.id)).station is Station.PUBLISHED
+
+
+async def test_a_signal_that_nobody_hears_is_tried_until_it_expires(bench):
+    await bench.start(listener=False)
+    bench.run()
+    accepted = await bench.accept(ttl=10)
+    await bench.until(lambda: bench.broker.published)
+    bench.clock.pass_(seconds=1)
+    await bench.until(lambda: len(bench.broker.published) > 1)
+    bench.clock.pass_(seconds=20)
+
+    delivery = await bench.ended(accepted.draft.id)
+
+    assert delivery.station is Station.UNHEARD
+    assert len({message.payload for message in bench.broker.published}) == 1
+
+
+async def test_a_listener_that_comes_hears_at_once_what_waited(bench):
+    await bench.start(listener=False)
+    bench.run()
+    accepted = await bench.accept()
+    await bench.until(lambda: bench.broker.published)
+    await bench.listen()
+
+    bench.delivery.hurry()
+
+    assert (await bench.ended(accepted.draft.id)).station is Station.PUBLISHED
+    assert len(bench.heard) == 1
+
+
+async def test_a_signal_past_its_expiry_is_not_published(bench):
+    await bench.start()
+    accepted = await bench.accept(ttl=5)
+    bench.clock.pass_(seconds=6)
+    bench.run()
+
+    delivery = await bench.ended(accepted.draft.id)
+
+    assert delivery.station is Station.EXPIRED
+    assert bench.broker.published == []
+
+
+async def test_a_signal_expires_while_the_broker_is_away(bench):
+    await bench.start()
+    bench.broker.cut()
+    bench.run()
+    accepted = await bench.accept(ttl=5)
+    bench.clock.pass_(seconds=6)
+
+    assert (await bench.ended(accepted.draft.id)).station is Station.EXPIRED
+
+
+async def test_what_was_in_flight_when_the_connection_ended_is_published_again_with_the_same_bytes(bench):
+    await bench.start()
+    bench.broker.hold()
+    bench.run()
+    first = await bench.accept("src/A")
+    second = await bench.accept("src/A")
+    await bench.until(lambda: len(bench.broker.published) == 1)
+    bench.broker.cut()
+    bench.broker.restore()
+
+    assert (await bench.ended(second.draft.id)).station is Station.PUBLISHED
+    assert (await bench.ended(first.draft.id)).station is Station.PUBLISHED
+    again, once_more, last = bench.broker.published
+    assert again.payload == once_more.payload
+    assert json.loads(last.payload)["id"] == second.draft.id
+
+
+async def test_a_message_that_makes_the_broker_hang_up_ends_as_dead_and_the_rest_go_on(bench):
+    await bench.start()
+    bench.broker.hang_up_on(lambda message: message.topic.endswith("/POISON"))
+    bench.run()
+    poison = await bench.accept("src/POISON")
+    others = [await bench.accept(f"src/{number}") for number in range(20)]
+    for other in others:
+        assert (await bench.ended(other.draft.id)).station is Station.PUBLISHED
+    for _ in range(3):
+        bench.clock.pass_(seconds=5)
+
+    delivery = await bench.ended(poison.draft.id)
+
+    assert delivery.station is Station.DEAD
+    assert "3 times" in delivery.reason
+
+
+async def test_a_message_too_large_for_the_broker_ends_as_dead(bench):
+    bench.broker.max_packet_size = 60
+    await bench.start()
+    bench.run()
+    accepted = await bench.accept()
+
+    delivery = await bench.ended(accepted.draft.id)
+
+    assert delivery.station is Station.DEAD
+    assert bench.broker.published == []
+
+
+async def test_a_backlog_on_disk_is_delivered_in_order_with_little_of_it_in_memory(bench):
+    bench.settings = DeliverySettings(loaded=50, lane_loaded=8, sweep=0.01)
+    await bench.start()
+    drafts = [bench.draft(f"src/{number % 7}") for number in range(700)]
+    await bench.journal.accept(drafts)
+    bench.run()
+    await bench.until(lambda: len(bench.heard) == 700)
+
+    by_key: dict[str, list[int]] = {}
+    for message in bench.broker.published:
+        by_key.setdefault(message.topic, []).append(int(json.loads(message.payload)["sequence"]))
+    assert len(by_key) == 7
+    assert all(numbers == sorted(numbers) for numbers in by_key.values())
+
+
+async def test_signals_offered_beyond_the_memory_are_fetched_from_the_journal(bench):
+    bench.settings = DeliverySettings(loaded=10, lane_loaded=4, sweep=0.01)
+    await bench.start()
+    bench.broker.cut()
+    bench.run()
+    ids = [(await bench.accept(f"src/{number % 3}")).draft.id for number in range(60)]
+    bench.broker.restore()
+
+    await bench.until(lambda: len(bench.heard) == 60)
+
+    assert sorted(json.loads(payload)["id"] for payload in bench.heard) == sorted(ids)
+
+
+async def test_a_once_only_message_is_marked_before_it_is_sent_and_not_sent_again(bench):
+    await bench.start()
+    bench.broker.hold()
+    bench.run()
+    accepted = await bench.accept(name="hummingbot:b1", topic="hbot/b1/external/event/x", payload=b"{}", once=True)
+    await bench.until(lambda: bench.broker.published)
+    (delivery,) = (await bench.journal.life(accepted.draft.id)).deliveries
+    assert delivery.station is Station.PUBLISHING
+    bench.broker.cut()
+    bench.broker.restore()
+
+    delivery = await bench.ended(accepted.draft.id)
+
+    assert delivery.station is Station.UNKNOWN
+    assert len(bench.broker.published) == 1
+
+
+async def test_a_once_only_message_that_was_begun_before_a_restart_ends_as_unknown(bench):
+    await bench.start()
+    bench.broker.hold()
+    bench.run()
+    accepted = await bench.accept(name="hummingbot:b1", topic="hbot/b1/external/event/x", payload=b"{}", once=True)
+    await bench.until(lambda: bench.broker.published)
+    bench.tasks.pop().cancel()
+    bench.new_delivery()
+
+    bench.run()
+
+    assert (await bench.ended(accepted.draft.id)).station is Station.UNKNOWN
+    assert len(bench.broker.published) == 1
+
+
+async def test_on_mqtt_3_1_1_the_life_says_that_it_is_unknown_whether_anyone_listens(bench):
+    await bench.start(version=Version.V311)
+    bench.run()
+    accepted = await bench.accept()
+
+    delivery = await bench.ended(accepted.draft.id)
+
+    assert delivery.station is Station.PUBLISHED
+    assert "unknown" in delivery.reason
+
+
+async def test_drained_returns_when_nothing_waits(bench):
+    await bench.start()
+    bench.run()
+    accepted = await bench.accept()
+
+    await bench.delivery.drained()
+
+    (delivery,) = (await bench.journal.life(accepted.draft.id)).deliveries
+    assert delivery.station is Station.PUBLISHED

@@ -1,0 +1,193 @@
+"""How much the journal holds, and who has to make room."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+from itertools import pairwise
+from time import perf_counter
+
+import pytest
+
+from gateway.errors import NotStored
+from gateway.journal import Accepted, Destination, Duplicate, Identity, Refusal, Station
+from gateway.journal.forget import size
+from gateway.journal.refusals import KEPT
+from tests.journal_drafts import SECOND, START, draft, outcome
+
+MB = 1 << 20
+
+
+def used(journal):
+    return journal._writer.read(size)
+
+
+async def fill(journal, clock, *, count, source="btc", finish=True):
+    for _ in range(count):
+        results = await journal.accept([draft(at=clock(), source=source, filler=2000, ttl=1) for _ in range(10)])
+        if finish:
+            await journal.record([outcome(result.position) for result in results])
+        clock.pass_(3)
+
+
+async def test_a_source_over_its_share_gets_no_more_while_others_do(opened, clock):
+    journal = opened(max_bytes=MB, share=0.1)
+    with pytest.raises(NotStored) as caught:
+        await fill(journal, clock, count=100, finish=False)
+    assert caught.value.cause == "share"
+    assert "source btc" in caught.value.problem
+    [other] = await journal.accept([draft(source="eth")])
+    assert isinstance(other, Accepted)
+    assert 0.05 * MB < used(journal) < 0.3 * MB
+
+
+async def test_a_share_is_free_again_when_its_signals_are_finished(opened, clock):
+    journal = opened(max_bytes=MB, share=0.1)
+    positions = []
+    with pytest.raises(NotStored):
+        while True:
+            positions.append((await journal.accept([draft(filler=2000)]))[0].position)
+    await journal.record([outcome(position, Station.DENIED) for position in positions])
+    assert isinstance((await journal.accept([draft(filler=2000)]))[0], Accepted)
+
+
+async def test_a_share_is_counted_anew_after_a_restart(opened):
+    journal = opened(max_bytes=MB, share=0.1)
+    with pytest.raises(NotStored):
+        while True:
+            await journal.accept([draft(filler=2000)])
+    await journal.close()
+    with pytest.raises(NotStored):
+        await opened(max_bytes=MB, share=0.1).accept([draft(filler=2000)])
+
+
+async def test_a_duplicate_is_answered_though_its_source_has_no_room(opened):
+    journal = opened(max_bytes=MB, share=0.1)
+    first = draft(body="a", filler=2000)
+    await journal.accept([first])
+    with pytest.raises(NotStored):
+        while True:
+            await journal.accept([draft(filler=2000)])
+    assert await journal.accept([draft(body="a", filler=2000)]) == [Duplicate(of=first.id)]
+
+
+async def test_a_call_over_the_share_stores_none_of_its_drafts(opened):
+    journal = opened(max_bytes=MB, share=0.1)
+    with pytest.raises(NotStored):
+        await journal.accept([draft(filler=2000) for _ in range(100)])
+    assert await journal.lives() == []
+    assert journal.depth().waiting == 0
+
+
+async def test_finished_signals_make_room_for_new_ones_by_themselves(opened, clock):
+    journal = opened(max_bytes=MB)
+    await fill(journal, clock, count=150)
+    assert used(journal) < 1.2 * MB
+    assert len(await journal.lives(limit=10_000)) < 600
+
+
+async def test_a_journal_that_is_full_of_unfinished_signals_takes_no_more_until_some_are_finished(opened, clock):
+    journal = opened(max_bytes=MB, share=1)
+    with pytest.raises(NotStored) as caught:
+        for number in range(100):
+            await fill(journal, clock, count=10, source=f"s{number % 3}", finish=False)
+    assert caught.value.cause == "share"
+    lives = await journal.lives(limit=10_000)
+    for lane in await journal.lanes():
+        rows = await journal.waiting(lane, after=0, limit=10_000)
+        await journal.record([outcome(row.position, Station.EXPIRED) for row in rows])
+    clock.pass_(60)
+    assert isinstance((await journal.accept([draft(at=clock())]))[0], Accepted)
+    assert await journal.life(lives[-1].id) is None
+
+
+async def test_prune_brings_the_size_under_its_budget_and_forgets_the_oldest_first(opened, clock):
+    journal = opened()
+    await fill(journal, clock, count=100)
+    lives = await journal.lives(limit=10_000)
+    await journal.close()
+    journal = opened(max_bytes=MB)
+    clock.pass_(60)
+    forgotten = await journal.prune(now=clock())
+    assert used(journal) <= MB
+    kept = {life.id for life in await journal.lives(limit=10_000)}
+    assert [life.id in kept for life in lives] == [True] * len(kept) + [False] * forgotten
+
+
+async def test_pruning_leaves_the_loop_its_turns(opened, clock):
+    journal = opened(max_age=60)
+    await fill(journal, clock, count=200)
+    clock.pass_(3600)
+    turns = [perf_counter()]
+    pruning = asyncio.ensure_future(journal.prune(now=clock()))
+    while not pruning.done():
+        await asyncio.sleep(0)
+        turns.append(perf_counter())
+    assert pruning.result() == 1999
+    assert len(turns) > 10
+    assert sorted(later - earlier for earlier, later in pairwise(turns))[len(turns) // 2] < 0.02
+
+
+async def test_a_signal_that_comes_while_its_idle_lane_is_forgotten_is_not_lost(opened, clock):
+    journal = opened(max_age=60)
+    [old] = await journal.accept([draft()])
+    await journal.record([outcome(old.position)])
+    clock.pass_(3600)
+    new = draft(at=clock())
+    pruning = asyncio.ensure_future(journal.prune(now=clock()))
+    for _ in range(3):
+        await asyncio.gather(journal.accept([draft(at=clock())]), asyncio.sleep(0))
+    await journal.accept([new])
+    await pruning
+    lanes = await journal.lanes()
+    assert new.id in {row.id for row in await journal.waiting(lanes[0], after=0, limit=10)}
+
+
+async def test_a_lane_is_forgotten_with_its_key_and_comes_back(opened, clock):
+    journal = opened(max_age=60)
+    [old] = await journal.accept([draft()])
+    await journal.record([outcome(old.position)])
+    await journal.prune(now=START + 3600 * SECOND)
+    [new] = await journal.accept([draft(at=START + 3600 * SECOND)])
+    [lane] = await journal.lanes()
+    assert await journal.last_put(lane) is None
+    assert [row.position for row in await journal.waiting(lane, after=0, limit=2)] == [new.position]
+
+
+async def test_a_flood_of_refusals_keeps_only_the_newest_of_its_source(opened):
+    journal = opened()
+    quiet = Refusal(id="quiet", source="eth", at=START - 1, code="invalid", faults=(), size=1)
+    await journal.refuse(quiet)
+    many = [
+        Refusal(id=str(n), source="btc", at=START + n, code="invalid", faults=(), size=1) for n in range(KEPT + 500)
+    ]
+    await asyncio.gather(*map(journal.refuse, many))
+    kept = await journal.refusals(source="btc", limit=2 * KEPT)
+    assert KEPT * 0.98 < len(kept) <= KEPT
+    assert kept[0].id == many[-1].id
+    assert await journal.refusals(source="eth") == [quiet]
+
+
+async def test_the_lanes_of_a_backlog_of_100_000_rows_are_listed_at_once(opened):
+    journal = opened()
+    template, ids = draft(destinations=()), itertools.count()
+    for number in range(100):
+        topic = (Destination(name="signals", topic="t"),)
+        drafts = [
+            replace(
+                template,
+                id=str(n),
+                key=f"btc/{number}",
+                destinations=topic,
+                identity=Identity(key=None, fingerprint=b"%d" % n),
+            )
+            for n in itertools.islice(ids, 1000)
+        ]
+        await journal.accept(drafts)
+    began = perf_counter()
+    lanes = await journal.lanes()
+    took = perf_counter() - began
+    assert len(lanes) == 100
+    assert journal.depth().waiting == 100_000
+    assert took < 0.2
