@@ -10,7 +10,7 @@ PYTHON ?= python3
 DATA ?= ./data
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signal-gateway
 BIN := .venv/bin
-PIP = PIP_CACHE_DIR=$(CACHE)/pip $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP = PIP_CACHE_DIR=$(CACHE)/pip $(BIN)/python -m pip --disable-pip-version-check -qq
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: help run test test-more soak bench check format components lock clean

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -49,6 +49,7 @@ _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
 _PRUNE_EVERY = 10.0
+_LOOK_FOR_REVOKED = 0.5
 
 
 def clock() -> int:
@@ -91,7 +92,8 @@ async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -
     async with AsyncExitStack() as stack:
         stack.callback(configure(settings.log).close)
         journal = await stack.enter_async_context(_journal(settings))
-        await Gateway(settings, journal, await stack.enter_async_context(_broker(settings))).run(ready)
+        broker = await stack.enter_async_context(_embedded(settings)) if settings.embedded else None
+        await Gateway(settings, journal, broker).run(ready)
 
 
 def _listen(address: Address, setting: str) -> ListenSettings:
@@ -107,17 +109,30 @@ async def _journal(settings: Settings) -> AsyncIterator[Journal]:
         await journal.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embedded broker, and who may log in there."""
+
+    broker: EmbeddedBroker
+    logins: BotLogins
+
+    async def watch(self) -> None:
+        """End the sessions of bots whose login was taken away or changed."""
+        while True:
+            await asyncio.sleep(_LOOK_FOR_REVOKED)
+            for bot in self.logins.revoked():
+                await self.broker.disconnect(bot)
+
+
 @asynccontextmanager
-async def _broker(settings: Settings) -> AsyncIterator[EmbeddedBroker | None]:
-    if settings.embedded is None:
-        yield None
-        return
+async def _embedded(settings: Settings) -> AsyncIterator[Embedded]:
+    assert settings.embedded is not None
     own = (settings.link.username or "", settings.link.password or "")
     logins = BotLogins(settings.folder.bots, topics=settings.topics, gateway=own)
     broker = EmbeddedBroker(settings.embedded, logins=logins)
     await broker.start()
     try:
-        yield broker
+        yield Embedded(broker, logins)
     finally:
         await broker.stop()
 
@@ -125,7 +140,7 @@ async def _broker(settings: Settings) -> AsyncIterator[EmbeddedBroker | None]:
 class Gateway:
     """The parts of one running gateway."""
 
-    def __init__(self, settings: Settings, journal: Journal, broker: EmbeddedBroker | None) -> None:
+    def __init__(self, settings: Settings, journal: Journal, embedded: Embedded | None) -> None:
         self._settings = settings
         self._journal = journal
         self._since = clock()
@@ -133,7 +148,8 @@ class Gateway:
         self._telemetry = Recorder(sources=settings.sources, version=_VERSION, now=clock)
         self._telemetry.watch_outbox(journal.depth, now=clock)
         self._keys = KeyRing(settings.folder.keys, now=clock)
-        self._link = self._make_link(broker)
+        self._embedded = embedded
+        self._link = self._make_link(embedded.broker if embedded else None)
         self._delivery = Delivery(journal, self._link, telemetry=self._telemetry, clock=clock)
         self._receipts = Receipts(
             journal, self._link, topics=self._topics, instance=_INSTANCE, telemetry=self._telemetry, clock=clock
@@ -157,7 +173,7 @@ class Gateway:
         await self._private.start()
         await self._public.start()
         ready()
-        workers: Mapping[str, Callable[[], Any]] = {
+        workers: dict[str, Callable[[], Any]] = {
             "link": self._link.run,
             "delivery": self._delivery.run,
             "receipts": self._receipts.run,
@@ -165,6 +181,8 @@ class Gateway:
             "http.private": self._private.run,
             "http.public": self._public.run,
         }
+        if self._embedded is not None:
+            workers["broker.revoked"] = self._embedded.watch
         await supervise(workers, drain=self._drain)
 
     async def _drain(self) -> None:
@@ -204,7 +222,9 @@ class Gateway:
         )
         token = read_secret(self._settings.folder.api_token)
         keys = ApiKeys({"api": hashlib.sha256(token.encode()).digest()} if token else {})
-        private = Private(inside, settings=PrivateSettings(host=http.private.host, hosts=http.hosts), keys=keys, telemetry=telemetry)
+        private = Private(
+            inside, settings=PrivateSettings(host=http.private.host, hosts=http.hosts), keys=keys, telemetry=telemetry
+        )
         return (
             HttpListener(public, settings=_listen(http.public, "http.public"), telemetry=telemetry),
             HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),

@@ -1,4 +1,4 @@
-"""The keys whose values are secrets, and how documents, texts and excerpts lose them before they are stored or published."""
+"""The keys whose values are secrets, and how documents, texts and excerpts lose them before they leave intake."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ REDACTED = "[redacted]"
 
 SECRET_KEYS = frozenset(
     {
-        "passphrase", "passwd", "password", "pass", "pin", "secret", "sec", "token", "key", "apikey", "apisecret", "apisecretkey",
-        "apitoken", "apipassphrase", "auth", "authkey", "authtoken", "authorization", "accesskey", "accesstoken", "bearer",
-        "bottoken", "botuuid", "clientsecret", "credential", "credentials", "discord", "emailtoken", "licence", "licenceid",
-        "license", "licenseid", "pointer", "privatekey", "seckey", "secretkey", "sharedsecret", "signaltoken", "signature",
-        "slack", "stub", "telegram", "uuid", "webhookkey", "webhooksecret", "webhooktoken", "webhookurl",
+        "passphrase", "passwd", "password", "pass", "pin", "secret", "sec", "token", "key", "apikey",
+        "apisecret", "apisecretkey", "apitoken", "apipassphrase", "auth", "authkey", "authtoken",
+        "authorization", "accesskey", "accesstoken", "bearer", "bottoken", "botuuid", "clientsecret",
+        "credential", "credentials", "discord", "emailtoken", "licence", "licenceid", "license", "licenseid",
+        "pointer", "privatekey", "seckey", "secretkey", "sharedsecret", "signaltoken", "signature", "slack",
+        "stub", "telegram", "uuid", "webhookkey", "webhooksecret", "webhooktoken", "webhookurl",
     }
 )  # fmt: skip
 """Keys in lower case without ``_``, ``-``, space and dot: ``API_Key`` and ``apiKey`` are both ``apikey``."""
@@ -55,24 +56,26 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 """Receivers' own positional forms, each with a text that it cannot be without; the group is the secret."""
 
 _SUSPECT = re.compile(
-    "pass|pin|sec|tok|key|auth|bear|cred|lic|sign|stub|pointer|uuid|discord|slack|telegram|webhook", re.I
+    "pass|pin|sec|tok|key|auth|bear|cred|lic|sign|stub|pointer|uuid|discord|slack|telegram|webhook", re.IGNORECASE
 )
-_INNOCENT = re.compile(r"(?!E)[\w.+%!-]{0,80}|\d{4}-\d\d-\d\dT[\d:.]{5,20}Z|[A-Z0-9]{1,20}[:/][A-Z0-9.]{1,30}", re.ASCII)
+_INNOCENT = re.compile(
+    r"(?!E)[\w.+%!-]{0,80}|\d{4}-\d\d-\d\dT[\d:.]{5,20}Z|[A-Z0-9]{1,20}[:/][A-Z0-9.]{1,30}", re.ASCII
+)
 """Most values of most alerts: no form of a secret above fits them."""
 
 _SIGN = re.compile("[:=]")
-_QUOTES = "\"'“”‘’„\\"
-_KEY_BACKWARDS = re.compile(r"[\s\"'“”‘’„\\]{0,9}([\w.-]{1,64}(?: [\w.-]{1,64})?)")
+_QUOTES = "\"'\u201c\u201d\u2018\u2019\u201e\\"
+_KEY_BACKWARDS = re.compile(r"[\s\"'\u201c\u201d\u2018\u2019\u201e\\]{0,9}([\w.-]{1,64}(?: [\w.-]{1,64})?)")
 _VALUES = tuple(
     re.compile(pattern)
     for pattern in (
         r"\s*(?:\\\")+((?:\\[^\"\n]|[^\"\\\n])*)",
-        r"\s*[\"“”„]+((?:\\.|[^\"“”„\\\n])*)",
-        r"\s*['‘’]+((?:\\.|[^'‘’\\\n])*)",
+        r"\s*[\"\u201c\u201d\u201e]+((?:\\.|[^\"\u201c\u201d\u201e\\\n])*)",
+        r"\s*['\u2018\u2019]+((?:\\.|[^'\u2018\u2019\\\n])*)",
         r"\s*(\{[^}]*\}*|\[[^\]]*)",
     )
 )
-_BARE = re.compile(r"[ \t]*([^\s,;&|}\])\"'“”]+)")
+_BARE = re.compile(r"[ \t]*([^\s,;&|}\])\"'\u201c\u201d]+)")
 _BARE_IN_OBJECT = re.compile(r"\s*([^,\n}\]]+)")
 _HARMLESS = re.compile(r"[\d.,%$+-]+|[A-Z0-9]{1,6}|[A-Z0-9:./_-]{2,20}(?:USDT?|USDC|EUR|BTC|PERP|\.P)")
 

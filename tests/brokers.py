@@ -178,6 +178,7 @@ class Proxy:
         self._speaks.set()
         self._refuses = False
         self._writers: list[asyncio.StreamWriter] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -190,6 +191,8 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def hold(self) -> None:
         """Keep back what the broker says from now on."""
@@ -212,9 +215,16 @@ class Proxy:
         if self._refuses:
             writer.transport.abort()
             return
-        behind_reader, behind = await asyncio.open_connection(self.host, self._behind)
+        try:
+            behind_reader, behind = await asyncio.open_connection(self.host, self._behind)
+        except OSError:
+            writer.transport.abort()
+            return
         self._writers += [writer, behind]
-        await asyncio.gather(self._pipe(reader, behind, held=False), self._pipe(behind_reader, writer, held=True))
+        for pipe in (self._pipe(reader, behind, held=False), self._pipe(behind_reader, writer, held=True)):
+            task = asyncio.create_task(pipe)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, held: bool) -> None:
         with suppress(OSError):

@@ -12,15 +12,13 @@ from gateway.mqtt.memory import MemoryBroker, MemoryLink
 from tests.brokers import Proxy
 
 LARGEST = 20_000
-ACL = "topic readwrite t/#\n"
+ACL = "pattern readwrite t/#\n"
 
 
 class Stage:
     """A broker and the links that it gets."""
 
     version = Version.V5
-    hears_subscribers = True
-    """Whether a publish that nobody listens to is told apart, by its acknowledgement or by ``heard``."""
 
     def __init__(self):
         self._tasks = []
@@ -127,7 +125,6 @@ def _network(version):
         proxy = Proxy(broker.port)
         await proxy.start()
         built = NetworkStage(proxy, broker, version)
-        built.hears_subscribers = version is Version.V5
         yield built
         await built.strike()
         await proxy.stop()

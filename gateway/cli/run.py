@@ -24,7 +24,7 @@ def command(session: Session) -> None:
     settings = session.settings()
     require_free_ports(settings)
     session.warn(
-        f"warning: {warning}" for warning in warnings(settings, session.environ) if "public_url" not in warning
+        f"warning: {warning}" for warning in warnings(settings, session.environ) if "is not set" not in warning
     )
     _run(app.run(settings, ready=lambda: session.emit(_addresses(settings), _lines(settings))))
 

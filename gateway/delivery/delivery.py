@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gateway.delivery.decide import Turn, answered, expired, lost, outcome, retry_after, turn
-from gateway.delivery.lane import Queue
+from gateway.delivery.lane import Queue, row_of
+from gateway.delivery.outcomes import Outcomes
 from gateway.delivery.route import SIGNALS
-from gateway.errors import NotStored
 from gateway.journal.model import Accepted, Journal, Lane, Outcome, Station, Waiting
 from gateway.mqtt.model import Ack, Link, LinkLost, PacketTooLarge, Version
 from gateway.telemetry import Telemetry
@@ -58,12 +58,11 @@ class Delivery:
         self._ready: deque[Queue] = deque()
         self._suspects: deque[Queue] = deque()
         self._to_load: deque[Queue] = deque()
-        self._outcomes: list[Outcome] = []
+        self._outcomes = Outcomes(journal)
         self._loaded = 0
         self._in_flight = 0
         self._alone = False
         self._load = asyncio.Event()
-        self._record = asyncio.Event()
         self._pump_scheduled = False
 
     def offer(self, accepted: Iterable[Accepted]) -> None:
@@ -73,7 +72,7 @@ class Delivery:
                 queue = self._queue(Lane(destination.name, signal.draft.key))
                 before = len(queue.rows)
                 room = self._loaded < self._settings.loaded and before < self._settings.lane_loaded
-                queue.append(_waiting(signal, queue.lane), room=room)
+                queue.append(row_of(signal, queue.lane), room=room)
                 self._loaded += len(queue.rows) - before
                 self._enqueue(queue)
         self.pump()
@@ -97,13 +96,16 @@ class Delivery:
             self._enqueue(self._queue(lane))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._load_lanes(), name="delivery.load")
-            tasks.create_task(self._record_outcomes(), name="delivery.record")
+            tasks.create_task(self._outcomes.run(), name="delivery.outcomes")
             tasks.create_task(self._sweep(), name="delivery.sweep")
 
     async def drained(self) -> None:
-        """Return when nothing waits and every outcome is recorded."""
-        while self._outcomes or not all(queue.idle for queue in self._queues.values()):  # noqa: ASYNC110  many conditions
+        """Return when nothing can be published now and every outcome is recorded; what nobody hears may still wait."""
+        while self._outcomes.pending or not all(map(self._rests, self._queues.values())):  # noqa: ASYNC110  many conditions
             await asyncio.sleep(self._settings.sweep)
+
+    def _rests(self, queue: Queue) -> bool:
+        return queue.idle or (not queue.in_flight and not self._due(queue))
 
     def _queue(self, lane: Lane) -> Queue:
         queue = self._queues.get(lane)
@@ -255,8 +257,7 @@ class Delivery:
             if row.lane.destination == SIGNALS:
                 self._telemetry.published(source=row.source, body=row.body, seconds=(result.at - row.accepted_at) / 1e6)
         self._telemetry.outcome(station=result.station, source=row.source)
-        self._outcomes.append(result)
-        self._record.set()
+        self._outcomes.add(result)
         self._enqueue(queue)
         self.pump()
 
@@ -280,21 +281,6 @@ class Delivery:
         queue.loading = False
         self._enqueue(queue)
 
-    async def _record_outcomes(self) -> None:
-        while True:
-            await self._record.wait()
-            self._record.clear()
-            batch = self._outcomes[:]
-            try:
-                await self._journal.record(batch)
-            except NotStored:
-                await asyncio.sleep(1.0)
-                self._record.set()
-            else:
-                del self._outcomes[: len(batch)]
-                if self._outcomes:
-                    self._record.set()
-
     async def _sweep(self) -> None:
         """End what expired while it waited, go on with lanes whose pause is over, and forget idle lanes."""
         while True:
@@ -306,30 +292,9 @@ class Delivery:
 
     def _look_at(self, queue: Queue, now: int) -> None:
         row = queue.head
-        if queue.idle and now - queue.used_at > _IDLE_LANE and not self._outcomes:
+        if queue.idle and now - queue.used_at > _IDLE_LANE and not self._outcomes.pending:
             del self._queues[queue.lane]
         elif row is not None and not queue.in_flight and not queue.queued and queue.retry_at <= now:
             self._enqueue(queue)
         elif row is not None and not queue.in_flight and now >= row.expires_at and not row.publishing:
             self._finish(queue, expired(replace(row, attempts=queue.attempts), now=now))
-
-
-def _waiting(signal: Accepted, lane: Lane) -> Waiting:
-    draft = signal.draft
-    destination = next(d for d in draft.destinations if d.name == lane.destination)
-    own = destination.payload is None
-    return Waiting(
-        position=signal.position,
-        lane=lane,
-        id=draft.id,
-        source=draft.source,
-        body=draft.body,
-        effect=draft.effect,
-        topic=destination.topic,
-        payload=draft.head if own else destination.payload or b"",
-        sequence=signal.sequence if own else None,
-        accepted_at=draft.accepted_at,
-        expires_at=draft.expires_at,
-        once=destination.once,
-        possible_duplicate_of=signal.possible_duplicate_of,
-    )

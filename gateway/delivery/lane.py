@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from gateway.journal.model import Lane, Waiting
+from gateway.journal.model import Accepted, Lane, Waiting
 
 
 @dataclass(slots=True)
@@ -73,3 +73,25 @@ class Queue:
         self.in_flight = self.suspect = False
         self.attempts = self.retry_at = self.drops = 0
         return self.rows.popleft()
+
+
+def row_of(signal: Accepted, lane: Lane) -> Waiting:
+    """The outbox row of a signal that was just committed, as the journal would give it."""
+    draft = signal.draft
+    destination = next(d for d in draft.destinations if d.name == lane.destination)
+    own = destination.payload is None
+    return Waiting(
+        position=signal.position,
+        lane=lane,
+        id=draft.id,
+        source=draft.source,
+        body=draft.body,
+        effect=draft.effect,
+        topic=destination.topic,
+        payload=draft.head if own else destination.payload or b"",
+        sequence=signal.sequence if own else None,
+        accepted_at=draft.accepted_at,
+        expires_at=draft.expires_at,
+        once=destination.once,
+        possible_duplicate_of=signal.possible_duplicate_of,
+    )

@@ -36,8 +36,8 @@ _ACTIONS = {
     Intent(_CLOSE, None, _REDUCE): "close exit flat flatten closeall exitall closeposition exitposition closepositions "
     "closeatmarketprice",
     Intent(_CLOSE, _LONG, _REDUCE): "closelong exitlong longexit longclose selltoclose closebuy exitbuy",
-    Intent(_CLOSE, _SHORT, _REDUCE): "closeshort exitshort shortexit shortclose buytoclose buytocover cover closesell "
-    "exitsell",
+    Intent(_CLOSE, _SHORT, _REDUCE): "closeshort exitshort shortexit shortclose buytoclose buytocover cover "
+    "closesell exitsell",
     Intent(_CANCEL, None, _REDUCE): "cancel cancelall cancelorder cancelorders cancelallorders",
     Intent(None, None, _OPEN): "add increase scalein open enter entry addfunds addfundsinquote",
     Intent(None, None, _REDUCE): "reduce decrease scaleout partialclose",

@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_SMART = "“”„‟‘’«»"
+_SMART = "\u201c\u201d\u201e\u201f\u2018\u2019\u00ab\u00bb"
 _WINDOW = 24
 _SCALAR = '"0123456789}]el'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a text stops being JSON: the offending ``text[start:stop]``, the key where it is known, and the likely cause."""
+    """Where a text stops being JSON: the offending ``text[start:stop]``, its key where known, and the likely cause."""
 
     start: int
     stop: int
@@ -69,7 +69,8 @@ def diagnose(text: str, error: json.JSONDecodeError) -> Place:
         start -= 1
     if problem == _TRUNCATED:
         start = max(text.rfind("\n", 0, len(text.rstrip())) + 1, len(text.rstrip()) - _WINDOW)
-    return Place(start=start, stop=_end(text, start), problem=f"{_LEAD}: {problem}", cause=cause)
+    stop_at = len(text.rstrip()) if problem == _TRUNCATED else _end(text, start)
+    return Place(start=start, stop=stop_at, problem=f"{_LEAD}: {problem}", cause=cause)
 
 
 def _position(text: str, error: json.JSONDecodeError) -> int:

@@ -28,7 +28,7 @@ def guard(signal: Trade | Alert, *, source: Source, accepted_at: int, valid_unti
         age = (accepted_at - to_micros(signal.fired_at)) / _SECOND
         if age > source.max_age:
             problem = f"the signal was fired {age:.1f} s ago; this source takes opens of at most {source.max_age:g} s"
-            cause = "Send {{timenow}}: {{time}} is the start of the bar. Or an old alert came again, or this clock is wrong."
+            cause = "Send {{timenow}}: {{time}} is the bar's start. Or an old alert came again, or a clock is wrong."
             raise _stale("fired_at", problem, cause, found=instant_text(signal.fired_at))
     return expiry(signal, source=source, accepted_at=accepted_at, valid_until=valid_until)
 
@@ -38,7 +38,10 @@ def _stale(where: str, problem: str, cause: str, found: str | None = None) -> Re
 
 
 def expiry(signal: Trade | Alert, *, source: Source, accepted_at: int, valid_until: datetime | None = None) -> int:
-    """Return the earlier of ``valid_until`` and base + ttl; base is ``fired_at`` within 60 s of acceptance, else that."""
+    """Return the earlier of ``valid_until`` and base + ttl.
+
+    The base is ``fired_at`` where it lies within 60 s of acceptance, else acceptance.
+    """
     base = accepted_at
     if signal.fired_at is not None:
         fired_at = to_micros(signal.fired_at)

@@ -11,10 +11,31 @@ OPENING = "{{"
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}\n]{0,80})\}\}")
 _KNOWN = frozenset(
-    """ticker exchange open high low close volume time timenow interval syminfo.currency syminfo.basecurrency
-    strategy.order.action strategy.order.contracts strategy.order.price strategy.order.id strategy.order.comment
-    strategy.order.alert_message strategy.position_size strategy.market_position strategy.market_position_size
-    strategy.prev_market_position strategy.prev_market_position_size""".split()  # noqa: SIM905
+    {
+        "ticker",
+        "exchange",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        "time",
+        "timenow",
+        "interval",
+        "syminfo.currency",
+        "syminfo.basecurrency",
+        "strategy.order.action",
+        "strategy.order.contracts",
+        "strategy.order.price",
+        "strategy.order.id",
+        "strategy.order.comment",
+        "strategy.order.alert_message",
+        "strategy.position_size",
+        "strategy.market_position",
+        "strategy.market_position_size",
+        "strategy.prev_market_position",
+        "strategy.prev_market_position_size",
+    }
 )
 
 
@@ -33,6 +54,6 @@ def _cause(name: str) -> str:
         return "strategy.* placeholders work only in alerts on a strategy, not on an indicator or a price."
     if name in _KNOWN:
         return "TradingView fills it in an alert's Message box only; this body came from elsewhere or was edited."
-    near = get_close_matches(name, _KNOWN, n=1)
+    near = get_close_matches(name, _KNOWN, n=1, cutoff=0.85)
     hint = f" Was {{{{{near[0]}}}}} meant?" if near else ""
     return f"TradingView has no placeholder of this name.{hint}"

@@ -69,7 +69,7 @@ def _bounded(where: str, value: Decimal) -> Decimal:
     if abs(value.adjusted()) <= MAX_DIGITS:
         text = format(value, "f")
         if len(text) <= MAX_DIGITS or sum(map(str.isdigit, text)) <= MAX_DIGITS:
-            return value if value else value.copy_abs()
+            return value or value.copy_abs()
     raise refused(
         where, f"has more than {MAX_DIGITS} digits", value, "Round it, in Pine with str.tostring and a format."
     )

@@ -9,8 +9,8 @@ from gateway.journal.admission import EQUAL_MEMORY, KEY_MEMORY
 from gateway.journal.batch import Batch
 from gateway.journal.refusals import forget_refusals
 
-CHUNK = 250
-"""Rows that one commit forgets at most: about 5 ms."""
+CHUNK = 100
+"""Signals that one commit forgets at most: about 5 ms."""
 
 _AGAIN = 1_000_000
 

@@ -51,7 +51,7 @@ class Equals:
     def add(self, name: bytes, *, position: int, at: int) -> None:
         """Remember a signal, and forget those that are too old to matter."""
         began, generation = self._generations[0]
-        if not 0 <= at - began < _GENERATION or len(generation) >= _MOST_EQUALS // 4:
+        if abs(at - began) >= _GENERATION or len(generation) >= _MOST_EQUALS // 4:
             self._forget(before=at - EQUAL_MEMORY - _GENERATION)
             generation = {}
             self._generations.appendleft((at, generation))

@@ -71,7 +71,7 @@ class Identity:
     """By what a repeated signal is recognised, within one source.
 
     Args:
-        key: the sender's idempotency key, remembered for 24 h; None where there is none.
+        key: the sender's idempotency key, remembered for 24 h, which alone decides; None for none.
         fingerprint: a digest of the body without what changes between resends.
         duplicate_after: microseconds of age from which an equal fingerprint is a duplicate.
         duplicate_until: microseconds of age up to which it is. Younger or older ones, up to 30 s, are only marked.
@@ -141,7 +141,7 @@ class Waiting:
 
     Args:
         payload: the bytes to publish; where ``sequence`` is not None, an envelope head to complete.
-        previous: the number that was put before it, once it was put for the first time; None before that or for none.
+        previous: the number put before it, once it was put for the first time; None before that or for none.
         put: whether it was put on its topic before.
         publishing: whether a ``once`` publish was begun and its end is not known.
     """
@@ -213,13 +213,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """All that is known of a signal.
-
-    Args:
-        envelope: complete, as it was published.
-        deliveries: by their destinations' names.
-        receipts: in the order of their arrival, each with the microsecond at which the gateway had it on disk.
-    """
+    """All that is known of a signal. ``receipts`` come in the order of arrival, with the microsecond of each."""
 
     id: str
     source: str
@@ -246,8 +240,7 @@ class Depth:
 class Journal(Protocol):
     """The commit point. When a coroutine here returns, what it was given is on disk (fsync).
 
-    Every method may raise ``gateway.errors.NotStored`` (cause ``disk`` or ``share``): then nothing of the call was
-    stored, and the journal can be called again when the cause is gone.
+    A coroutine may raise ``gateway.errors.NotStored`` (``disk``, ``share``, ``stopping``): nothing of it was stored.
     """
 
     async def accept(self, drafts: Sequence[Draft]) -> list[Accepted | Duplicate]:
@@ -287,14 +280,11 @@ class Journal(Protocol):
         ...
 
     async def lives(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Life]:
-        """The newest lives first, accepted before ``before`` (microseconds).
-
-        A page is longer than ``limit`` where more share the last one's microsecond, so that paging skips none.
-        """
+        """The newest first, accepted before ``before``; more than ``limit`` where some share the last microsecond."""
         ...
 
     async def refusals(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Refusal]:
-        """The newest refusals first, in pages like those of ``lives``."""
+        """The newest first, in pages like those of ``lives``."""
         ...
 
     def depth(self) -> Depth:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -119,11 +120,11 @@ class SqliteJournal:
         return self._writer.read(lambda database: read_life(id_, database=database))
 
     async def lives(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Life]:
-        end = _FUTURE if before is None else before
+        end = _FUTURE if before is None else min(before, _FUTURE)
         return self._writer.read(lambda database: read_lives(source=source, before=end, limit=limit, database=database))
 
     async def refusals(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Refusal]:
-        end = _FUTURE if before is None else before
+        end = _FUTURE if before is None else min(before, _FUTURE)
         return self._writer.read(
             lambda database: read_refusals(source=source, before=end, limit=limit, database=database)
         )
@@ -135,7 +136,8 @@ class SqliteJournal:
         now = self._clock()
         read_at, oldest = self._oldest
         if oldest is None or not 0 <= now - read_at < _SECOND:
-            oldest = self._writer.read(read_oldest)
+            with suppress(NotStored):  # what was known last is the best answer while the disk is away
+                oldest = self._writer.read(read_oldest)
             self._oldest = (now, oldest)
         return Depth(waiting=waiting, oldest=oldest)
 

@@ -48,10 +48,10 @@ class Connection:
 
     Args:
         receive: gets each message; it is acknowledged when the coroutine returned.
-        on_end: called at the moment at which the connection ends, before any future of it has run its callbacks.
+        on_end: called at the moment at which the connection ends, before any future of it fails.
     """
 
-    def __init__(self, settings: LinkSettings, *, receive: Receive, on_end: Callable[[], None]) -> None:
+    def __init__(self, settings: LinkSettings, *, receive: Receive, on_end: Callable[[End], None]) -> None:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._clock = loop.time
@@ -152,10 +152,11 @@ class Connection:
         if self.ended.done():
             return
         progressed = self._acknowledgements.acknowledged > 0
-        self.ended.set_result(End(reason=reason, permanent=permanent, progressed=progressed))
+        end = End(reason=reason, permanent=permanent, progressed=progressed)
+        self.ended.set_result(end)
         if self._watch is not None:
             self._watch.cancel()
-        self._on_end()
+        self._on_end(end)
         self._acknowledgements.fail(reason)
         for granted in self._subscribing.values():
             if not granted.done():

@@ -145,8 +145,7 @@ class GmqttLink:
                 await self._subscribe_again(connection)
                 if not connection.ended.done():
                     self._established(connection)
-            self._last_error = (await asyncio.shield(connection.ended)).reason
-            return connection.ended.result()
+            return await asyncio.shield(connection.ended)
         finally:
             await connection.close()
 
@@ -169,8 +168,9 @@ class GmqttLink:
         _log.info("connected to the broker at %s:%s", self._settings.host, self._settings.port)
         self._on_connected()
 
-    def _disconnected(self) -> None:
+    def _disconnected(self, end: End) -> None:
         self._connection = None
+        self._last_error = end.reason
         self._connected.clear()
 
     async def _receive(self, topic: str, payload: bytes) -> None:

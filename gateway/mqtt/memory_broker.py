@@ -10,10 +10,8 @@ from typing import Protocol
 
 from gateway.mqtt.filters import matches
 from gateway.mqtt.model import Ack, Version, Will
-from gateway.mqtt.reasons import in_words
 
 _NOT_AUTHORISED = 0x87
-_TAKEN_OVER = 0x8E
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +107,15 @@ class MemoryBroker:
         return any(True for _ in self._listeners(topic))
 
     async def admit(self, link: Client) -> Session:
-        """Wait until clients are let in, and give the link its session."""
+        """Wait until clients are let in, and give the link its session.
+
+        Raises:
+            ValueError: another link has it; links that take each other's session over would do so for ever.
+        """
         await self._up.wait()
         session = self._sessions.setdefault(link.client_id, Session())
         if session.link is not None:
-            session.link.lose(f"the broker disconnected: {in_words(_TAKEN_OVER)}")
+            raise ValueError(f"two links have the client id {link.client_id!r}")
         session.link = link
         return session
 

@@ -10,10 +10,10 @@ import pytest
 
 from gateway.errors import Code, Refused
 from gateway.journal.model import Accepted, Destination, Duplicate, Lane, Refusal, Station
-from tests.journal_drafts import SECOND, START, draft, outcome, receipt
 from schemas.envelope import complete, decode
 from schemas.errors import Fault
 from schemas.receipt import Stage
+from tests.journal_drafts import SECOND, START, draft, outcome, receipt
 
 LANE = Lane("signals", "btc/BTC-USDT")
 TWO = (

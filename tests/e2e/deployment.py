@@ -29,6 +29,12 @@ def until(condition: Callable[[], object], *, within: float = _WITHIN) -> Any:
     return found
 
 
+def spawn(command: list[str], *, log: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a process that writes into a file."""
+    with log.open("ab") as output:
+        return subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
+
+
 class Deployment:
     """One gateway, its broker, and its bots.
 
@@ -48,7 +54,7 @@ class Deployment:
         self.mosquitto: Mosquitto | None = None
         self.broker_port = free_port()
         self._gateway: subprocess.Popen[bytes] | None = None
-        self._bots: dict[str, subprocess.Popen[bytes]] = {}
+        self._bots: list[subprocess.Popen[bytes]] = []
         if external:
             self._make_mosquitto()
         self.data.mkdir()
@@ -88,10 +94,8 @@ class Deployment:
 
     def start_gateway(self) -> None:
         """Start the gateway alone."""
-        log = (self.folder / "gateway.log").open("ab")
-        self._gateway = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "run", "--data", str(self.data)], stdout=log, stderr=log
-        )
+        command = [sys.executable, "-m", "gateway", "run", "--data", str(self.data)]
+        self._gateway = spawn(command, log=self.folder / "gateway.log")
         until(self.ready)
 
     def ready(self) -> bool:
@@ -163,19 +167,17 @@ class Deployment:
                 self.mosquitto.reload()
         record = self.folder / f"{name}.jsonl"
         record.touch()
-        log = (self.folder / f"{name}.log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, str(BOT), str(record)],
-            env={**os.environ, "SIGNAL_GATEWAY_ENV_FILE": str(environment), **options}, stdout=log, stderr=log,
-        )  # fmt: skip
-        self._bots[name] = process
-        bot = Bot(record, process, self.folder / f"{name}.log")
+        log = self.folder / f"{name}.log"
+        options |= {"SIGNAL_GATEWAY_ENV_FILE": str(environment)}
+        process = spawn([sys.executable, str(BOT), str(record)], log=log, **options)
+        self._bots.append(process)
+        bot = Bot(record, process, log)
         until(bot.listening)
         return bot
 
     def close(self) -> None:
         """End every process."""
-        for process in (*self._bots.values(), self._gateway):
+        for process in (*self._bots, self._gateway):
             if process is not None and process.poll() is None:
                 process.terminate()
                 try:

@@ -8,7 +8,7 @@ import io
 import logging
 import os
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from tests.integration.web.test_webhooks import NOW, Pipeline, Taken
 
 LIMIT = 256 * 1024
 HEAD = b"POST /hooks/btc/s HTTP/1.1\r\nHost: x\r\n"
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"identity": bytes, "gzip": gzip.compress, "deflate": zlib.compress}
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -104,11 +105,20 @@ async def test_ten_megabytes_in_chunks_get_413(web: Served, pipeline: Pipeline) 
 async def test_the_limit_is_exact_whatever_the_encoding(
     web: Served, pipeline: Pipeline, size: int, encoding: str
 ) -> None:
-    body = {"identity": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[encoding](b"x" * size)
+    body = PACKERS[encoding](b"x" * size)
     headers = {"Content-Encoding": encoding}
     async with web.client.post(f"{web.url}/hooks/btc/s", data=body, headers=headers) as answer:
         assert answer.status == (202 if size == LIMIT else 413)
     assert [len(received.body) for received in pipeline.seen] == ([size] if size == LIMIT else [])
+
+
+async def test_a_body_that_comes_at_once_and_tells_no_length_is_bounded_too(serve: Serve, pipeline: Pipeline) -> None:
+    site = Public(pipeline.take, settings=PublicSettings(max_body=4), telemetry=NullTelemetry(), now=lambda: NOW)
+    web = await serve(site)
+    assert_problem(await web.raw(CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"), 413)
+    whole = await web.raw(CHUNKED + b"4\r\nhell\r\n0\r\n\r\n")
+    assert whole is not None
+    assert whole.status == 202
 
 
 async def test_a_bomb_gets_413_and_is_not_unpacked(web: Served, pipeline: Pipeline) -> None:
@@ -162,6 +172,7 @@ async def test_slow_bodies_beyond_their_number_get_503_and_whole_ones_are_still_
         assert finished is not None
         assert finished.status == 202
         writer.close()
+    assert site._bodies._arriving == 0
 
 
 async def test_a_silent_connection_is_closed(serve: Serve, pipeline: Pipeline) -> None:

@@ -17,7 +17,7 @@ from tests.unit.cli.conftest import Call
 
 ENVELOPE = (
     '{"specversion":"1.0","id":"1","source":"/sources/tv","type":"signal.alert.v1","time":"2026-11-22T10:15:01.123456Z",'
-    '"data":{"message":"\\u001b[2Jhello"}}'
+    '"expirytime":"2026-11-22T10:16:01.123456Z","mode":"live","data":{"message":"\\u001b[2Jhello"}}'
 )
 
 

@@ -17,6 +17,7 @@ from gateway.config.passwords import hashed, matches
 from gateway.config.settings import Settings
 from tests.brokers import MosquittoFactory, require
 
+BOTS: dict[str, tuple[str, ...]] = {"one": ("tv",), "two": ()}
 NOW = 1_795_352_101_000_000
 
 
@@ -30,25 +31,33 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_the_real_mosquitto_follows_the_files(settings: Settings, mosquitto: MosquittoFactory, tmp_path: Path) -> None:
-    password = put_bot(settings.folder.bots, "one", sources=("tv",), now=NOW)
+    logins = {name: put_bot(settings.folder.bots, name, sources=sources, now=NOW) for name, sources in BOTS.items()}
     write_mosquitto(settings)
-    passwords, acl = (tmp_path / name for name in ("passwd", "acl"))
-    place = tmp_path.parent / "mosquitto-passwords"
-    shutil.copy(passwords, place)
-    place.chmod(0o644)
-    tmp_path.parent.chmod(0o755)
-    options = ("allow_anonymous false", f"password_file {place}")
-    broker = mosquitto(acl=acl.read_text(), options=options, users=None)
-    program = require("mosquitto_sub", package="mosquitto-clients")
+    passwords = tmp_path.parent / "mosquitto-passwords"
+    shutil.copy(tmp_path / "passwd", passwords)
+    passwords.chmod(0o644)
+    broker = mosquitto(acl=(tmp_path / "acl").read_text(), options=(f"password_file {passwords}",))
 
-    def subscribes(user: str, secret: str, topic: str) -> int:
-        command = [program, "-p", str(broker.port), "-u", user, "-P", secret, "-t", topic, "-E", "-V", "5"]
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode
+    def client(name: str, user: str, password: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        program = require(name, package="mosquitto-clients")
+        command = [program, "-p", str(broker.port), "-u", user, "-P", password, "-V", "5", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
 
-    assert subscribes("one", password, "signals/v1/trade/tv/+") == 0
-    assert subscribes("one", "wrong", "signals/v1/trade/tv/+") != 0
-    assert subscribes("gateway", "own", "signals/v1/receipt/+") == 0
-    assert "one" in broker.log.read_text()
+    def publish(user: str, password: str, topic: str) -> int:
+        return client("mosquitto_pub", user, password, "-r", "-q", "1", "-t", topic, "-m", "x").returncode
+
+    def read(user: str) -> list[str]:
+        arguments = ("-W", "1", "-F", "%t", "-t", "signals/v1/trade/+/+")
+        return sorted(client("mosquitto_sub", user, logins[user], *arguments).stdout.split())
+
+    publish("gateway", "own", "signals/v1/trade/tv/BTC")
+    publish("gateway", "own", "signals/v1/trade/other/BTC")
+    publish("one", logins["one"], "signals/v1/trade/tv/FORGED")
+
+    assert publish("one", "wrong", "signals/v1/receipt/one") != 0
+    assert publish("nobody", "wrong", "signals/v1/receipt/one") != 0
+    assert read("one") == ["signals/v1/trade/tv/BTC"]
+    assert read("two") == ["signals/v1/trade/other/BTC", "signals/v1/trade/tv/BTC"]
 
 
 def test_a_hash_is_the_one_that_mosquitto_passwd_makes(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ class Bench:
             self.journal, self.link, telemetry=NullTelemetry(), clock=self.clock, settings=self.settings
         )
 
+    async def crash(self) -> None:
+        """Let the delivery and its link die, and make a new delivery."""
+        while self.tasks:
+            await end(self.tasks.pop())
+        self.new_delivery()
+
     async def listen(self) -> None:
         async def take(_: str, payload: bytes) -> None:
             self.heard.append(payload)
@@ -116,7 +122,10 @@ async def bench() -> AsyncIterator[Bench]:
     made = Bench()
     yield made
     for task in made.tasks:
-        task.cancel()
-    for task in made.tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)
+
+
+async def end(task: asyncio.Task) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

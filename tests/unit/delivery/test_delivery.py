@@ -215,8 +215,7 @@ async def test_a_once_only_message_that_was_begun_before_a_restart_ends_as_unkno
     bench.run()
     accepted = await bench.accept(name="hummingbot:b1", topic="hbot/b1/external/event/x", payload=b"{}", once=True)
     await bench.until(lambda: bench.broker.published)
-    bench.tasks.pop().cancel()
-    bench.new_delivery()
+    await bench.crash()
 
     bench.run()
 

@@ -1,0 +1,45 @@
+"""The outcomes on their way to the journal: many share one commit, and none is lost while the disk is full."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.errors import NotStored
+from gateway.journal.model import Journal, Outcome
+
+_PAUSE = 1.0
+"""Seconds until the next try where the journal could not store."""
+
+
+class Outcomes:
+    """Takes outcomes without waiting, and records them in their order."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._outcomes: list[Outcome] = []
+        self._wanted = asyncio.Event()
+
+    @property
+    def pending(self) -> int:
+        """How many are not recorded yet."""
+        return len(self._outcomes)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take an outcome."""
+        self._outcomes.append(outcome)
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Record until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            batch = self._outcomes[:]
+            try:
+                await self._journal.record(batch)
+            except NotStored:
+                await asyncio.sleep(_PAUSE)
+            else:
+                del self._outcomes[: len(batch)]
+            if self._outcomes:
+                self._wanted.set()

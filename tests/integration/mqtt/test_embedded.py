@@ -1,0 +1,283 @@
+"""The embedded broker lets in whom it knows, to what they may do, within its bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from gateway.errors import Misconfigured
+from gateway.mqtt import GmqttLink, LinkSettings, Permissions, SubscriptionDenied, Version, Will
+from gateway.mqtt.embedded import EmbeddedBroker, EmbeddedSettings
+from tests.brokers import eventually, free_port
+
+SETTINGS = EmbeddedSettings(port=0, max_connections=6, max_packet_size=10_000, max_queued=5)
+
+
+class Logins(dict):
+    """Permissions by user name; every password is the name backwards."""
+
+    def login(self, username, password):
+        return self.get(username) if password == username[::-1] else None
+
+
+class Heard(list):
+    async def __call__(self, topic, payload):
+        self.append((topic, payload))
+
+
+@pytest.fixture
+async def logins():
+    return Logins(
+        gateway=Permissions(publish=("signals/#",), subscribe=("receipts/#",)),
+        one=Permissions(publish=("receipts/one",), subscribe=("signals/+/x",)),
+        two=Permissions(publish=("receipts/two",), subscribe=("signals/#",)),
+    )
+
+
+@pytest.fixture
+async def broker(logins):
+    broker = EmbeddedBroker(SETTINGS, logins=logins)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture
+async def connect(broker):
+    tasks = []
+
+    def start(user, *, wait=True, **changes):
+        given = LinkSettings(
+            host="127.0.0.1",
+            port=broker.port,
+            client_id="c",
+            username=user,
+            password=user[::-1],
+            version=Version.V311,
+            backoff=(0.02, 0.1),
+        )
+        link = GmqttLink(replace(given, **changes), heard=broker.heard)
+        link.task = asyncio.create_task(link.run())
+        tasks.append(link.task)
+        return wait_for(link) if wait else link
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+async def wait_for(link):
+    await asyncio.wait_for(link.wait_connected(), 10)
+    return link
+
+
+async def stop(link):
+    link.task.cancel()
+    await asyncio.wait({link.task})
+
+
+async def acked(future):
+    return await asyncio.wait_for(future, 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"password": "wrong"}, "bad user name or password"),
+        ({"username": "nobody"}, "bad user name or password"),
+        ({"username": None, "password": None}, "bad user name or password"),
+        ({"version": Version.V5}, "unsupported protocol version"),
+        ({"will": Will(topic="signals/v1/x", payload=b"")}, "not authorised"),
+    ],
+)
+async def test_who_may_not_come_in_is_told_why_at_once(connect, changes, reason):
+    began = time.monotonic()
+    link = connect("one", wait=False, **changes)
+    await eventually(lambda: reason in link.last_error)
+    assert time.monotonic() - began < 2
+
+
+async def test_a_subscription_must_lie_within_what_is_allowed(connect):
+    link = await connect("one")
+    await link.subscribe("signals/a/x", Heard())
+    for wider in ("signals/#", "signals/+/+", "#", "+/a/x", "$SYS/#", "$share/g/signals/a/x"):
+        with pytest.raises(SubscriptionDenied):
+            await link.subscribe(wider, Heard())
+    assert link.connected
+
+
+async def test_a_denied_publish_reaches_nobody_and_is_logged_once_with_its_user(connect, caplog):
+    heard = Heard()
+    await (await connect("two")).subscribe("signals/#", heard)
+    one, gateway = await connect("one"), await connect("gateway")
+    for _ in range(3):
+        await acked(one.publish("signals/v1/x", b"forged"))
+    await acked(gateway.publish("signals/v1/x", b"real"))
+    await eventually(lambda: heard)
+    assert heard == [("signals/v1/x", b"real")]
+    await eventually(lambda: "may not publish" in caplog.text)
+    denials = [record.getMessage() for record in caplog.records if "may not publish" in record.getMessage()]
+    assert denials == ["user 'one' may not publish to 'signals/v1/x'; the broker ignored it"]
+
+
+async def test_users_with_one_client_id_do_not_share_a_session(connect):
+    one, two = await connect("one", client_id="same"), await connect("two", client_id="same")
+    heard = Heard()
+    await two.subscribe("signals/#", heard)
+    gateway = await connect("gateway", client_id="same")
+    await acked(gateway.publish("signals/v1/x", b"1"))
+    await eventually(lambda: heard)
+    assert one.connected
+    assert two.connected
+
+
+async def test_it_knows_who_listens_also_while_they_are_away(connect, broker):
+    gateway, two = await connect("gateway"), await connect("two")
+    before = gateway.heard("signals/v1/x")
+    await two.subscribe("signals/v1/+", Heard())
+    during = gateway.heard("signals/v1/x")
+    await stop(two)
+    assert (before, during, gateway.heard("signals/v1/x"), gateway.heard("signals/v2/x")) == (False, True, True, False)
+
+
+async def test_what_came_while_a_bot_was_away_waits_in_order_and_bounded(connect):
+    gateway, two, heard = await connect("gateway"), await connect("two"), Heard()
+    await two.subscribe("signals/#", heard)
+    await stop(two)
+    for number in range(9):
+        await acked(gateway.publish("signals/v1/x", b"%d" % number))
+    again = connect("two", wait=False)
+    await again.subscribe("signals/#", heard)
+    await eventually(lambda: len(heard) == SETTINGS.max_queued)
+    assert sorted(payload for _, payload in heard) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_a_new_connection_of_a_client_ends_its_old_one_and_gets_its_messages(connect):
+    gateway, old = await connect("gateway"), await connect("two")
+    await old.subscribe("signals/#", Heard())
+    old_lost = asyncio.create_task(eventually(lambda: not old.connected))
+    heard = Heard()
+    new = connect("two", wait=False)
+    await new.subscribe("signals/#", heard)
+    await wait_for(new)
+    await old_lost
+    await stop(old)
+    await wait_for(new)
+    await acked(gateway.publish("signals/v1/x", b"1"))
+    await eventually(lambda: heard == [("signals/v1/x", b"1")])
+
+
+async def test_a_removed_user_is_thrown_out_and_stays_out(connect, broker, logins):
+    two, gateway = await connect("two"), await connect("gateway")
+    await two.subscribe("signals/#", Heard())
+    del logins["two"]
+    await broker.disconnect("two")
+    await eventually(lambda: not two.connected)
+    await eventually(lambda: "bad user name" in two.last_error)
+    await eventually(lambda: not broker.heard("signals/v1/x"))
+    assert gateway.connected
+
+
+async def test_a_packet_that_is_too_large_ends_the_connection_that_sent_it(connect):
+    gateway, one = await connect("gateway"), await connect("one")
+    lost = one.publish("receipts/one", b"x" * 20_000)
+    await asyncio.wait({lost}, timeout=5)
+    assert isinstance(lost.exception(), ConnectionError)
+    assert gateway.connected
+
+
+async def test_more_clients_than_allowed_are_refused(connect, broker):
+    links = [await connect("one", client_id=f"c{number}") for number in range(SETTINGS.max_connections)]
+    late = connect("gateway", wait=False)
+    await eventually(lambda: "closed" in late.last_error or "reset" in late.last_error)
+    await stop(links[0])
+    await wait_for(late)
+
+
+async def test_a_client_that_says_nothing_is_closed(broker, monkeypatch):
+    monkeypatch.setattr("gateway.mqtt.embedded._CONNECT_WITHIN", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+
+
+async def test_a_client_that_does_not_read_is_cut_off(logins):
+    broker = EmbeddedBroker(replace(SETTINGS, max_unread=200_000), logins=logins)
+    await broker.start()
+    gateway = GmqttLink(
+        LinkSettings(
+            host="127.0.0.1",
+            port=broker.port,
+            client_id="g",
+            username="gateway",
+            password="yawetag",
+            version=Version.V311,
+        )
+    )
+    task = asyncio.create_task(gateway.run())
+    await wait_for(gateway)
+    body = b"\x00\x04MQTT\x04\xc2\x00\x00" + b"\x00\x01c" + b"\x00\x03two" + b"\x00\x03owt"
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port, limit=1024)
+    writer.write(b"\x10" + bytes([len(body)]) + body)
+    assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
+    writer.write(b"\x82\x0e\x00\x01\x00\x09signals/#\x00")
+    assert (await reader.readexactly(5))[0] == 0x90
+    writer.transport.pause_reading()
+    connections = len(broker._clients)
+    while len(broker._clients) == connections:
+        await acked(gateway.publish("signals/v1/x", b"x" * 9_000))
+    assert gateway.connected
+    writer.transport.abort()
+    task.cancel()
+    await asyncio.wait({task})
+    await broker.stop()
+
+
+async def test_a_client_that_falls_silent_leaves_its_will(broker, connect, logins):
+    logins["gateway"] = Permissions(publish=("signals/#",), subscribe=("receipts/#",))
+    heard = Heard()
+    gateway = await connect("gateway")
+    await gateway.subscribe("receipts/#", heard)
+    body = (
+        b"\x00\x04MQTT\x04\xe6\x00\x01" + b"\x00\x01c" + b"\x00\x0creceipts/two" + b"\x00\x03off"
+        + b"\x00\x03two" + b"\x00\x03owt"
+    )  # fmt: skip
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    writer.write(b"\x10" + bytes([len(body)]) + body)
+    assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
+    await eventually(lambda: heard == [("receipts/two", b"off")])
+    writer.close()
+
+
+async def test_a_taken_port_names_the_process_that_holds_it(broker, logins):
+    second = EmbeddedBroker(replace(SETTINGS, port=broker.port), logins=logins)
+    with pytest.raises(Misconfigured, match=rf"127\.0\.0\.1:{broker.port}: .*pid {os.getpid()}"):
+        await second.start()
+
+
+async def test_it_stops_and_starts_again_on_its_port(logins, connect):
+    port = free_port()
+    broker = EmbeddedBroker(replace(SETTINGS, port=port), logins=logins)
+    for _ in range(2):
+        await broker.start()
+        link = await connect("gateway", port=port)
+        await broker.stop()
+        await eventually(lambda link=link: not link.connected)
+        await stop(link)
+    assert broker.heard("signals/x") is False
+
+
+async def test_nothing_that_it_logs_has_a_password(connect, caplog):
+    caplog.set_level(logging.DEBUG)
+    link = connect("one", wait=False, password="canary-9b1f")
+    await eventually(lambda: "bad user name" in link.last_error)
+    await connect("two")
+    assert "canary-9b1f" not in caplog.text
+    assert "owt" not in caplog.text

@@ -1,0 +1,71 @@
+"""Who sends this: one secret, compared once."""
+
+import pytest
+
+from gateway.errors import Unauthorised
+from gateway.intake import Received, Source, authenticate, secrets_shown
+
+SOURCES = {
+    "path": Source(name="path"),
+    "query": Source(name="query", query_key=True),
+    "body": Source(name="body", body_key="passphrase"),
+}
+
+
+class Keys:
+    def __init__(self):
+        self.asked = []
+
+    def holds(self, source, secret):
+        self.asked.append((source, secret))
+        return source in SOURCES and secret == "right-secret"
+
+
+def received(source, *, body=b"{}", **secrets):
+    return Received(source=source, secrets=secrets, body=body, at=0)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        received("path", path="right-secret"),
+        received("query", query="right-secret"),
+        received("body", body=b'{"passphrase": "right-secret"}'),
+        received("body", body=b'{"PassPhrase": "right-secret", "n": 1e999999}'),
+        received("body", body=b'[{"passphrase": "right-secret"}]'),
+        received("body", body=b'{"passphrase": "right-secret", "action": "buy",}'),
+        received("body", body=b"PASSPHRASE=right-secret;SIGNAL=BUY"),
+    ],
+)
+def test_the_right_secret_opens_its_source(request_):
+    keys = Keys()
+    assert authenticate(request_, sources=SOURCES, keys=keys) is SOURCES[request_.source]
+    assert len(keys.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "cause"),
+    [
+        (received("nobody", path="right-secret"), "unknown_source"),
+        (received("nobody"), "unknown_source"),
+        (received("path", path="wrong"), "wrong_secret"),
+        (received("path"), "no_secret"),
+        (received("path", query="right-secret"), "no_secret"),
+        (received("query", query="wrong"), "wrong_secret"),
+        (received("path", body=b'{"secret": "right-secret"}'), "no_secret"),
+        (received("body", body=b'{"passphrase": "wrong"}'), "wrong_secret"),
+        (received("body", body=b"\xff\xfe["), "no_secret"),
+        (received("body", body=b"[" * 60_000), "no_secret"),
+    ],
+)
+def test_anything_else_is_refused_after_the_same_one_comparison(request_, cause):
+    keys = Keys()
+    with pytest.raises(Unauthorised) as refused:
+        authenticate(request_, sources=SOURCES, keys=keys)
+    assert refused.value.cause == cause
+    assert len(keys.asked) == 1
+
+
+def test_the_secrets_shown_are_listed_for_the_stations_behind():
+    request_ = received("body", path="a-path-token", body=b'{"passphrase": "a-body-token"}')
+    assert secrets_shown(request_, source=SOURCES["body"]) == ("a-path-token", "a-body-token")
