@@ -93,7 +93,7 @@ class Load:
 
 def load(port: int, paths: list[str], *, start: int, seconds: float) -> Load:
     """Post distinct bodies for some seconds: one thread, 32 connections."""
-    command = [program("wrk"), "-t1", "-c32", f"-d{seconds}s", "-s", str(LUA), f"http://127.0.0.1:{port}", "--"]
+    command = [program("wrk"), "-t1", "-c32", f"-d{seconds:g}s", "-s", str(LUA), f"http://127.0.0.1:{port}", "--"]
     done = subprocess.run([*command, str(start), *paths], capture_output=True, text=True, check=True)
     line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
     return Load(**json.loads(line.removeprefix("RESULT ")))

@@ -205,7 +205,9 @@ class Gateway:
             settings = replace(settings, port=broker.port)
         will = Will(topic=self._topics.gateway(_INSTANCE), payload=self._card(Presence.OFFLINE))
         heard = broker.heard if broker is not None else None
-        return GmqttLink(replace(settings, will=will), on_connected=self._connected, heard=heard)
+        return GmqttLink(
+            replace(settings, will=will), on_connected=self._connected, on_disconnected=self._disconnected, heard=heard
+        )
 
     def _make_listeners(self) -> tuple[HttpListener, HttpListener]:
         http, telemetry = self._settings.http, self._telemetry
@@ -247,6 +249,9 @@ class Gateway:
     def _connected(self) -> None:
         self._telemetry.broker_connected(connected=True)
         self._delivery.pump()
+
+    def _disconnected(self) -> None:
+        self._telemetry.broker_connected(connected=False)
 
     async def _announce(self, presence: Presence) -> None:
         await self._link.publish(self._topics.gateway(_INSTANCE), self._card(presence), retain=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -37,7 +37,10 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for needle, pattern in (
         (
             ",",
-            rf"^[ \t]*((?![A-Z0-9:]{{1,20}}(?:USDT?|USDC|EUR|BTC)(?:\.P)?[ ,])[^\s,=]{{6,}})[ \t]*,\s*{_ORDER}\s*,\s*[A-Z]",
+            (
+                r"^[ \t]*((?![A-Z0-9:]{1,20}(?:USDT?|USDC|EUR|BTC)(?:\.P)?[ ,])[^\s,=]{6,})[ \t]*,\s*"
+                rf"{_ORDER}\s*,\s*[A-Z]"
+            ),
         ),
         ("_", r"\b(?:ENTER|EXIT)-(?:LONG|SHORT|ALL)_[^\"\n]{0,200}_([^_\"\s]{6,})"),
         ("{", r"(?<![\w-])([\w-]{1,60})\([A-Z0-9:._/-]{1,40}\)\s{0,8}\{"),
@@ -59,7 +62,7 @@ _SUSPECT = re.compile(
     "pass|pin|sec|tok|key|auth|bear|cred|lic|sign|stub|pointer|uuid|discord|slack|telegram|webhook", re.IGNORECASE
 )
 _INNOCENT = re.compile(
-    r"(?!E)[\w.+%!-]{0,80}|\d{4}-\d\d-\d\dT[\d:.]{5,20}Z|[A-Z0-9]{1,20}[:/][A-Z0-9.]{1,30}", re.ASCII
+    r"[\w.+%!]{0,80}|[A-Za-z0-9.+%!-]{0,80}|\d{4}-\d\d-\d\dT[\d:.]{5,20}Z|[A-Z0-9]{1,20}[:/][A-Z0-9.]{1,30}", re.ASCII
 )
 """Most values of most alerts: no form of a secret above fits them."""
 
@@ -138,9 +141,8 @@ def excerpt(text: str, start: int, stop: int, *, keys: Iterable[str] = (), value
 def shown_as(text: str, key: str) -> str | None:
     """Find the value that a text, broken JSON for one, gives a key: ``"key": "value"`` or ``KEY=value``."""
     wanted = folded(key)
-    for name, start, stop in _assignments(text, in_object=True):
-        if name.rpartition(" ")[2] and folded(name.rpartition(" ")[2]) == wanted:
-            return text[start:stop]
+    for _, start, stop in _assignments(text, lambda word: folded(word) == wanted, in_object=True):
+        return text[start:stop]
     return None
 
 
@@ -175,8 +177,8 @@ def _spans(text: str, keys: frozenset[str], values: tuple[str, ...]) -> list[tup
             spans += [match.span(1) for match in form.finditer(text)]
     if ("=" in text or ":" in text) and (keys or _SUSPECT.search(text)):
         in_object = text.lstrip("\ufeff \t\r\n").startswith(("{", "["))
-        for name, start, stop in _assignments(text, in_object=in_object):
-            if stop > start and _tells(text, name, start, stop, keys=keys, in_object=in_object):
+        for word, start, stop in _assignments(text, lambda word: is_secret(word, keys), in_object=in_object):
+            if in_object or not _is_prose(text, word, start, stop):
                 spans.append((start, stop))
     return _merged(spans)
 
@@ -191,22 +193,27 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _assignments(text: str, *, in_object: bool) -> Iterator[tuple[str, int, int]]:
-    for sign in _SIGN.finditer(text):
+def _assignments(text: str, wanted: Callable[[str], bool], *, in_object: bool) -> Iterator[tuple[str, int, int]]:
+    """Find the wanted keys' values, each part of a text looked at once: hostile texts cost no more than others."""
+    sign = _SIGN.search(text)
+    while sign is not None:
+        after = sign.end()
         found = _KEY_BACKWARDS.match(text[max(0, sign.start() - 140) : sign.start()][::-1])
-        if found is None:
-            continue
-        bare = _BARE_IN_OBJECT if in_object and sign.group() == ":" else _BARE
-        for pattern in (*_VALUES, bare):
-            value = pattern.match(text, sign.end())
-            if value is not None:
-                yield found.group(1)[::-1], *value.span(1)
-                break
+        word = None if found is None else _word(found.group(1)[::-1], wanted)
+        if word is not None:
+            bare = _BARE_IN_OBJECT if in_object and sign.group() == ":" else _BARE
+            value = next((match for match in (form.match(text, after) for form in (*_VALUES, bare)) if match), None)
+            if value is not None and value.start(1) < value.end(1):
+                yield word, *value.span(1)
+                after = value.end(1)
+        sign = _SIGN.search(text, after)
 
 
-def _tells(text: str, name: str, start: int, stop: int, *, keys: frozenset[str], in_object: bool) -> bool:
-    words = (name, name.rpartition(" ")[2], name.rpartition(" ")[2].rpartition(".")[2])
-    if not any(is_secret(word, keys) for word in words):
-        return False
-    doubtful = folded(words[2]) in _PROSE and not in_object and text[start - 1] not in _QUOTES
-    return not (doubtful and "=" not in text[max(0, start - 9) : start] and _HARMLESS.fullmatch(text[start:stop]))
+def _word(name: str, wanted: Callable[[str], bool]) -> str | None:
+    last = name.rpartition(" ")[2]
+    return next((word for word in (name, last, last.rpartition(".")[2]) if wanted(word)), None)
+
+
+def _is_prose(text: str, word: str, start: int, stop: int) -> bool:
+    quoted, assigned = text[start - 1] in _QUOTES, "=" in text[max(0, start - 9) : start]
+    return folded(word) in _PROSE and not quoted and not assigned and _HARMLESS.fullmatch(text, start, stop) is not None

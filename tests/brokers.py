@@ -75,6 +75,8 @@ class Mosquitto:
         lines = [f"listener {self.port} {self.host}", f"log_dest file {self.log}", "log_type all", *options]
         lines += self._users(users) if users else []
         lines.append(f"allow_anonymous {str(not users if anonymous is None else anonymous).lower()}")
+        if os.geteuid() == 0:
+            lines.append("user root")  # it would become a user who may not read pytest's folders
         if acl is not None:
             lines.append(f"acl_file {self._file('acl', acl)}")
         lines += [f"persistence {str(persistent).lower()}", f"persistence_location {folder}/"]
@@ -89,19 +91,10 @@ class Mosquitto:
         path = self._folder / name
         path.write_text(text)
         path.chmod(0o600)
-        if os.geteuid() == 0:  # mosquitto gives up root for its own user
-            with suppress(LookupError):
-                shutil.chown(path, "mosquitto")
         return path
 
     def start(self) -> None:
         """Start, and return when it accepts connections."""
-        if os.geteuid() == 0:
-            for folder in (self._folder, *list(self._folder.parents)[:3]):
-                if folder != Path("/tmp"):
-                    folder.chmod(0o755)
-            with suppress(LookupError):
-                shutil.chown(self._folder, "mosquitto")
         self._process = subprocess.Popen(
             [self._program, "-c", self._configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -13,10 +13,14 @@ from gateway.delivery.decide import Turn, answered, expired, lost, outcome, retr
 from gateway.delivery.lane import Queue, row_of
 from gateway.delivery.outcomes import Outcomes
 from gateway.delivery.route import SIGNALS
+from gateway.errors import NotStored
 from gateway.journal.model import Accepted, Journal, Lane, Outcome, Station, Waiting
 from gateway.mqtt.model import Ack, Link, LinkLost, PacketTooLarge, Version
 from gateway.telemetry import Telemetry
 from schemas.envelope import CONTENT_TYPE, attributes, complete
+
+_DISK_PAUSE = 1.0
+"""Seconds until the journal is asked again where the disk refused."""
 
 _IDLE_LANE = 60_000_000
 """Microseconds after which an idle lane leaves the memory; its last number is in the journal by then."""
@@ -92,7 +96,7 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        for lane in await self._journal.lanes():
+        for lane in await self._journal.lanes():  # at start a disk that refuses ends the process
             self._enqueue(self._queue(lane))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._load_lanes(), name="delivery.load")
@@ -265,8 +269,13 @@ class Delivery:
         while True:
             await self._load.wait()
             self._load.clear()
-            while self._to_load:
-                await self._load_lane(self._to_load.popleft())
+            try:
+                while self._to_load:
+                    await self._load_lane(self._to_load[0])
+                    self._to_load.popleft()
+            except NotStored:
+                await asyncio.sleep(_DISK_PAUSE)
+                self._load.set()
             self.pump()
 
     async def _load_lane(self, queue: Queue) -> None:

@@ -26,7 +26,8 @@ _TOP = {
     "size": "market_position_size",
     "signed_size": "position_size",
     "previous": "prev_market_position previous_market_position prev_position previous_position",
-    "previous_size": "prev_market_position_size previous_market_position_size prev_position_size previous_position_size",
+    "previous_size": "prev_market_position_size previous_market_position_size prev_position_size "
+    "previous_position_size",
     "symbol": "ticker symbol instrument tv_instrument pair market tradingview_symbol tvsymbol trading_symbol "
     "trading_pair ticker_id syminfo.ticker syminfo.tickerid inst_id instrument_id asset coin",
     "exchange": "exchange tv_exchange venue exchange_name",

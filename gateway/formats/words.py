@@ -57,7 +57,8 @@ _UNITS = {
     Unit.BASE: "base basecurrency coin coins",
     Unit.QUOTE: "quote quotecurrency usd usdt dollar dollars dollaramount cash cost notional",
     Unit.CONTRACTS: "contract contracts fixed fixedquantity quantity qty units shares lots lot",
-    Unit.PERCENT: "percent percents percentage pct % percentagebalance percentofequity percentofposition percentofbalance "
+    Unit.PERCENT: "percent percents percentage pct % percentagebalance percentofequity percentofposition "
+    "percentofbalance "
     "equitypercent balancepercent",
     Unit.RISK_PERCENT: "riskpercent riskpercentage riskpct",
 }

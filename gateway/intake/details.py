@@ -45,7 +45,7 @@ def _ordered(unit: Unit | None, action: Action) -> Callable[[str, Any], Quantity
 
 
 def order(reading: Reading, *, amount: Quantity | None, reduce_only: bool | None, entry: str | None) -> Order | None:
-    """Read the order; ``entry`` is ``long`` or ``short`` where the signal may open that side, whose stops then count."""
+    """Read the order; ``entry`` is ``long`` or ``short`` where it may open that side, whose stops then count."""
     kind = _order_type(reading)
     stop_loss = reading.read("stop_loss", values.level)
     take_profit = tuple(_levels(reading, "take_profit"))

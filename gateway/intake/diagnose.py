@@ -14,7 +14,7 @@ _SCALAR = '"0123456789}]el'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a text stops being JSON: the offending ``text[start:stop]``, its key where known, and the likely cause."""
+    """Where a text stops being JSON: the offending ``text[start:stop]``, its key if known, and the likely cause."""
 
     start: int
     stop: int

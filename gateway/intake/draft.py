@@ -71,10 +71,6 @@ def draft(
     Raises:
         Refused: TOO_LARGE: the signal needs more than 65,536 bytes.
     """
-    head = encode_head(envelope)
-    if len(head) > MAX_HEAD:
-        problem = f"the signal needs {len(head)} bytes on its way; it may have {MAX_HEAD}"
-        raise Refused(Code.TOO_LARGE, Fault(where="", problem=problem, cause="Leave out what no strategy reads."))
     assert envelope.expirytime is not None
     assert envelope.partitionkey is not None
     is_alert = isinstance(signal, Alert)
@@ -88,10 +84,18 @@ def draft(
         key=envelope.partitionkey,
         accepted_at=to_micros(envelope.time),
         expires_at=to_micros(envelope.expirytime),
-        head=head,
+        head=_head(envelope),
         identity=identity,
         destinations=tuple(destinations),
     )
+
+
+def _head(envelope: Envelope) -> bytes:
+    head = encode_head(envelope)
+    if len(head) > MAX_HEAD:
+        problem = f"the signal needs {len(head)} bytes on its way; it may have {MAX_HEAD}"
+        raise Refused(Code.TOO_LARGE, Fault(where="", problem=problem, cause="Leave out what no strategy reads."))
+    return head
 
 
 def identify(document: Document, signal: Trade | Alert, *, source: Source, header_key: str | None = None) -> Identity:

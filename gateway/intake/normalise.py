@@ -78,14 +78,10 @@ def _trade(reading: Reading, towards: Direction, source: Source) -> Trade:
     message = details.text(reading, "message", limit=values.MAX_TEXT)
     key = reading.read("idempotency_key", _key)
     indicators = details.indicators(reading)
-    if market is None and not reading.faults:
-        cause = "Send ticker, symbol or pair, or give the source an instrument in the configuration."
-        raise values.refused("ticker", "the trade names no instrument", None, cause)
     reading.finish()
-    assert market is not None
     return Trade(
         action=towards.action,
-        instrument=market,
+        instrument=_named(market),
         effect=impact,
         position=None if towards.position == _NO_POSITION else towards.position,
         order=order,
@@ -102,6 +98,13 @@ def _trade(reading: Reading, towards: Direction, source: Source) -> Trade:
 
 
 _NO_POSITION = Position()
+
+
+def _named(market: Instrument | None) -> Instrument:
+    if market is None:
+        cause = "Send ticker, symbol or pair, or give the source an instrument in the configuration."
+        raise values.refused("ticker", "the trade names no instrument", None, cause)
+    return market
 
 
 def _entry(action: Action, impact: Effect) -> str | None:

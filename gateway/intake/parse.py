@@ -49,12 +49,9 @@ def parse(body: bytes, *, source: Source, secrets: Iterable[str] = ()) -> Batch:
         Refused: UNREADABLE, with line, column, offending text and likely cause where the body is broken JSON.
     """
     text = _decoded(body)
-    keys = source.secret_keys if source.body_key is None else (*source.secret_keys, source.body_key)
+    keys = source.secret_keys + ((source.body_key,) if source.body_key else ())
     secrets = tuple(secret for secret in secrets if "\\" in text or secret in text)
-    stripped = text.lstrip()
-    if not stripped:
-        raise Refused(Code.UNREADABLE, _fault("the body is empty", "In TradingView, fill the alert's Message box."))
-    if stripped[0] not in "{[":
+    if not text.lstrip().startswith(("{", "[")):
         return Batch((redact_text(text, keys=keys, values=secrets),))
     try:
         document = _decoder.decode(text)
@@ -73,7 +70,7 @@ def parse(body: bytes, *, source: Source, secrets: Iterable[str] = ()) -> Batch:
 
 def _decoded(body: bytes) -> str:
     try:
-        return body.decode().removeprefix(_BOM)
+        text = body.decode().removeprefix(_BOM)
     except UnicodeDecodeError as error:
         utf16 = (
             "It begins as UTF-16 does." if body.startswith(_UTF16) else "Some other encoding, or binary data, was sent."
@@ -81,6 +78,9 @@ def _decoded(body: bytes) -> str:
         offset = error.start
         problem = f"the body is not UTF-8: byte {body[offset]:#04x} at offset {offset}"
         raise Refused(Code.UNREADABLE, _fault(problem, f"{utf16} Send UTF-8.")) from None
+    if not text or text.isspace():
+        raise Refused(Code.UNREADABLE, _fault("the body is empty", "In TradingView, fill the alert's Message box."))
+    return text
 
 
 def _fault(problem: str, cause: str) -> Fault:

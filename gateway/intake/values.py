@@ -154,7 +154,7 @@ def flag(where: str, value: Any) -> bool | None:
 
 
 def instant(where: str, value: Any) -> datetime | None:
-    """Read ISO 8601 with a zone, or seconds, milliseconds, microseconds or nanoseconds since 1970, told by magnitude."""
+    """Read ISO 8601 with a zone, or seconds, milliseconds, micro- or nanoseconds since 1970, told by magnitude."""
     if is_missing(value):
         return None
     text = value.strip() if isinstance(value, str) else ""

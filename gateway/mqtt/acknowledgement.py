@@ -52,7 +52,6 @@ class Acknowledgements(PersistentStorage):
         self._in_flight: dict[int, tuple[asyncio.Future[Ack], float]] = {}
         self._read: tuple[int, Ack] | None = None
         self.latest: asyncio.Future[Ack]
-        self.acknowledged = 0
 
     def __bool__(self) -> bool:
         """Always: gmqtt replaces a storage that is false."""
@@ -93,7 +92,6 @@ class Acknowledgements(PersistentStorage):
         """Gmqtt took a PUBACK; without its reason nobody may call it a success."""
         read, self._read = self._read, None
         future, _ = self._in_flight.pop(mid, (None, 0.0))
-        self.acknowledged += 1
         if future is None or future.done():
             return
         if read is None or read[0] != mid:

@@ -35,12 +35,12 @@ class End:
 
     Args:
         permanent: whether trying again soon is of no use.
-        progressed: whether the broker had acknowledged something.
+        lived: seconds from the CONNACK to the end; 0 where there was none.
     """
 
     reason: str
     permanent: bool = False
-    progressed: bool = False
+    lived: float = 0.0
 
 
 class Connection:
@@ -64,6 +64,7 @@ class Connection:
         self._client.on_subscribe = self._handle_suback
         self._limits = Limits()
         self._window = 0
+        self._opened_at: float | None = None
         self._subscribing: dict[int, Future[list[int]]] = {}
         self._watch: asyncio.TimerHandle | None = None
         self.ended: Future[End] = loop.create_future()
@@ -98,6 +99,7 @@ class Connection:
         elif (error := opening.exception()) is not None:
             self._end(f"cannot reach the broker: {error}")
         else:
+            self._opened_at = self._clock()
             self._limits = self._client.limits
             self._window = max(1, min(self._settings.window, self._limits.receive_maximum - _SPARE_PACKET_IDS))
             self._watch_acknowledgements()
@@ -151,8 +153,8 @@ class Connection:
     def _end(self, reason: str, *, permanent: bool = False) -> None:
         if self.ended.done():
             return
-        progressed = self._acknowledgements.acknowledged > 0
-        end = End(reason=reason, permanent=permanent, progressed=progressed)
+        lived = 0.0 if self._opened_at is None else self._clock() - self._opened_at
+        end = End(reason=reason, permanent=permanent, lived=lived)
         self.ended.set_result(end)
         if self._watch is not None:
             self._watch.cancel()
@@ -189,7 +191,7 @@ class Connection:
         elif isinstance(packet, bytes) and packet:
             code, text = read_reason(packet)
             self._end(f"the broker disconnected: {in_words(code, text=text)}", permanent=code == SESSION_TAKEN_OVER)
-        elif self._window == 0:
+        elif self._opened_at is None:
             self._end(
                 f"the broker closed the connection without an answer;"
                 f" does it speak MQTT {_spelled(self._settings.version)}?"

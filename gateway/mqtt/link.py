@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 _REFUSED = 0x80
 _MOST_DOUBLINGS = 16
+_STABLE = 5.0
+"""Seconds after which a connection was a good one; shorter ones may be two links that take over from each other."""
 
 
 class GmqttLink:
@@ -26,6 +28,7 @@ class GmqttLink:
 
     Args:
         on_connected: called after each connect, when the subscriptions are made again.
+        on_disconnected: called after the end of each connection that was reported.
         heard: asks the broker's own tables whether anyone subscribes to a topic; None where they cannot be asked.
         jitter: random numbers from 0 to 1, for the pauses between attempts.
 
@@ -38,12 +41,14 @@ class GmqttLink:
         settings: LinkSettings,
         *,
         on_connected: Callable[[], None] = lambda: None,
+        on_disconnected: Callable[[], None] = lambda: None,
         heard: Callable[[str], bool] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         require_hooks()
         self._settings = settings
         self._on_connected = on_connected
+        self._on_disconnected = on_disconnected
         self._heard = heard
         self._jitter = jitter
         self._routes: Routes[Handler] = Routes()
@@ -128,7 +133,7 @@ class GmqttLink:
         attempt = 0
         while True:
             end = await self._live()
-            attempt = 0 if end.progressed else attempt + 1
+            attempt = 0 if end.lived >= _STABLE else attempt + 1
             pause = self._pause(attempt, patient=end.permanent)
             _log.log(
                 logging.ERROR if end.permanent else logging.WARNING,
@@ -169,9 +174,11 @@ class GmqttLink:
         self._on_connected()
 
     def _disconnected(self, end: End) -> None:
-        self._connection = None
+        was_connected, self._connection = self.connected, None
         self._last_error = end.reason
         self._connected.clear()
+        if was_connected:
+            self._on_disconnected()
 
     async def _receive(self, topic: str, payload: bytes) -> None:
         handlers = self._routes.of(topic)

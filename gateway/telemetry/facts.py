@@ -108,9 +108,6 @@ class Telemetry(Protocol):
     def broker_connected(self, *, connected: bool) -> None:
         """The connection to the broker began or ended."""
 
-    def broker_reconnect(self) -> None:
-        """The connection to the broker is made again."""
-
     def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered."""
 
@@ -155,7 +152,6 @@ class NullTelemetry:
 
     def broker_connected(self, *, connected: bool) -> None: ...
 
-    def broker_reconnect(self) -> None: ...
 
     def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None: ...
 

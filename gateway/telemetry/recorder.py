@@ -56,6 +56,7 @@ class Recorder:
         self._now = now
         self._log = structlog.get_logger().bind() if log is None else log
         self._awaited: OrderedDict[str, tuple[str, int | None]] = OrderedDict()
+        self._connected_before = False
         self._second = 0
         self._lines = 0
         self.exposition = self._metrics.exposition
@@ -134,10 +135,10 @@ class Recorder:
 
     def broker_connected(self, *, connected: bool) -> None:
         self._metrics.connected[()].set(connected)
+        if connected:
+            self._metrics.reconnects[()].inc(0 if not self._connected_before else 1)
+            self._connected_before = True
         self._log.info("broker_connected" if connected else "broker_disconnected")
-
-    def broker_reconnect(self) -> None:
-        self._metrics.reconnects[()].inc()
 
     def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None:
         listener, route = one_of(listener, LISTENERS), one_of(route, ROUTES)

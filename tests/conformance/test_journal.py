@@ -135,6 +135,13 @@ async def test_equal_drafts_that_come_together_are_duplicates_of_each_other(jour
     assert second == Duplicate(of=one.id)
 
 
+async def test_a_draft_of_a_call_of_several_is_recognised_when_it_comes_again(journal):
+    first, keyed = draft(body="a"), draft(body="b", key="k")
+    await accept(journal, first, keyed)
+    assert await accept(journal, draft(body="a")) == Duplicate(of=first.id)
+    assert await accept(journal, draft(body="b", key="k")) == Duplicate(of=keyed.id)
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [

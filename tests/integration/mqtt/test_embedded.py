@@ -211,16 +211,8 @@ async def test_a_client_that_says_nothing_is_closed(broker, monkeypatch):
 async def test_a_client_that_does_not_read_is_cut_off(logins):
     broker = EmbeddedBroker(replace(SETTINGS, max_unread=200_000), logins=logins)
     await broker.start()
-    gateway = GmqttLink(
-        LinkSettings(
-            host="127.0.0.1",
-            port=broker.port,
-            client_id="g",
-            username="gateway",
-            password="yawetag",
-            version=Version.V311,
-        )
-    )
+    given = LinkSettings(host="127.0.0.1", port=broker.port, client_id="g", version=Version.V311)
+    gateway = GmqttLink(replace(given, username="gateway", password="yawetag"))
     task = asyncio.create_task(gateway.run())
     await wait_for(gateway)
     body = b"\x00\x04MQTT\x04\xc2\x00\x00" + b"\x00\x01c" + b"\x00\x03two" + b"\x00\x03owt"

@@ -102,12 +102,40 @@ async def test_the_window_stays_below_the_brokers_receive_maximum(mosquitto, ver
         await asyncio.gather(*(link.publish("t/x", b"") for _ in range(link.free)))
 
 
-async def test_the_brokers_disconnect_reason_reaches_the_publisher_and_the_log(mosquitto, caplog):
-    broker = mosquitto()
-    async with connected(broker, backoff=(60, 60)) as link, connected(broker) as other:
-        assert (link.connected, other.connected) == (False, True)
-        assert "session taken over" in link.last_error
-        assert "(0x8E)" in caplog.text
+@asynccontextmanager
+async def scripted(*answers):
+    """A broker that answers each packet with the next bytes."""
+
+    async def serve(reader, writer):
+        for answer in answers:
+            await reader.read(65536)
+            writer.write(answer)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+
+async def test_the_brokers_disconnect_reason_reaches_the_publisher_and_the_log(caplog):
+    disconnect = b"\xe0\x09\x8e\x07\x1f\x00\x04move"
+    async with scripted(b"\x20\x03\x00\x00\x00", disconnect) as port:
+        given = LinkSettings(host="127.0.0.1", port=port, client_id="a", backoff=(60, 60))
+        async with running(GmqttLink(given)) as link:
+            await asyncio.wait_for(link.wait_connected(), 10)
+            with pytest.raises(LinkLost, match=r"session taken over.*\(0x8E, 'move'\)") as lost:
+                await acked(link.publish("t/x", b""))
+            await eventually(lambda: "0x8E" in caplog.text)
+            assert (lost.value.alone, "session taken over" in link.last_error) == (True, True)
+
+
+async def test_a_refusal_with_a_code_of_3_1_1_is_not_taken_for_silence():
+    async with scripted(b"\x20\x02\x00\x03") as port:
+        given = LinkSettings(host="127.0.0.1", port=port, client_id="a", version=Version.V311, backoff=(60, 60))
+        async with running(GmqttLink(given)) as link:
+            await eventually(lambda: "server unavailable (0x03)" in link.last_error)
 
 
 @BOTH

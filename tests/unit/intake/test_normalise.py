@@ -262,7 +262,8 @@ def test_a_stop_price_is_the_price_of_a_stop_order_and_else_the_stop_loss():
 
 @pytest.mark.parametrize(
     "value",
-    ["2026-11-22T10:15:01Z", "2026-11-22T11:15:01+01:00", "2026-11-22 10:15:01 UTC", Decimal(1795342501), "1795342501000",
+    ["2026-11-22T10:15:01Z", "2026-11-22T11:15:01+01:00", "2026-11-22 10:15:01 UTC", Decimal(1795342501),
+     "1795342501000",
      Decimal(1795342501000000), "1795342501000000000"],
 )  # fmt: skip
 def test_a_time_is_read_as_iso_or_as_any_unit_since_1970(value):
@@ -325,7 +326,8 @@ def test_an_empty_object_is_refused():
 
 
 def test_a_canonical_body_is_read_by_the_contract():
-    body = b"""{"action": "sell", "instrument": {"raw": "BTCUSDT.P"}, "position": {"target": "flat"}, "idempotency_key": "k",
+    body = b"""{"action": "sell", "instrument": {"raw": "BTCUSDT.P"}, "position": {"target": "flat"},
+        "idempotency_key": "k",
         "order": {"quantity": {"value": 0.50, "unit": "base"}, "take_profit": ["1.5"]}, "future_field": 1.5}"""
     (document,) = parse(body, source=SOURCE).documents
     trade = normalise(document, source=SOURCE)

@@ -102,5 +102,14 @@ def test_the_value_under_a_key_is_found_in_broken_json():
 
 
 def test_hostile_texts_are_read_in_linear_time():
-    for text in ("=" * 60_000, "key" * 20_000, "a=" * 30_000, "ENTER-LONG_" * 6_000, "(" * 60_000, "e=" + "a" * 60_000):
+    for text in (
+        "=" * 60_000,
+        "key" * 20_000,
+        "a=" * 30_000,
+        "ENTER-LONG_" * 6_000,
+        "(" * 60_000,
+        "e=" + "a" * 60_000,
+        "key:{" * 15_000,
+        "{" + "key:" * 15_000,
+    ):
         redact_text(text)

@@ -55,8 +55,10 @@ def test_a_ticker_whose_market_is_certain_is_known(raw, kind, pair, ccxt, name):
     ("raw", "kind"),
     [
         ("ES1!", "future"), ("CME_MINI:ES1!", "future"), ("NQH6", "future"), ("MNQU2025", "future"),
-        ("BTC-USD-261225", "future"), ("BTC-PERPETUAL", "perpetual"), ("ETH-PERP", "perpetual"), ("BTCPERP", "perpetual"),
-        ("NASDAQ:AAPL", "equity"), ("AAPL", "unknown"), ("BRK-B", "unknown"), ("SBIN.NS", "unknown"), ("SP:SPX", "index"),
+        ("BTC-USD-261225", "future"), ("BTC-PERPETUAL", "perpetual"), ("ETH-PERP", "perpetual"),
+        ("BTCPERP", "perpetual"),
+        ("NASDAQ:AAPL", "equity"), ("AAPL", "unknown"), ("BRK-B", "unknown"), ("SBIN.NS", "unknown"),
+        ("SP:SPX", "index"),
         ("ARBUSD", "unknown"), ("XYZUSD", "unknown"), ("USDT_USDC", "unknown"), ("WBTC", "unknown"),
         ("BINANCE:BTCUSDT/BINANCE:ETHUSDT", "unknown"), ("BTCUSDT-ETHUSDT", "unknown"), ("BTCUSDT_261399", "unknown"),
     ],

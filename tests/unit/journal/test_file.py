@@ -140,6 +140,13 @@ async def test_all_that_was_stored_is_there_after_a_restart(opened):
     assert (after.position, after.sequence) == (begun.position + 1, second.sequence + 1)
 
 
+@pytest.mark.parametrize(("pragma", "value"), [("synchronous", 2), ("journal_mode", "wal"), ("foreign_keys", 1)])
+async def test_a_commit_is_on_disk_when_it_returns(opened, pragma, value):
+    journal = opened()
+    await journal.accept([draft()])
+    assert journal._writer.read(lambda db: db.execute(f"PRAGMA {pragma}").fetchone()) == (value,)
+
+
 async def test_a_closed_journal_stores_nothing_and_leaves_one_file(opened, tmp_path):
     journal = opened()
     await journal.accept([draft()])

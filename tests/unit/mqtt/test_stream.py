@@ -30,14 +30,11 @@ def test_packets_are_found_however_the_bytes_are_cut(sizes, cuts):
     async def run():
         stream, packets = reader()
         data, place = b"".join(map(packet, sizes)), 0
-        found = []
         while place < len(data):
             cut = cuts[place % len(cuts)]
             stream.feed_data(data[place : place + cut])
             place += cut
-        for _ in sizes:
-            found.append(await packets.packet())
-        return found
+        return [await packets.packet() for _ in sizes]
 
     assert asyncio.run(run()) == [packet(size) for size in sizes]
 

@@ -188,8 +188,11 @@ def test_the_outbox_is_asked_when_the_metrics_are_read(bench: Bench) -> None:
 
 def test_the_broker_and_the_version_are_shown(bench: Bench) -> None:
     bench.recorder.broker_connected(connected=True)
-    bench.recorder.broker_reconnect()
     assert bench.value("broker_connected") == 1
+    assert bench.value("broker_reconnects_total") == 0
+
+    bench.recorder.broker_connected(connected=False)
+    bench.recorder.broker_connected(connected=True)
     assert bench.value("broker_reconnects_total") == 1
     assert bench.value("build_info", version="1.2.3") == 1
     bench.recorder.broker_connected(connected=False)
