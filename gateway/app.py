@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -49,6 +50,7 @@ _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
 _PRUNE_EVERY = 10.0
+_GC_THRESHOLD = (20_000, 20, 20)
 _LOOK_FOR_REVOKED = 0.5
 
 
@@ -98,6 +100,13 @@ async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -
 
 def _listen(address: Address, setting: str) -> ListenSettings:
     return ListenSettings(host=address.host, port=address.port, setting=setting)
+
+
+def _settle_memory() -> None:
+    """Take what lives as long as the process out of the garbage collector's sight: it searched it for every signal."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
 
 
 @asynccontextmanager
@@ -172,6 +181,7 @@ class Gateway:
         await self._link.subscribe(self._topics.every("bot"), self._cards.take)
         await self._private.start()
         await self._public.start()
+        _settle_memory()
         ready()
         workers: dict[str, Callable[[], Any]] = {
             "link": self._link.run,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import gmqtt
 from gmqtt.mqtt.handler import MQTTConnectError
 
 from gateway.mqtt.acknowledgement import Acknowledgements
 from gateway.mqtt.model import LinkSettings
+from gateway.mqtt.writing import GatheredWrites
 
 _RECEIVE_MAXIMUM = 500
 """Messages that an MQTT 5 broker may send before the first is acknowledged; many share one commit of the journal."""
@@ -64,6 +66,11 @@ class Client(gmqtt.Client):
             keepalive=settings.keepalive,
             version=int(settings.version),
         )
+
+    async def _create_connection(self, *arguments: Any, **options: Any) -> Any:
+        connection = await super()._create_connection(*arguments, **options)
+        GatheredWrites.of(connection)
+        return connection
 
     async def reconnect(self, delay: bool = False) -> None:  # noqa: FBT001, FBT002 - gmqtt's signature
         """Do nothing where gmqtt would connect again by itself: the link makes a new client."""
