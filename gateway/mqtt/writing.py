@@ -34,7 +34,5 @@ class GatheredWrites:
 
     def _flush(self) -> None:
         held, self._held = self._held, bytearray()
-        transport = self._protocol._transport  # noqa: SLF001
-        if held and transport is not None and not transport.is_closing():
-    XX
-            transport.write(held)
+        if held and not self._connection.is_closing():
+            self._connection.send_package(held)
