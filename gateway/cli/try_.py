@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -29,19 +30,19 @@ FORMATS = ("auto",)
 def command(session: Session, source: str, file: str, format_: str) -> None:
     """Say what would become of a body, and on which topics. Nothing is stored or published; 1 where it is refused."""
     settings = session.settings()
-    source_of(settings, source)
+    keys = source_of(settings, source).secret_keys
     body = read_body(file)
     try:
         published = app.consider(settings, source, body, format_=format_)
     except Refused as refused:
-        raise refusal(refused, body) from None
+        raise refusal(refused, body, keys=keys) from None
     entries = [{"topic": topic, "payload": json.loads(payload)} for topic, payload in published]
     session.emit({"source": source, "would_publish": entries}, _lines(entries))
 
 
-def refusal(refused: Refused, body: bytes) -> Failure:
+def refusal(refused: Refused, body: bytes, *, keys: Iterable[str]) -> Failure:
     """A refusal as a failure, with a caret under each place."""
-    lines = refusal_lines(refused.code.title, refused.faults, body)
+    lines = refusal_lines(refused.code.title, refused.faults, body, keys=keys)
     facts = {"reason": refused.code.code, "faults": [asdict(fault) for fault in refused.faults]}
     return Failure(Exit.REFUSED, "\n".join(lines), **facts)
 

@@ -1,5 +1,8 @@
 """One write for all that is said within a turn of the event loop: each write of gmqtt's is a system call otherwise."""
 
+# gmqtt has no annotations
+# mypy: disallow-untyped-calls=False
+
 from __future__ import annotations
 
 import asyncio
