@@ -17,8 +17,8 @@ def _guard() -> None:
         ImportError: naming the file, and the cure.
     """
     with contextlib.suppress(ModuleNotFoundError):
-        importlib.import_module("schemas.envelope")
-        return
+        if hasattr(importlib.import_module("schemas.envelope"), "encode_head"):
+            return
     try:
         found = importlib.import_module("schemas")
     except ModuleNotFoundError:

@@ -19,18 +19,15 @@ from gmqtt.mqtt.handler import MQTTConnectError
 from gmqtt.storage import PersistentStorage
 
 from bot_plugin.errors import LinkLost, LinkRefused
-from bot_plugin.transport import REFUSED, V5, V311, LinkSettings, Message, Receive, version_name
+from bot_plugin.transport import FOR_GOOD, REFUSED, V5, WRONG_VERSION, LinkSettings, Message, Receive, version_name
 
 log = logging.getLogger("bot_plugin.link")
 
 _NEVER_RECONNECT = {"reconnect_retries": -2}
-_WRONG_VERSION = frozenset({1, 0x84})
-_FOR_GOOD = {
-    V311: frozenset({1, 2, 4, 5}),
-    V5: frozenset({0x81, 0x82, 0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x90, 0x95, 0x99, 0x9A, 0x9B, 0x9C, 0x9D}),
-}
 _DEFAULT_RECEIVE_MAXIMUM = 18
 """Assumed where the broker does not say: Mosquitto keeps 20 messages in flight."""
+
+_FIRST = asyncio.FIRST_COMPLETED
 
 _quiet = logging.getLogger("bot_plugin.gmqtt")
 _quiet.setLevel(logging.CRITICAL)
@@ -133,8 +130,7 @@ class Connection:
         self.lost: Future[int | None] = loop.create_future()
         self.acknowledgements = Acknowledgements()
         self.receive_maximum = _DEFAULT_RECEIVE_MAXIMUM
-        self._granted: dict[int, tuple[int, ...]] = {}
-        self._suback = asyncio.Event()
+        self._granted: Future[dict[int, tuple[int, ...]]] = loop.create_future()
         self.client = self._build()
 
     def _build(self) -> Any:
@@ -173,8 +169,8 @@ class Connection:
         self.receive_maximum = properties.get("receive_maximum", [self.receive_maximum])[0]
 
     def _on_subscribe(self, _client: Any, mid: int, granted: tuple[int, ...], _properties: Any) -> None:
-        self._granted[mid] = granted
-        self._suback.set()
+        if not self._granted.done():
+            self._granted.set_result({mid: granted})
 
     @property
     def free(self) -> int:
@@ -201,9 +197,7 @@ class Connection:
             )
         )
         try:
-            await asyncio.wait(
-                {connecting, self.lost}, timeout=settings.connect_timeout, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({connecting, self.lost}, timeout=settings.connect_timeout, return_when=_FIRST)
             await asyncio.wait({connecting}, timeout=0.2)  # a refusal's CONNACK and its close arrive together
             if not connecting.done():
                 raise VersionRefused(f"no answer to MQTT {version_name(self._version)}")
@@ -216,9 +210,9 @@ class Connection:
 
     def _refusal(self, error: Any) -> ConnectionError:
         code = error._code  # noqa: SLF001
-        if code in _WRONG_VERSION:
+        if code in WRONG_VERSION:
             return VersionRefused(str(error))
-        if code in _FOR_GOOD[self._version]:
+        if code in FOR_GOOD[self._version]:
             return LinkRefused(
                 f"the broker refuses {self._who()}: {error}. Check its user name, password and permissions."
             )
@@ -232,23 +226,16 @@ class Connection:
         if not filters:
             return
         mid = self.client.subscribe([Subscription(text, qos=1) for text in filters])
-        while mid not in self._granted:
-            self._suback.clear()
-            await self._before_loss(self._suback.wait())
-        denied = {text for text, code in zip(filters, self._granted[mid], strict=True) if code >= REFUSED}
+        answers: set[Future[Any]] = {self._granted, self.lost}
+        await asyncio.wait(answers, timeout=self._settings.connect_timeout, return_when=_FIRST)
+        if not self._granted.done():
+            raise LinkLost("the broker did not answer the subscription")
+        granted = self._granted.result()[mid]
+        denied = {text for text, code in zip(filters, granted, strict=True) if code >= REFUSED}
         if fatal := sorted(denied.intersection(self._settings.filters)):
             raise LinkRefused(f"the broker does not let {self._who()} listen to {', '.join(fatal)}")
         if denied:
             log.warning("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
-
-    async def _before_loss(self, waiting: Any) -> None:
-        task = asyncio.ensure_future(waiting)
-        done, _ = await asyncio.wait(
-            {task, self.lost}, timeout=self._settings.connect_timeout, return_when=asyncio.FIRST_COMPLETED
-        )
-        if task not in done:
-            task.cancel()
-            raise LinkLost("the broker did not answer the subscription")
 
     async def close(self) -> None:
         """Say goodbye as far as the connection allows, within 2 s."""

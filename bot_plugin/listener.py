@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, MemoryInbox
-from bot_plugin.reconnecting import MqttLink
+from bot_plugin.reconnecting import MqttBroker
 from bot_plugin.runner import Connect, Runner
 from bot_plugin.settings import PluginSettings
 from bot_plugin.threaded import ThreadedListener
@@ -39,7 +39,7 @@ class SignalListener(Handlers):
         super().__init__()
         self.settings = settings
         self.now = now
-        self._inbox = inbox or MemoryInbox()
+        self._inbox = MemoryInbox() if inbox is None else inbox
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
         self._up = threading.Event()
 
@@ -61,11 +61,11 @@ class SignalListener(Handlers):
         """
         return cls(PluginSettings.from_conf_client(path, **more))
 
-    async def run(self, *, connect: Connect = MqttLink, claim: bool = True) -> None:
+    async def run(self, *, connect: Connect | None = None, claim: bool = True) -> None:
         """Listen until cancelled, or until ``stop``; then let running handlers end, send receipts, say goodbye.
 
         Args:
-            connect: makes the connection; ``bot_plugin.testing`` has one without a broker.
+            connect: makes the connections; ``bot_plugin.testing`` has one without a broker.
             claim: whether to ask first if another process has the name.
 
         Raises:
@@ -81,7 +81,7 @@ class SignalListener(Handlers):
             settings=self.settings,
             plan=self.plan,
             inbox=self._inbox,
-            connect=connect,
+            connect=connect or MqttBroker().link,
             now=self.now,
             claim=claim,
             on_connect=self._up.set,

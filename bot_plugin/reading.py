@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from schemas.trade import Trade, TradeSchema
 
 BODIES = (envelopes.TRADE, envelopes.ALERT, envelopes.WITHDRAW)
 """The body types that this plugin reads."""
+
+MAX_ID = 64
 
 _SCHEMAS = {envelopes.TRADE: TradeSchema, envelopes.ALERT: AlertSchema}
 _PLACES = {envelopes.TRADE: TRADE, envelopes.ALERT: ALERT}
@@ -50,7 +53,7 @@ def read(message: Message, *, root: str, now: Callable[[], int]) -> Signal | Wit
     try:
         envelope = envelopes.decode(message.payload)
     except ContractError as error:
-        return Unreadable(None, str(error))
+        return Unreadable(_id(message.payload), str(error))
     try:
         problem = _misplaced(envelope, message.topic, root=root)
         if problem:
@@ -60,6 +63,15 @@ def read(message: Message, *, root: str, now: Callable[[], int]) -> Signal | Wit
         return _signal(envelope, now)
     except ContractError as error:
         return Unreadable(envelope.id, str(error))
+
+
+def _id(payload: bytes) -> str | None:
+    """The id of what is no envelope otherwise, so that a receipt can say what is wrong."""
+    try:
+        id_ = json.loads(payload)["id"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return id_ if isinstance(id_, str) and 0 < len(id_) <= MAX_ID else None
 
 
 def _misplaced(envelope: Envelope, topic: str, *, root: str) -> str | None:

@@ -9,12 +9,13 @@ from asyncio import Future
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from bot_plugin.errors import LinkLost
 from bot_plugin.transport import REFUSED, Link
 from schemas import envelope as envelopes
 from schemas.envelope import Envelope
-from schemas.receipt import Receipt, ReceiptSchema
+from schemas.receipt import Receipt, ReceiptSchema, Stage
 
 log = logging.getLogger("bot_plugin.receipts")
 
@@ -48,9 +49,16 @@ def encode(receipt: Receipt, id_: str) -> bytes:
 @dataclass(slots=True)
 class _Entry:
     receipt: Receipt
-    payload: bytes
     sent_at: float = 0.0
     heard: bool = False
+
+
+_Key = tuple[str, str | None, bool]
+
+
+def _key(receipt: Receipt) -> _Key:
+    """What a later stage replaces while it waits: a last receipt tells the earlier ones too, ``filled`` does not."""
+    return receipt.signal, receipt.handler, receipt.stage is Stage.FILLED
 
 
 class Receipts:
@@ -61,11 +69,11 @@ class Receipts:
         retry_after: seconds until a receipt that was not heard, or not confirmed, is sent again.
     """
 
-    def __init__(self, link: Link, topic: str, *, limit: int = 10_000, retry_after: float = 30.0) -> None:
+    def __init__(self, link: Link, topic: str, *, limit: int = 50_000, retry_after: float = 30.0) -> None:
         self._link, self._topic = link, topic
         self._limit, self._retry_after = limit, retry_after
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[str, _Entry] = {}
+        self._waiting: dict[_Key, _Entry] = {}
         self._in_flight: dict[str, _Entry] = {}
         self._unconfirmed: dict[str, _Entry] = {}
         self._confirmed: list[Receipt] = []
@@ -83,12 +91,8 @@ class Receipts:
         return len(self._waiting) + len(self._in_flight)
 
     def send(self, receipt: Receipt) -> None:
-        """Send a receipt, with the others of this turn of the loop."""
-        id_ = receipt_id(receipt)
-        if id_ in self._waiting or id_ in self._in_flight:
-            return
-        self._unconfirmed.pop(id_, None)
-        self._waiting[id_] = _Entry(receipt, encode(receipt, id_))
+        """Send a receipt, with the others of this turn of the loop, in place of an earlier stage that waits still."""
+        self._waiting[_key(receipt)] = _Entry(receipt)
         if len(self) > self._limit:
             self._drop_oldest()
         self._flush_soon()
@@ -106,7 +110,7 @@ class Receipts:
         """Forget the receipts that are on the gateway's disk."""
         self._gateway_confirms = True
         for id_ in ids:
-            entry = self._unconfirmed.pop(id_, None) or self._waiting.pop(id_, None) or self._in_flight.get(id_)
+            entry = self._unconfirmed.pop(id_, None) or self._in_flight.get(id_)
             if entry is not None:
                 entry.heard = True
                 self._confirmed.append(entry.receipt)
@@ -124,7 +128,8 @@ class Receipts:
 
     def _send_again(self, ids: list[str]) -> None:
         for id_ in ids:
-            self._waiting[id_] = self._unconfirmed.pop(id_)
+            entry = self._unconfirmed.pop(id_)
+            self._waiting.setdefault(_key(entry.receipt), entry)
         self._flush_soon()
 
     def _flush_soon(self) -> None:
@@ -135,21 +140,24 @@ class Receipts:
     def _flush(self) -> None:
         self._flushing = False
         for _ in range(min(self._link.free, len(self._waiting))):
-            id_, entry = next(iter(self._waiting.items()))
+            key, entry = next(iter(self._waiting.items()))
+            id_ = receipt_id(entry.receipt)
             try:
-                acknowledged = self._link.publish(self._topic, entry.payload)
+                acknowledged = self._link.publish(self._topic, encode(entry.receipt, id_))
             except LinkLost:
                 return
-            self._in_flight[id_] = self._waiting.pop(id_)
+            del self._waiting[key]
+            self._in_flight[id_] = entry
             entry.sent_at = self._loop.time()
             acknowledged.add_done_callback(partial(self._acknowledged, id_))
 
     def _acknowledged(self, id_: str, future: Future[int]) -> None:
-        entry = self._in_flight.pop(id_)
-        if entry.heard:
+        entry = self._in_flight.pop(id_, None)
+        if entry is None or entry.heard:
+            self._flush_soon()
             return
         if future.cancelled() or future.exception() is not None:
-            self._waiting[id_] = entry
+            self._waiting.setdefault(_key(entry.receipt), entry)
             return
         reason = future.result()
         if reason >= REFUSED and not self._refused:
@@ -164,8 +172,8 @@ class Receipts:
         self._flush_soon()
 
     def _drop_oldest(self) -> None:
-        oldest = self._unconfirmed or self._waiting
-        oldest.pop(next(iter(oldest)), None)
+        oldest: dict[Any, _Entry] = self._unconfirmed or self._waiting
+        del oldest[next(iter(oldest))]
         self._dropped += 1
         if self._dropped == 1 or self._dropped % 1000 == 0:
             log.warning("more than %d receipts wait for the gateway: dropped %d so far", self._limit, self._dropped)

@@ -17,12 +17,31 @@ log = logging.getLogger("bot_plugin.link")
 _SESSION_TAKEN_OVER = 0x8E
 
 
+class MqttBroker:
+    """One broker, and the version that it was found to speak: its silence costs a timeout once, not per connection."""
+
+    def __init__(self) -> None:
+        self._found: int | None = None
+
+    def link(self, settings: LinkSettings) -> MqttLink:
+        """A Link to this broker."""
+        return MqttLink(settings, broker=self)
+
+    def found(self, version: int) -> None:
+        """Remember a version that worked."""
+        self._found = version
+
+    def sorted(self, versions: tuple[int, ...]) -> tuple[int, ...]:
+        """The versions to try, the one that worked before the others."""
+        return tuple(sorted(versions, key=lambda version: version != self._found))
+
+
 class MqttLink:
     """The Link over gmqtt."""
 
-    def __init__(self, settings: LinkSettings) -> None:
+    def __init__(self, settings: LinkSettings, *, broker: MqttBroker | None = None) -> None:
         self._settings = settings
-        self._versions = settings.versions
+        self._broker = broker or MqttBroker()
         self._connection: Connection | None = None
 
     def __repr__(self) -> str:
@@ -68,7 +87,7 @@ class MqttLink:
             attempt += 1
 
     async def _open(self, receive: Receive) -> Connection:
-        for version in self._versions:
+        for version in self._broker.sorted(self._settings.versions):
             connection = Connection(self._settings, version, receive)
             try:
                 await connection.open()
@@ -79,7 +98,7 @@ class MqttLink:
                 await connection.close()
                 raise
             else:
-                self._versions = (version, *(other for other in self._versions if other != version))
+                self._broker.found(version)
                 return connection
         raise problem
 

@@ -157,7 +157,9 @@ async def running(listener: SignalListener, *, broker: FakeBroker | None = None)
     finally:
         connected.cancel()
         listener.stop()
-        await task
+        await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
 
 
 async def deliver(listener: SignalListener, *, handlers: int = 1, **signal: Any) -> list[Receipt]:

@@ -14,6 +14,15 @@ V311, V5 = 4, 5
 REFUSED = 0x80
 """The first reason code that is a refusal."""
 
+WRONG_VERSION = frozenset({1, 0x84})
+"""CONNACK codes that mean: try another version of MQTT."""
+
+FOR_GOOD = {
+    V311: frozenset({1, 2, 4, 5}),
+    V5: frozenset({0x81, 0x82, 0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x90, 0x95, 0x99, 0x9A, 0x9B, 0x9C, 0x9D}),
+}
+"""CONNACK codes, by version, that trying again brings again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +13,6 @@ from bot_plugin.errors import LinkLost, TakenOver
 from bot_plugin.reconnecting import MqttLink
 from bot_plugin.testing import FakeBroker
 from bot_plugin.transport import V5, V311, Link, LinkSettings, Message, Will
-
 from tests.integration.bot_plugin.rig import Mosquitto, eventually, task
 
 _names = itertools.count()
@@ -47,8 +46,8 @@ class World:
 
 
 @pytest.fixture(params=["fake", "5", "3.1.1"])
-async def world(request: pytest.FixtureRequest, make_broker: Callable[..., Mosquitto]) -> AsyncIterator[World]:
-    yield World(request.param, make_broker)
+async def world(request: pytest.FixtureRequest, make_broker: Callable[..., Mosquitto]) -> World:
+    return World(request.param, make_broker)
 
 
 class Client:

@@ -69,7 +69,9 @@ async def test_signals_sent_while_the_bot_was_away_arrive_when_it_comes_back_eac
     assert seen == sent
 
 
-async def test_a_broker_that_was_killed_is_found_again(make_listener: Make, broker: Mosquitto, gateway: Gateway) -> None:
+async def test_a_broker_that_was_killed_is_found_again(
+    make_listener: Make, broker: Mosquitto, gateway: Gateway
+) -> None:
     listener = make_listener()
     seen: list[str] = []
 
@@ -130,6 +132,22 @@ async def test_the_example_prints_what_it_gets_and_a_kill_is_shown_by_the_broker
     await eventually(lambda: cards(gateway)[-1].presence is Presence.OFFLINE)
 
 
+async def test_the_example_with_a_queue_acts_at_its_ticks(
+    make_listener: Make, broker: Mosquitto, gateway: Gateway
+) -> None:
+    environ = {"SIGNAL_GATEWAY_BOT": "demo", "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port), "PYTHONPATH": str(ROOT)}
+    bot = await asyncio.create_subprocess_exec(
+        sys.executable, str(ROOT / "examples" / "queue_strategy.py"), env={**environ, "TICK": "0.01"}
+    )
+    try:
+        await eventually(lambda: any(card.presence is Presence.ONLINE for card in cards(gateway)))
+        id_ = await gateway.send(make_listener(), source="tv")
+        await eventually(lambda: len([r for r in gateway.receipts(id_) if r.stage is Stage.HANDLED]) == 2)
+    finally:
+        bot.kill()
+        await bot.wait()
+
+
 async def test_a_second_process_with_the_same_name_says_so_and_stops_while_the_first_goes_on(
     make_listener: Make, gateway: Gateway, version: str
 ) -> None:
@@ -179,12 +197,11 @@ async def test_of_two_processes_that_fight_for_the_session_the_one_that_comes_ba
 ) -> None:
     first, second = make_listener(mqtt_version=version), make_listener(mqtt_version=version)
 
-    async with connected(first) as yielding:
-        async with task(second.run(claim=False)):
-            await asyncio.wait({yielding}, timeout=10)
+    async with connected(first) as yielding, task(second.run(claim=False)):
+        await asyncio.wait({yielding}, timeout=10)
 
-            with pytest.raises(NameTaken):
-                yielding.result()
+        with pytest.raises(NameTaken):
+            yielding.result()
 
 
 async def test_a_listener_runs_in_a_thread_beside_another_loop(

@@ -1,0 +1,1 @@
+"""The documentation's promises, kept by tests."""

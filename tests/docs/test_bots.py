@@ -1,0 +1,66 @@
+"""The bots page's Python runs as it stands, and its tests pass."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from bot_plugin import SignalListener
+from bot_plugin.settings import _VARIABLES, PREFIX
+from tests.docs.markdown import Block, blocks, codes, page, rows
+
+BLOCKS = [
+    (name, block)
+    for name in ("README.md", "docs/bots.md")
+    for block in blocks(page(name))
+    if block.language == "python"
+]
+
+
+@pytest.fixture(autouse=True)
+def _a_bots_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}BOT", "scalper")
+
+
+def run(block: Block) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "shown"}
+    exec(compile(block.text, block.section, "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("block", [block for _, block in BLOCKS], ids=lambda block: block.section)
+async def test_a_block_of_python_runs_and_its_tests_pass(block: Block) -> None:
+    names = run(block)
+
+    for name, value in names.items():
+        if name.startswith("test_") and inspect.iscoroutinefunction(value):
+            await value()
+
+
+def test_the_page_shows_how_to_listen_to_tick_and_to_test() -> None:
+    shown = [run(block) for name, block in BLOCKS if name == "docs/bots.md"]
+    handlers = {
+        handler
+        for names in shown
+        if isinstance(names.get("listener"), SignalListener)
+        for handler in names["listener"].plan.handlers
+    }
+
+    assert {"act", "note", "heard", "queue:btc-breakout", "latest:trend:BTC-USDT"} == handlers
+    assert any(name.startswith("test_") for names in shown for name in names)
+
+
+def test_code_makes_the_listener_that_it_says() -> None:
+    (block,) = [block for _, block in BLOCKS if "in_code" in block.text]
+
+    listener = run(block)["in_code"]("secret")
+
+    assert (listener.settings.bot, listener.settings.username) == ("scalper", "scalper")
+
+
+def test_the_page_names_every_variable_of_a_bot() -> None:
+    named = {name for row in rows(page("docs/bots.md")) for name in codes(row[0])}
+
+    assert {PREFIX + variable for variable in _VARIABLES} <= named

@@ -1,0 +1,83 @@
+"""The README's first alert, and the examples, with a real gateway and its embedded broker."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from tests.docs.markdown import ROOT, page
+from tests.e2e.deployment import Deployment, spawn, until
+
+ENTRY, EXIT = re.findall(r"^curl -d '(.+)' \"\$WEBHOOK\"$", page("README.md"), re.MULTILINE)
+
+Start = Callable[..., Callable[[], str]]
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path, sources={"tradingview": {}}, external=False)
+    deployment.start()
+    yield deployment
+    deployment.close()
+
+
+@pytest.fixture
+def start(deployment: Deployment) -> Iterator[Start]:
+    """Start a process, and return what it has written so far."""
+    processes: list[Popen[bytes]] = []
+
+    def run(name: str, *arguments: str, bot: str = "demo", **environment: str) -> Callable[[], str]:
+        log = deployment.folder / f"{name}.out"
+        environment["SIGNAL_GATEWAY_ENV_FILE"] = str(deployment.data / "bots" / f"{bot}.env")
+        processes.append(spawn([sys.executable, *arguments], log=log, PYTHONPATH=str(ROOT), **environment))
+        return log.read_text
+
+    yield run
+    for process in processes:
+        process.terminate()
+        process.wait(timeout=15)
+
+
+def accepted(deployment: Deployment, body: str) -> str:
+    """Post a body as curl does; its id."""
+    status, answer = deployment.post("tradingview", body)
+    assert (status, answer["status"]) == (202, "accepted")
+    return str(answer["id"])
+
+
+def handled(deployment: Deployment, id_: str) -> list[Any]:
+    return [receipt for receipt in deployment.api(f"signals/{id_}")["receipts"] if receipt["stage"] == "handled"]
+
+
+def test_the_first_alert_goes_as_the_readme_says_also_after_a_restart(deployment: Deployment, start: Start) -> None:
+    bot = start("bot", str(ROOT / "examples" / "print_signals.py"))
+    first = accepted(deployment, EXIT)
+    until(lambda: f"trade live tradingview close BTC-USDT id={first}" in bot())
+    until(lambda: handled(deployment, first))
+    assert deployment.stop_gateway() == 0
+    deployment.start_gateway()
+    again = accepted(deployment, "hello again")
+    until(lambda: f"alert live tradingview hello again id={again}" in bot())
+
+    listen = start("listen", "-m", "gateway", "listen", "--data", str(deployment.data))
+    until(lambda: "listening at" in listen())
+    entry = accepted(deployment, ENTRY)
+
+    until(lambda: f"trade live tradingview buy BTC-USDT 0.1 id={entry}" in bot())
+    until(lambda: "tradingview  buy (unknown)  BTC-USDT  0.1 contracts  at 97250.5" in listen())
+    assert [life["id"] for life in deployment.cli("signals", "--json")["signals"]] == [entry, again, first]
+
+
+def test_the_queue_strategy_handles_what_its_tick_takes(deployment: Deployment, start: Start) -> None:
+    bot = start("bot", str(ROOT / "examples" / "queue_strategy.py"), TICK="0.05")
+
+    id_ = accepted(deployment, ENTRY)
+
+    until(lambda: f"buy BTC-USDT id={id_}" in bot())
+    until(lambda: len(handled(deployment, id_)) == 2)

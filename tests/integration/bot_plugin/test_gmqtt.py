@@ -1,0 +1,205 @@
+"""What the link makes of brokers that refuse, that are silent, and that speak only MQTT 3.1.1."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import gmqtt
+import pytest
+
+from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
+from bot_plugin.link import Acknowledgements, tell_reasons
+from bot_plugin.reconnecting import MqttBroker, MqttLink
+from bot_plugin.transport import LinkSettings, Message
+from tests.integration.bot_plugin.rig import Mosquitto, eventually, task
+
+CONNECT, PUBLISH, SUBSCRIBE = 0x10, 0x30, 0x80
+
+
+class ScriptedBroker:
+    """Answers each packet type with the bytes of a script; ``{mid}`` is the packet's identifier."""
+
+    def __init__(self, script: Callable[[int, int, bytes], bytes | None]) -> None:
+        self._script = script
+        self.port = 0
+        self.connects: list[int] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                kind, size = await reader.readexactly(2)
+                body = await reader.readexactly(
+                    size if size < 128 else size - 128 + 128 * (await reader.readexactly(1))[0]
+                )
+                if kind & 0xF0 == CONNECT:
+                    self.connects.append(body[6])
+                answer = self._script(kind & 0xF0, self.connects[-1], body)
+                if answer is None:
+                    break
+                writer.write(answer)
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def scripted(script: Callable[[int, int, bytes], bytes | None]) -> AsyncIterator[ScriptedBroker]:
+    broker = ScriptedBroker(script)
+    async with await asyncio.start_server(broker.serve, "127.0.0.1", 0) as server:
+        broker.port = server.sockets[0].getsockname()[1]
+        yield broker
+
+
+def link_to(broker: Any, **settings: Any) -> MqttLink:
+    given: dict[str, Any] = {"client_id": "bot", "backoff": (0.01, 0.05), "connect_timeout": 0.3, **settings}
+    return MqttLink(LinkSettings(host="127.0.0.1", port=broker.port, **given))
+
+
+async def nothing(message: Message) -> None: ...
+
+
+def accept(kind: int, version: int, body: bytes) -> bytes:
+    """Let everything in, and refuse each publish with 0x87 on MQTT 5."""
+    if kind == CONNECT:
+        return b"\x20\x03\x00\x00\x00" if version == 5 else b"\x20\x02\x00\x00"
+    if kind == PUBLISH:
+        topic = int.from_bytes(body[:2], "big")
+        return b"\x40\x03" + body[2 + topic : 4 + topic] + b"\x87"
+    return b""
+
+
+async def test_a_refused_publish_is_told_by_its_reason_code() -> None:
+    async with scripted(accept) as broker:
+        link = link_to(broker)
+        async with task(link.run(nothing, lambda: None)):
+            await eventually(lambda: link.connected)
+            reason = await link.publish("signals/v1/receipt/demo", b"{}")
+
+    assert reason == 0x87
+
+
+async def test_a_broker_that_never_answers_mqtt_5_is_spoken_to_in_3_1_1() -> None:
+    def only_311(kind: int, version: int, body: bytes) -> bytes:
+        return b"" if version == 5 else accept(kind, version, body)
+
+    async with scripted(only_311) as broker:
+        link = link_to(broker)
+        async with task(link.run(nothing, lambda: None)):
+            await eventually(lambda: link.connected)
+
+    assert broker.connects == [5, 4]
+
+
+async def test_a_version_that_worked_is_tried_first_by_every_link_to_the_broker() -> None:
+    def only_311(kind: int, version: int, body: bytes) -> bytes:
+        return b"" if version == 5 else accept(kind, version, body)
+
+    async with scripted(only_311) as server:
+        broker = MqttBroker()
+        for _ in range(2):
+            link = broker.link(LinkSettings(host="127.0.0.1", port=server.port, client_id="bot", connect_timeout=0.3))
+            async with task(link.run(nothing, lambda: None)):
+                await eventually(lambda link=link: link.connected)
+
+    assert server.connects == [5, 4, 4]
+
+
+@pytest.mark.parametrize("refusal", [b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00", None])
+async def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(refusal: bytes | None) -> None:
+    def only_311(kind: int, version: int, body: bytes) -> bytes | None:
+        return refusal if version == 5 else accept(kind, version, body)
+
+    async with scripted(only_311) as broker:
+        link = link_to(broker)
+        async with task(link.run(nothing, lambda: None)):
+            await eventually(lambda: link.connected)
+
+    assert broker.connects == [5, 4]
+
+
+@pytest.mark.parametrize("version", [5, 4])
+async def test_a_wrong_password_ends_the_link_with_its_reason(version: int) -> None:
+    def refuse(kind: int, version: int, body: bytes) -> bytes:
+        return b"\x20\x03\x00\x86\x00" if version == 5 else b"\x20\x02\x00\x04"
+
+    async with scripted(refuse) as broker:
+        link = link_to(broker, username="demo", password="s3cret", versions=(version,))
+        with pytest.raises(LinkRefused, match=r"(?i)bad user name or password") as caught:
+            await asyncio.wait_for(link.run(nothing, lambda: None), 5)
+
+    assert "s3cret" not in str(caught.value)
+    assert len(broker.connects) == 1
+
+
+async def test_a_session_that_was_taken_over_ends_the_link() -> None:
+    def take_over(kind: int, version: int, body: bytes) -> bytes:
+        return accept(kind, version, body) + b"\xe0\x02\x8e\x00"
+
+    async with scripted(take_over) as broker:
+        with pytest.raises(TakenOver, match="bot"):
+            await asyncio.wait_for(link_to(broker).run(nothing, lambda: None), 5)
+
+    assert len(broker.connects) == 1
+
+
+async def test_a_broker_that_acknowledges_nothing_is_connected_to_anew() -> None:
+    def silent(kind: int, version: int, body: bytes) -> bytes:
+        return b"" if kind == PUBLISH else accept(kind, version, body)
+
+    async with scripted(silent) as broker:
+        link = link_to(broker, ack_timeout=0.1)
+        async with task(link.run(nothing, lambda: None)):
+            await eventually(lambda: link.connected)
+            with pytest.raises(LinkLost):
+                await link.publish("a", b"")
+            await eventually(lambda: link.connected)
+
+    assert len(broker.connects) == 2
+
+
+async def test_a_denied_filter_ends_the_link_and_names_it(make_broker: Callable[..., Mosquitto]) -> None:
+    def deny(kind: int, version: int, body: bytes) -> bytes:
+        if kind == SUBSCRIBE:
+            return b"\x90\x05" + body[:2] + b"\x00\x87\x01"
+        return accept(kind, version, body)
+
+    async with scripted(deny) as broker:
+        link = link_to(broker, filters=("signals/v1/trade/+/+",), optional=("signals/v1/bot/demo",))
+        with pytest.raises(LinkRefused, match=r"listen to signals/v1/trade/\+/\+$"):
+            await asyncio.wait_for(link.run(nothing, lambda: None), 5)
+
+
+async def test_the_window_stays_below_what_the_broker_receives() -> None:
+    def small(kind: int, version: int, body: bytes) -> bytes:
+        if kind == CONNECT:
+            return b"\x20\x06\x00\x00\x03\x21\x00\x05"
+        return b""
+
+    async with scripted(small) as broker:
+        link = link_to(broker)
+        async with task(link.run(nothing, lambda: None)):
+            await eventually(lambda: link.connected)
+            in_flight = [link.publish("a", b"") for _ in range(link.free)]
+
+            assert len(in_flight) == 3
+            with pytest.raises(LinkLost):
+                link.publish("a", b"")
+    assert all(isinstance(future.exception(), LinkLost) for future in in_flight)
+
+
+async def test_the_override_is_where_gmqtt_calls_it() -> None:
+    acknowledgements = Acknowledgements()
+    client = gmqtt.Client("bot", persistent_storage=acknowledgements)
+    tell_reasons(client, acknowledgements)
+    acknowledgements.push_message(7, b"")
+    sent = acknowledgements.newest
+
+    client._package_handler._handle_packet(0x40, b"\x00\x07\x97")
+
+    assert await sent == 0x97
+
+
+async def test_a_gmqtt_without_the_overridden_method_is_refused() -> None:
+    with pytest.raises(ImportError, match=r"gmqtt==0\.8\.0"):
+        tell_reasons(object(), Acknowledgements())

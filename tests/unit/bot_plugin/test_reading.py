@@ -1,0 +1,98 @@
+"""What is read from a signal topic, and what is said of messages that are no signals."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot_plugin import PluginSettings, SignalListener
+from bot_plugin.reading import Unreadable, Withdrawn, read
+from bot_plugin.signal import Signal
+from bot_plugin.testing import build, topic_of
+from bot_plugin.transport import Message
+from schemas import envelope as envelopes
+from schemas.alert import Withdrawal, WithdrawalSchema
+from schemas.topics import Mode
+
+BOT = SignalListener(PluginSettings(bot="demo"), now=lambda: 1_795_352_101_000_000)
+
+
+def reading(topic: str | None = None, /, **signal: Any) -> Any:
+    envelope = build(BOT, **signal)
+    message = Message(topic=topic or topic_of(BOT, envelope), payload=envelopes.encode(envelope))
+    return read(message, root="signals", now=BOT.now)
+
+
+def test_a_trade_is_read_with_its_conveniences() -> None:
+    signal = reading(source="x", quantity="0.50", ttl=60, age=10)
+
+    assert isinstance(signal, Signal)
+    assert (signal.source, signal.mode, signal.action, signal.pair) == ("x", Mode.LIVE, "buy", "BTC-USDT")
+    assert str(signal.quantity.value) == "0.50"
+    assert signal.remaining == 50.0
+    assert signal.key == "x/BTC-USDT"
+
+
+def test_an_alert_without_an_instrument_is_read() -> None:
+    signal = reading(action=None, pair=None, message="hello")
+
+    assert (signal.action, signal.pair, signal.quantity, signal.instrument) == (None, None, None, None)
+    assert signal.message == "hello"
+
+
+def test_a_withdrawal_is_read() -> None:
+    data = envelopes.body(WithdrawalSchema, Withdrawal(signal="s1", reason="by the operator"))
+    withdrawn = reading(type=envelopes.WITHDRAW, data=data)
+
+    assert isinstance(withdrawn, Withdrawn)
+    assert withdrawn.withdrawal.signal == "s1"
+
+
+@pytest.mark.parametrize(
+    ("signal", "problem"),
+    [
+        ({"type": "signal.trade.v2"}, "does not read 'signal.trade.v2'"),
+        ({"mode": "live", "partitionkey": None, "sequence": None}, "lacks partitionkey, sequence"),
+        ({"expirytime": None}, "expirytime: is missing"),
+        ({"data": {"action": "buy"}}, "instrument"),
+        ({"data": {"action": "hold", "instrument": {"raw": "x"}}}, "action"),
+    ],
+)
+def test_what_lacks_something_is_unreadable_and_says_what(signal: dict[str, Any], problem: str) -> None:
+    found = reading(**signal)
+
+    assert isinstance(found, Unreadable)
+    assert found.id is not None
+    assert problem in found.problem
+
+
+@pytest.mark.parametrize(
+    ("topic", "signal"),
+    [
+        ("signals/v1/trade/other/BTC-USDT", {"source": "mine"}),
+        ("signals/v1/alert/mine/BTC-USDT", {"source": "mine"}),
+        ("signals/v1/trade/mine/BTC-USDT", {"source": "mine", "mode": "test"}),
+        ("signals-test/v1/trade/mine/BTC-USDT", {"source": "mine", "mode": "live"}),
+    ],
+)
+def test_a_signal_on_a_topic_that_is_not_its_own_is_unreadable(topic: str, signal: dict[str, Any]) -> None:
+    found = reading(topic, **signal)
+
+    assert isinstance(found, Unreadable)
+    assert "is not below" in found.problem
+
+
+@given(
+    st.binary()
+    | st.recursive(st.none() | st.text() | st.integers(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)).map(
+        lambda document: json.dumps(document).encode()
+    )
+)
+def test_nothing_that_arrives_raises(payload: bytes) -> None:
+    found = read(Message(topic="signals/v1/trade/x/y", payload=payload), root="signals", now=BOT.now)
+
+    assert isinstance(found, Unreadable)

@@ -1,0 +1,194 @@
+"""Receipts on their way: none is lost while the broker or the gateway is away, and none is sent for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from asyncio import Future
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot_plugin.errors import LinkLost
+from bot_plugin.receipts import Receipts, encode, receipt_id
+from bot_plugin.transport import Before, Receive, at_once
+from schemas import envelope as envelopes
+from schemas.fields import from_micros
+from schemas.receipt import Receipt, ReceiptSchema, Stage
+from schemas.record import load
+
+
+class HandLink:
+    """A link whose acknowledgements are given by hand."""
+
+    def __init__(self, *, window: int = 4) -> None:
+        self.window = window
+        self.connected = True
+        self.sent: list[tuple[Receipt, Future[int]]] = []
+
+    @property
+    def free(self) -> int:
+        return self.window - sum(not future.done() for _, future in self.sent) if self.connected else 0
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> Future[int]:
+        if not self.free:
+            raise LinkLost("none")
+        future: Future[int] = asyncio.get_running_loop().create_future()
+        self.sent.append((load(ReceiptSchema, envelopes.decode(payload).data), future))
+        return future
+
+    async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
+        raise NotImplementedError
+
+    def acknowledge(self, reason: int = 0) -> None:
+        for _, future in self.sent:
+            if not future.done():
+                future.set_result(reason)
+
+    def lose(self) -> None:
+        self.connected = False
+        for _, future in self.sent:
+            if not future.done():
+                future.set_exception(LinkLost("gone"))
+
+    @property
+    def signals(self) -> list[str]:
+        return [receipt.signal for receipt, _ in self.sent]
+
+
+def receipt(signal: str, stage: Stage = Stage.HANDLED) -> Receipt:
+    return Receipt(signal=signal, bot="demo", handler="act", stage=stage, at=from_micros(1))
+
+
+@pytest.fixture
+async def link() -> HandLink:
+    return HandLink()
+
+
+@pytest.fixture
+async def receipts(link: HandLink) -> Receipts:
+    return Receipts(link, "t", retry_after=0)
+
+
+async def settle() -> None:
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+
+def test_the_same_stage_of_the_same_handler_has_the_same_id_whenever_it_was_reached() -> None:
+    first = receipt("a")
+
+    assert receipt_id(first) == receipt_id(replace(first, at=from_micros(9), reason="again"))
+    others = [
+        replace(first, signal="b"),
+        replace(first, bot="other"),
+        replace(first, handler=None),
+        replace(first, stage=Stage.FAILED),
+    ]
+    assert len({receipt_id(other) for other in [first, *others]}) == 5
+
+
+def test_a_receipts_envelope_names_bot_and_signal() -> None:
+    envelope = envelopes.decode(encode(receipt("a"), "id"))
+
+    assert (envelope.id, envelope.source, envelope.type) == ("id", "/bots/demo", "signal.receipt.v1")
+    assert (envelope.subject, envelope.causationid) == ("a", "a")
+
+
+async def test_no_more_are_in_flight_than_the_window_and_all_go(receipts: Receipts, link: HandLink) -> None:
+    for number in range(10):
+        receipts.send(receipt(str(number)))
+    await settle()
+    assert len(link.sent) == 4
+    for _ in range(3):
+        link.acknowledge()
+        await settle()
+
+    assert link.signals == [str(number) for number in range(10)]
+    assert len(receipts) == 0
+
+
+async def test_a_later_stage_replaces_an_earlier_one_that_waits(receipts: Receipts, link: HandLink) -> None:
+    link.connected = False
+    for stage in (Stage.RECEIVED, Stage.STARTED, Stage.HANDLED, Stage.FILLED):
+        receipts.send(receipt("a", stage))
+    link.connected = True
+    receipts.retry()
+    await settle()
+
+    assert [sent.stage for sent, _ in link.sent] == [Stage.HANDLED, Stage.FILLED]
+
+
+async def test_what_was_in_flight_when_the_link_was_lost_is_sent_again(receipts: Receipts, link: HandLink) -> None:
+    receipts.send(receipt("a"))
+    await settle()
+    link.lose()
+    await settle()
+    assert receipts.unsent == 1
+    link.connected = True
+    receipts.reconnected()
+    await settle()
+    link.acknowledge()
+    await settle()
+
+    assert link.signals == ["a", "a"]
+    assert receipts.unsent == 0
+
+
+async def test_what_nobody_heard_is_sent_again_until_somebody_does(receipts: Receipts, link: HandLink) -> None:
+    receipts.send(receipt("a"))
+    for reason in (0x10, 0x10, 0):
+        await settle()
+        link.acknowledge(reason)
+        await settle()
+        receipts.retry()
+    await settle()
+
+    assert link.signals == ["a", "a", "a"]
+    assert [confirmed.signal for confirmed in receipts.take_confirmed()] == ["a"]
+
+
+async def test_once_a_gateway_confirms_receipts_are_kept_until_it_does(receipts: Receipts, link: HandLink) -> None:
+    receipts.receipted(["something old"])
+    receipts.send(receipt("a"))
+    await settle()
+    link.acknowledge()
+    await settle()
+    assert len(receipts) == 1
+    receipts.retry()
+    await settle()
+    receipts.receipted([receipt_id(receipt("a"))])
+    link.acknowledge()
+    await settle()
+
+    assert len(receipts) == 0
+    assert link.signals == ["a", "a"]
+    assert [confirmed.signal for confirmed in receipts.take_confirmed()] == ["a"]
+    assert receipts.take_confirmed() == []
+
+
+async def test_a_refusal_is_logged_once_and_the_receipt_kept(
+    receipts: Receipts, link: HandLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        receipts.send(receipt(str(number)))
+    await settle()
+    with caplog.at_level(logging.ERROR):
+        link.acknowledge(0x87)
+        await settle()
+
+    assert [record.message for record in caplog.records] == [
+        "the broker refuses receipts on t (reason 0x87): this bot may not publish there"
+    ]
+    assert len(receipts) == 3
+
+
+async def test_past_the_limit_the_oldest_is_dropped_and_said(link: HandLink, caplog: pytest.LogCaptureFixture) -> None:
+    link.connected = False
+    receipts = Receipts(link, "t", limit=5)
+    for number in range(8):
+        receipts.send(receipt(str(number)))
+
+    assert len(receipts) == 5
+    assert "dropped 1 so far" in caplog.text
