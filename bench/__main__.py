@@ -9,8 +9,8 @@ import struct
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,8 @@ def rounds(folder: Path, *, count: int, seconds: float) -> dict[str, list[Load]]
     return seen
 
 
-def post(rig: Rig, path: str, number: int) -> None:
-    """Post one alert that carries the sender's clock."""
+def alert(number: int) -> bytes:
+    """An alert that carries the sender's clock, in nanoseconds."""
     body = {
         "ticker": f"{('BTC', 'ETH', 'SOL', 'XRP')[number % 4]}USDT",
         "exchange": "BINANCE",
@@ -74,20 +74,20 @@ def post(rig: Rig, path: str, number: int) -> None:
         "order_id": str(number),
         "message": str(time.time_ns()),
     }
-    url = f"http://127.0.0.1:{rig.public}{path}"
-    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), method="POST")) as response:
-        response.read()
+    return json.dumps(body).encode()
 
 
 def paced(folder: Path, *, rate: int, seconds: float) -> dict[str, float]:
     """Post at a steady rate and take the time from before the request to the callback, in milliseconds."""
+    count = int(rate * seconds)
     with Rig(folder / "paced").running() as rig:
+        connection = HTTPConnection("127.0.0.1", rig.public)
         began = time.monotonic()
-        for number in range(int(rate * seconds)):
-            due = began + number / rate
-            time.sleep(max(0.0, due - time.monotonic()))
-            post(rig, rig.paths[number % len(rig.paths)], number)
-        until(lambda: rig.samples.stat().st_size == 8 * int(rate * seconds))
+        for number in range(count):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            connection.request("POST", rig.paths[number % len(rig.paths)], alert(number))
+            connection.getresponse().read()
+        until(lambda: rig.samples.stat().st_size == 8 * count)
         samples = [sample / 1e6 for (sample,) in struct.iter_unpack("<q", rig.samples.read_bytes())]
     cuts = statistics.quantiles(samples[rate:], n=100)
     return {"p50_ms": cuts[49], "p99_ms": cuts[98], "rate": rate}
@@ -115,7 +115,7 @@ def memory(folder: Path, *, signals: int) -> dict[str, float]:
         first, accepted = rig.memory, 0
         while accepted < signals:
             load(rig.public, rig.paths, start=accepted * 2, seconds=5)
-            until(lambda: rig.metric("signal_gateway_outbox_depth") == 0)
+            until(lambda: rig.metric("signal_gateway_outbox_depth") == 0, within=300)
             accepted = int(rig.metric("signal_gateway_accepted_total"))
         return {"signals": accepted, "before_mb": first, "after_mb": rig.memory}
 

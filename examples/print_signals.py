@@ -1,7 +1,7 @@
 """The smallest bot: prints each signal that reaches it.
 
 SIGNAL_GATEWAY_BOT=demo python examples/print_signals.py
-SIGNAL_GATEWAY_ENV_FILE=data/demo.env python examples/print_signals.py
+SIGNAL_GATEWAY_ENV_FILE=data/bots/demo.env python examples/print_signals.py
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ SIGNAL_GATEWAY_BOT=demo python examples/queue_strategy.py
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
@@ -38,4 +39,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):
+        main()

@@ -15,14 +15,14 @@ from typing import Any
 import uuid_utils
 
 from gateway import pipeline
-from gateway.bots import Cards, Receipts
+from gateway.bots import Cards, GatewayPresence, Receipts
 from gateway.config import Address, BotLogins, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery
 from gateway.intake.source import Received
 from gateway.journal import open_journal
 from gateway.journal.model import Journal
-from gateway.mqtt import GmqttLink, LinkLost, Will
+from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.pipeline import Pipeline, Road
 from gateway.supervisor import supervise
@@ -39,9 +39,8 @@ from gateway.web import (
     RateLimit,
     Status,
 )
-from schemas.card import GatewayCard, GatewayCardSchema, Presence
-from schemas.envelope import GATEWAY_CARD, Envelope, body, complete, encode, schema_urn
-from schemas.fields import from_micros
+from schemas.card import Presence
+from schemas.envelope import complete
 
 _INSTANCE = "gateway"
 _VERSION = version("signal-gateway")
@@ -152,11 +151,13 @@ class Gateway:
     def __init__(self, settings: Settings, journal: Journal, embedded: Embedded | None) -> None:
         self._settings = settings
         self._journal = journal
-        self._since = clock()
         self._topics = settings.topics
         self._telemetry = Recorder(sources=settings.sources, version=_VERSION, now=clock)
         self._telemetry.watch_outbox(journal.depth, now=clock)
         self._keys = KeyRing(settings.folder.keys, now=clock)
+        self._presence = GatewayPresence(
+            topics=self._topics, instance=_INSTANCE, version=_VERSION, clock=clock, new_id=new_id
+        )
         self._embedded = embedded
         self._link = self._make_link(embedded.broker if embedded else None)
         self._delivery = Delivery(journal, self._link, telemetry=self._telemetry, clock=clock)
@@ -202,7 +203,7 @@ class Gateway:
             async with asyncio.timeout(_DRAIN):
                 if self._link.connected:
                     await self._delivery.drained()
-                    await self._announce(Presence.OFFLINE)
+                    await (self._presence.say(Presence.OFFLINE, self._link) or asyncio.sleep(0))
 
     async def _prune(self) -> None:
         while True:
@@ -213,10 +214,12 @@ class Gateway:
         settings = self._settings.link
         if broker is not None:
             settings = replace(settings, port=broker.port)
-        will = Will(topic=self._topics.gateway(_INSTANCE), payload=self._card(Presence.OFFLINE))
         heard = broker.heard if broker is not None else None
         return GmqttLink(
-            replace(settings, will=will), on_connected=self._connected, on_disconnected=self._disconnected, heard=heard
+            replace(settings, will=self._presence.will),
+            on_connected=self._connected,
+            on_disconnected=self._disconnected,
+            heard=heard,
         )
 
     def _make_listeners(self) -> tuple[HttpListener, HttpListener]:
@@ -250,7 +253,7 @@ class Gateway:
     def _status(self) -> Status:
         return Status(
             version=_VERSION,
-            since=self._since,
+            since=self._presence.since,
             unready=None,
             broker_connected=self._link.connected,
             sources=tuple(self._settings.sources),
@@ -258,22 +261,8 @@ class Gateway:
 
     def _connected(self) -> None:
         self._telemetry.broker_connected(connected=True)
+        self._presence.say(Presence.ONLINE, self._link)
         self._delivery.pump()
 
     def _disconnected(self) -> None:
         self._telemetry.broker_connected(connected=False)
-
-    async def _announce(self, presence: Presence) -> None:
-        await self._link.publish(self._topics.gateway(_INSTANCE), self._card(presence), retain=True)
-
-    def _card(self, presence: Presence) -> bytes:
-        card = GatewayCard(instance=_INSTANCE, presence=presence, since=from_micros(self._since), version=_VERSION)
-        envelope = Envelope(
-            id=new_id(),
-            source=f"/gateways/{_INSTANCE}",
-            type=GATEWAY_CARD,
-            time=from_micros(clock()),
-            dataschema=schema_urn(GATEWAY_CARD),
-            data=body(GatewayCardSchema, card),
-        )
-        return encode(envelope)

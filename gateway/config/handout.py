@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.config.settings import Settings
 from gateway.mqtt.model import Version
+from schemas.topics import Topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,17 @@ class Handout:
     @property
     def python(self) -> str:
         """The line of a Python program."""
-        return (
-            f'listener = SignalListener(bot="{self.bot}", host="{self.host}", port={self.port}, '
-            f'username="{self.bot}", password="{self.password}")'
-        )
+        settings = {
+            "bot": self.bot,
+            "host": self.host,
+            "port": self.port,
+            "username": self.bot,
+            "password": self.password,
+            "mqtt_version": self.version,
+        }
+        settings |= {"tls": True} if self.tls else {}
+        settings |= {"root": self.root} if self.root != Topics().root else {}
+        settings |= {"namespace": self.namespace} if self.namespace != Topics().namespace else {}
+        settings |= {"sources": self.sources} if self.sources else {}
+        spelled = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        return f"listener = SignalListener(PluginSettings({spelled}))"

@@ -14,7 +14,7 @@ from gmqtt.mqtt.handler import MQTTConnectError
 
 from gateway.mqtt.acknowledgement import Acknowledgements
 from gateway.mqtt.model import LinkSettings
-from gateway.mqtt.writing import GatheredWrites
+from gateway.mqtt.writing import GatheredWrites, acknowledge_at_once
 
 _RECEIVE_MAXIMUM = 500
 """Messages that an MQTT 5 broker may send before the first is acknowledged; many share one commit of the journal."""
@@ -70,6 +70,7 @@ class Client(gmqtt.Client):
     async def _create_connection(self, *arguments: Any, **options: Any) -> Any:
         connection = await super()._create_connection(*arguments, **options)
         GatheredWrites.of(connection)
+        acknowledge_at_once(connection)
         return connection
 
     async def reconnect(self, delay: bool = False) -> None:  # noqa: FBT001, FBT002 - gmqtt's signature
