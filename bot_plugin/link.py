@@ -122,7 +122,7 @@ def tell_reasons(client: Any, acknowledgements: Acknowledgements) -> None:
     handler._handle_puback_packet = handle  # type: ignore[union-attr]  # noqa: SLF001
 
 
-class PromptClient(Client):  # type: ignore[misc]
+class PromptClient(Client):
     """A Client whose TCP connection acknowledges at once what arrives.
 
     Mosquitto leaves Nagle's algorithm on, so it holds each small packet back until the one before it is acknowledged,

@@ -76,5 +76,5 @@ def _number(text: str) -> float:
 
 
 _TOO_DEEP = f"objects and arrays are nested deeper than {MAX_DEPTH}"
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 _decode = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_number).decode

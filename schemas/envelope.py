@@ -162,7 +162,7 @@ def encode_head(envelope: Envelope) -> bytes:
     Raises:
         ValueError: it has a sequence already, or as ``encode`` does.
     """
-    if any(getattr(envelope, name) is not None for name in _LATE):
+    if (envelope.sequence, envelope.previoussequence, envelope.possibleduplicateof) != (None, None, None):
         raise ValueError("the envelope is complete already")
     return _head(envelope)
 

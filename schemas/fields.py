@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -40,10 +41,16 @@ def exact_text(value: Decimal) -> str:
     """
     if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
         raise ValueError(f"{value} is not a decimal of at most {MAX_DIGITS} digits")
-    text = format(value or value.copy_abs(), "f")
+    text = plain_text(value or value.copy_abs())
     if len(text) > MAX_DIGITS and sum(map(str.isdigit, text)) > MAX_DIGITS:
         raise ValueError(f"{text[:80]} has more than {MAX_DIGITS} digits")
     return text
+
+
+def plain_text(value: Decimal) -> str:
+    """Spell a decimal without an exponent; ``str`` does the same in a third of the time where none is needed."""
+    text = str(value)
+    return format(value, "f") if "E" in text else text
 
 
 def instant(text: str) -> datetime:
@@ -67,17 +74,26 @@ def instant_text(value: datetime) -> str:
     Raises:
         ValueError: it is naive: a time without a zone is not an instant.
     """
-    if value.tzinfo is not UTC:
-        if value.utcoffset() is None:
-            raise ValueError(f"{value} has no zone")
-        value = value.astimezone(UTC)
-    return value.isoformat(timespec="microseconds")[:-6] + "Z"
+    if value.tzinfo is not UTC and value.utcoffset() is None:
+        raise ValueError(f"{value} has no zone")
+    return micros_text(to_micros(value))
+
+
+def micros_text(micros: int) -> str:
+    """Spell microseconds since the epoch as ``instant_text`` does."""
+    seconds, rest = divmod(micros, 1_000_000)
+    return f"{_second_text(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second_text(seconds: int) -> str:
+    """Spell a second since the epoch; most instants of a moment share a few."""
+    return from_micros(seconds * 1_000_000).isoformat()[:-6]
 
 
 def from_micros(micros: int) -> datetime:
     """Turn microseconds since the epoch into an aware UTC datetime, exactly."""
-    seconds, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return _EPOCH + timedelta(0, 0, micros)
 
 
 def to_micros(value: datetime) -> int:

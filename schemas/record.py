@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from types import NoneType
 from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -88,14 +89,18 @@ def wire(record: Any) -> dict[str, Any]:
     spelled = {}
     for name in _names(record.__class__):
         value = getattr(record, name)
-        if value is None or (value.__class__ in _COLLECTIONS and not value):
+        if value is None:
             continue
-        spelled[name] = value if value.__class__ in _PLAIN else _spell(value)
+        kind = value.__class__
+        if kind is str:
+            spelled[name] = value
+        elif value or kind not in _COLLECTIONS:
+            spelled[name] = _speller(kind)(value)
     return spelled
 
 
 _COLLECTIONS = frozenset({tuple, dict, list})
-_PLAIN = frozenset({str, int, float, bool})
+_PLAIN = frozenset({str, int, float, bool, NoneType})
 
 
 @cache
@@ -103,20 +108,29 @@ def _names(record: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclass_fields(record))
 
 
-def _spell(value: Any) -> Any:
-    kind = value.__class__
-    if kind in _PLAIN or value is None:
-        return value
-    if isinstance(value, str):
-        return str(value)
+@cache
+def _speller(kind: type) -> Callable[[Any], Any]:
+    """How values of a type are spelled."""
+    if kind in _PLAIN:
+        return lambda value: value
     if kind is Decimal:
-        return exact_text(value)
+        return exact_text
     if kind is datetime:
-        return instant_text(value)
+        return instant_text
+    if issubclass(kind, str):
+        return str
+    if is_dataclass(kind):
+        return wire
     if kind is tuple or kind is list:
-        return [_spell(item) for item in value]
-    if is_dataclass(value):
-        return wire(value)
-    if isinstance(value, Mapping):
-        return {name: _spell(item) for name, item in value.items()}
+        return _listed
+    if issubclass(kind, Mapping):
+        return _mapped
     raise TypeError(f"{kind.__name__} has no place in a body")
+
+
+def _listed(values: Iterable[Any]) -> list[Any]:
+    return [_speller(value.__class__)(value) for value in values]
+
+
+def _mapped(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _speller(value.__class__)(value) for name, value in values.items()}

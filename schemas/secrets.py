@@ -113,11 +113,13 @@ def redact(document: Any, *, keys: Iterable[str] = (), values: Iterable[str] = (
 def _redact(document: Any, keys: frozenset[str], values: tuple[str, ...]) -> Any:
     kind = document.__class__
     if kind is str:
-        return document if _INNOCENT.fullmatch(document) and not values else _text(document, keys, values)
+        return document if not values and _INNOCENT.fullmatch(document) else _text(document, keys, values)
     if kind is dict:
         return {
             (_name(name, values) if values else name): REDACTED
             if is_secret(name, keys) and inner is not None and inner != ""
+            else inner
+            if inner.__class__ is str and inner.isalnum() and not values
             else _redact(inner, keys, values)
             for name, inner in document.items()
         }

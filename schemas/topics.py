@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from schemas.fields import MAX_SEGMENT_BYTES, is_name
 
@@ -31,6 +32,7 @@ class Mode(StrEnum):
     TEST = "test"
 
 
+@lru_cache(maxsize=4096)
 def encode_segment(text: str) -> str:
     """Encode any text as one topic segment; the inverse of decode_segment.
 

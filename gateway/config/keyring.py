@@ -109,7 +109,7 @@ class KeyRing:
         self._now = now
         self._seen: Signature | object = object()
         self._ring: Ring = {}
-        self._width = _LEAST
+        self._decoys = (_DECOY,) * _LEAST
         self._minted: dict[bytes, tuple[str, int]] = {}
 
     def holds(self, source: str, secret: str) -> bool:
@@ -119,9 +119,7 @@ class KeyRing:
         """
         self._refresh()
         shown, now, held = digest(secret), self._now(), False
-        keys = self._ring.get(source, ())
-        for index in range(self._width):
-            key = keys[index] if index < len(keys) else _DECOY
+        for key in self._ring.get(source, self._decoys):
             held |= hmac.compare_digest(shown, key.digest) & key.live(now)
         return held | self._spend(source, shown, now)
 
@@ -146,7 +144,10 @@ class KeyRing:
             return
         self._seen = found
         try:
-            self._ring = read_keys(self._path)
+            ring = read_keys(self._path)
         except Misconfigured as error:
             _log.error("%s; the keys that were read before stay valid", error)  # the text says it all
-        self._width = max([_LEAST, *map(len, self._ring.values())])
+            return
+        width = max([_LEAST, *map(len, ring.values())])
+        self._decoys = (_DECOY,) * width
+        self._ring = {source: (*keys, *self._decoys[len(keys) :]) for source, keys in ring.items()}

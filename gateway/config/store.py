@@ -101,7 +101,7 @@ Signature = tuple[int, int, int] | None
 def signature(path: Path) -> Signature:
     """What differs when a file was replaced; None where there is none."""
     try:
-        stat = path.stat()
+        stat = os.stat(path)  # noqa: PTH116  asked on every request: half the time of Path.stat
     except OSError:
         return None
     return stat.st_ino, stat.st_mtime_ns, stat.st_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from gateway.journal.model import Destination
@@ -31,11 +32,9 @@ def route(
         topics: the topic tree.
     """
     body, source = ("trade" if isinstance(signal, Trade) else "alert"), envelope.source.rpartition("/")[2]
-    test = envelope.mode is Mode.TEST
     instrument = UNKNOWN_INSTRUMENT if signal.instrument is None else signal.instrument.name
-    place = SignalTopic(body, source, instrument, test)
-    versioned = Destination(name=SIGNALS, topic=topics.signal(place))
-    events = () if test else tuple(stock_bots)
+    versioned = _versioned(topics, body, source, instrument, envelope.mode)
+    events = () if envelope.mode is Mode.TEST else tuple(stock_bots)
     if not events:
         return (versioned,)
     payload = external_event(envelope, signal)
@@ -43,6 +42,12 @@ def route(
         Destination(name=f"hummingbot:{bot}", topic=topics.external_event(bot, event), payload=payload, once=True)
         for bot, event in events
     )
+
+
+@lru_cache(maxsize=4096)
+def _versioned(topics: Topics, body: str, source: str, instrument: str, mode: Mode | None) -> Destination:
+    place = SignalTopic(body, source, instrument, mode is Mode.TEST)
+    return Destination(name=SIGNALS, topic=topics.signal(place))
 
 
 def external_event(envelope: Envelope, signal: Trade | Alert) -> bytes:

@@ -159,23 +159,24 @@ class _Sorted(NamedTuple):
 
 
 def _sort(document: Mapping[str, Any], role: str, prefix: str, found: _Sorted) -> None:
+    places, ranks, extra = found
     for key, value in document.items():
         field, rank, inside = _look_up(role, key) if len(key) <= _MAX_KEY else ("", 0, "")
-        path = prefix + key
+        path = prefix + key if prefix else key
         if value.__class__ is dict and field != "indicators":
             if inside:
                 _sort(value, inside, f"{path}.", found)
             else:
-                found.extra[path] = value
+                extra[path] = value
         elif not field:
-            found.extra[path] = value
-        elif field not in found.places:
-            found.places[field] = [(path, value)]
-            found.ranks[field] = [rank]
+            extra[path] = value
+        elif field not in places:
+            places[field] = [(path, value)]
+            ranks[field] = [rank]
         else:
-            at = bisect_right(found.ranks[field], rank)
-            found.ranks[field].insert(at, rank)
-            found.places[field].insert(at, (path, value))
+            at = bisect_right(ranks[field], rank)
+            ranks[field].insert(at, rank)
+            places[field].insert(at, (path, value))
 
 
 @lru_cache(maxsize=4096)

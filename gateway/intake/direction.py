@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ from gateway.errors import Code, Refused
 from gateway.formats import ACCEPTED_ACTIONS, ACTIONS, SIDES, Intent, meaning
 from gateway.intake.placeholder import OPENING, unfilled
 from gateway.intake.reading import Reading
-from gateway.intake.values import measured, refused
+from gateway.intake.values import measured, refused, size
 from schemas.trade import Action, Effect, Position, Quantity, Side, Unit, contradiction
 
 _OPPOSITE = {Side.LONG: Side.SHORT, Side.SHORT: Side.LONG}
@@ -115,7 +115,10 @@ def _position(reading: Reading) -> Position:
     target = _side(reading, "target", strict=True) or _side(reading, "sentiment", strict=False)
     previous = _side(reading, "previous", strict=True)
     return Position(
-        target=target, size=_size(reading, "size"), previous=previous, previous_size=_size(reading, "previous_size")
+        target=target,
+        size=reading.read("size", size),
+        previous=previous,
+        previous_size=reading.read("previous_size", size),
     )
 
 
@@ -132,16 +135,6 @@ def _side(reading: Reading, field: str, *, strict: bool) -> Side | None:
             raise refused(path, "is not a position that is understood", value, "Accepted: long, short, flat.")
         reading.leave(path, value)
     return side
-
-
-def _size(reading: Reading, field: str) -> Decimal | None:
-    def not_negative(path: str, value: Any) -> Decimal | None:
-        size = measured(path, value)
-        if size is not None and size < 0:
-            raise refused(path, "a size is not negative", value, "The position's side is a field of its own.")
-        return size
-
-    return reading.read(field, not_negative)
 
 
 def _worked_out(intent: Intent, position: Position, where: str) -> Action:
@@ -166,22 +159,21 @@ def _worked_out(intent: Intent, position: Position, where: str) -> Action:
 
 
 def _completed(position: Position, intent: Intent, action: Action, reading: Reading) -> Position:
-    target, size, previous = position.target, position.size, position.previous
     signed = reading.place("signed_size")
     amount = None if signed is None else reading.attempt(measured, *signed)
     if signed is not None and amount is not None:
         side = Side.FLAT if amount == 0 else Side.LONG if amount > 0 else Side.SHORT
-        if target is None and contradiction(action, side, previous) is None:
-            target = side
+        if position.target is None and contradiction(action, side, position.previous) is None:
+            position = replace(position, target=side)
             reading.inferred.append("position.target")
-        if target is side and size in {None, abs(amount)}:
-            size = abs(amount)
+        if position.target is side and position.size in {None, abs(amount)}:
+            position = replace(position, size=abs(amount))
         else:
             reading.leave(*signed)
-    if intent.effect is Effect.REDUCE and intent.side is not None and previous is None:
-        previous = intent.side
+    if intent.effect is Effect.REDUCE and intent.side is not None and position.previous is None:
+        position = replace(position, previous=intent.side)
         reading.inferred.append("position.previous")
-    return Position(target=target, size=size, previous=previous, previous_size=position.previous_size)
+    return position
 
 
 def _check(action: Action, intent: Intent, position: Position, where: str) -> None:

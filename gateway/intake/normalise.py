@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from gateway.errors import Code, Refused
@@ -52,18 +51,19 @@ def _check_filled(document: dict[str, Any]) -> None:
         raise Refused(Code.INVALID, *faults[:MAX_FAULTS])
 
 
-def _find_unfilled(value: Any, path: str, faults: list[Fault]) -> None:
-    kind = value.__class__
-    if kind is str:
-        if OPENING in value:
-            faults.append(unfilled(path, value))
-    elif kind is dict:
-        for name, inner in value.items():
-            if inner.__class__ is not Decimal:
-                _find_unfilled(inner, f"{path}.{name}" if path else name, faults)
-    elif kind is list:
-        for index, inner in enumerate(value):
-            _find_unfilled(inner, f"{path}[{index}]", faults)
+def _find_unfilled(container: dict[str, Any] | list[Any], path: str, faults: list[Fault]) -> None:
+    for key, value in container.items() if isinstance(container, dict) else enumerate(container):
+        kind = value.__class__
+        if kind is str and OPENING in value:
+            faults.append(unfilled(_inside(path, key), value))
+        elif kind is dict or kind is list:
+            _find_unfilled(value, _inside(path, key), faults)
+
+
+def _inside(path: str, key: str | int) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
 
 
 def _trade(reading: Reading, towards: Direction, source: Source) -> Trade:

@@ -32,19 +32,18 @@ class Reading:
 
     def place(self, field: str) -> Place | None:
         """Take the place that counts; other spellings of the same field are left over."""
-        found = self._fields.pop(field, None)
-        if found is None:
+        if field not in self._fields:
             return None
-        present = [place for place in found if not is_absent(place[1])] if len(found) > 1 else found
-        for path, value in present[1:]:
-            self.leave(path, value)
-        return present[0] if present and not is_absent(present[0][1]) else None
+        found = self._fields.pop(field)
+        if len(found) > 1:
+            found = [place for place in found if not is_absent(place[1])]
+            for path, value in found[1:]:
+                self.leave(path, value)
+        return found[0] if found and not is_absent(found[0][1]) else None
 
     def read(self, field: str, reader: Callable[[str, Any], _T]) -> _T | None:
         """Read a field; a fault is kept for the end, so that the sender sees all of them at once."""
-        if field not in self._fields:
-            return None
-        place = self.place(field)
+        place = self.place(field) if field in self._fields else None
         return None if place is None else self.attempt(reader, *place)
 
     def attempt(self, reader: Callable[[str, Any], _T], path: str, value: Any) -> _T | None:
@@ -57,7 +56,9 @@ class Reading:
 
     def absent(self, field: str) -> str | None:
         """Tell the path of a field that is spelled, but whose value is absent; the field is not taken."""
-        return next((path for path, value in self._fields.get(field, ()) if is_absent(value)), None)
+        if field not in self._fields:
+            return None
+        return next((path for path, value in self._fields[field] if is_absent(value)), None)
 
     def give_back(self, field: str, path: str, value: Any) -> None:
         """Return a place that means something else than the field it was taken as."""

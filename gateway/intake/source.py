@@ -35,7 +35,7 @@ class Source:
         name: its name in the URL, the topics and the metrics.
         mode: what its signals are for.
         instrument: the instrument of all its signals, whatever they say; None to read it from the body.
-        symbols: instruments by the raw text they are spelled with, in upper case; they win over what would be worked out.
+        symbols: instruments by the raw text they are spelled with, in upper case; they win over what the text tells.
         ttl: how long its signals are true.
         max_age: seconds since ``fired_at`` past which an open is refused at intake.
         drop_duplicates: whether a repeated body is dropped, or accepted and marked.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.errors import Code, Refused
 from gateway.intake import markets
@@ -31,8 +32,7 @@ _NAME = re.compile(r"[A-Z0-9_]{1,40}")
 _Pair = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Ticker:
+class Ticker(NamedTuple):
     """What a body says of its instrument; ``base`` and ``quote`` are TradingView's syminfo, where they were sent."""
 
     raw: str

@@ -15,7 +15,7 @@ from gateway.errors import Code, Refused
 from gateway.formats import UNITS, meaning
 from gateway.intake.placeholder import OPENING, unfilled
 from schemas.errors import Fault
-from schemas.fields import MAX_DIGITS
+from schemas.fields import MAX_DIGITS, plain_text
 from schemas.trade import Quantity, Unit
 
 MAX_SHORT = 256
@@ -48,26 +48,34 @@ def is_absent(value: Any) -> bool:
 
 def is_missing(value: Any) -> bool:
     """Say whether a value is none or Pine's ``na``, however it is spelled."""
-    return is_absent(value) or (isinstance(value, str) and value.strip().lower() in _NAN)
+    return is_absent(value) or (value.__class__ is str and value.strip().lower() in _NAN)
 
 
 def number(where: str, value: Any) -> Decimal:
     """Read an exact decimal of at most 38 digits from a JSON number or a text."""
-    if isinstance(value, Decimal):
-        return _bounded(where, value)
+    found = _spelled(where, value)
+    if found is not None:
+        return found
     if not isinstance(value, str):
         raise refused(where, "is not a number", value)
     text = value.strip()
-    if not _NUMBER.fullmatch(text):
-        if OPENING in text:
-            raise Refused(Code.INVALID, unfilled(where, text))
-        raise refused(where, "is not a number", value, _why_no_number(text))
-    return _bounded(where, Decimal(text))
+    if OPENING in text:
+        raise Refused(Code.INVALID, unfilled(where, text))
+    raise refused(where, "is not a number", value, _why_no_number(text))
+
+
+def _spelled(where: str, value: Any) -> Decimal | None:
+    """The number that a value spells; None for what spells none. Most values do: nothing else is tried before."""
+    if value.__class__ is Decimal:
+        return _bounded(where, value)
+    if value.__class__ is str and _NUMBER.fullmatch(text := value.strip()):
+        return _bounded(where, Decimal(text))
+    return None
 
 
 def _bounded(where: str, value: Decimal) -> Decimal:
     if abs(value.adjusted()) <= MAX_DIGITS:
-        text = format(value, "f")
+        text = plain_text(value)
         if len(text) <= MAX_DIGITS or sum(map(str.isdigit, text)) <= MAX_DIGITS:
             return value or value.copy_abs()
     raise refused(
@@ -89,9 +97,9 @@ def _why_no_number(text: str) -> str:
 
 def price(where: str, value: Any) -> Decimal | None:
     """Read the order's price, never negative; NaN is refused, as the sender meant one."""
-    if is_absent(value):
-        return None
-    found = number(where, value)
+    found = _spelled(where, value)
+    if found is None:
+        return None if is_absent(value) else number(where, value)
     if found < 0:
         raise refused(where, "a price is not negative", value)
     return found
@@ -99,17 +107,24 @@ def price(where: str, value: Any) -> Decimal | None:
 
 def level(where: str, value: Any) -> Decimal | None:
     """Read an optional stop, target, offset or leverage: 0 and NaN are absent, as scripts send them for none."""
-    if is_missing(value):
-        return None
-    found = number(where, value)
-    if found < 0:
+    found = measured(where, value)
+    if found is not None and found < 0:
         raise refused(where, "is negative", value, "Send the price, or a distance above 0, itself.")
     return found or None
 
 
+def size(where: str, value: Any) -> Decimal | None:
+    """Read a position's size, never negative; NaN is absent."""
+    found = measured(where, value)
+    if found is not None and found < 0:
+        raise refused(where, "a size is not negative", value, "The position's side is a field of its own.")
+    return found
+
+
 def measured(where: str, value: Any) -> Decimal | None:
     """Read a bar's value or a position's signed size; NaN is absent."""
-    return None if is_missing(value) else number(where, value)
+    found = _spelled(where, value)
+    return number(where, value) if found is None and not is_missing(value) else found
 
 
 def leverage(where: str, value: Any) -> Decimal | None:
@@ -155,10 +170,10 @@ def flag(where: str, value: Any) -> bool | None:
 
 def instant(where: str, value: Any) -> datetime | None:
     """Read ISO 8601 with a zone, or seconds, milliseconds, micro- or nanoseconds since 1970, told by magnitude."""
-    if is_missing(value):
-        return None
     text = value.strip() if isinstance(value, str) else ""
     iso = _TIME.fullmatch(text)
+    if iso is None and is_missing(value):
+        return None
     try:
         if iso is not None:
             return _iso(where, value, *iso.groups())
