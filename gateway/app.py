@@ -19,7 +19,8 @@ from gateway.bots import Cards, GatewayPresence, Receipts
 from gateway.config import Address, BotLogins, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery
-from gateway.intake.source import Received
+from gateway.errors import NotStored
+from gateway.intake import Format, Received
 from gateway.journal import open_journal
 from gateway.journal.model import Journal
 from gateway.mqtt import GmqttLink, LinkLost
@@ -63,7 +64,7 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-def consider(settings: Settings, source: str, body: bytes, *, format_: str = "auto") -> list[tuple[str, bytes]]:
+def consider(settings: Settings, source: str, body: bytes, *, format_: Format = Format.AUTO) -> list[tuple[str, bytes]]:
     """What would be published for a body of a source, now: topics and payloads; changes nothing.
 
     Raises:
@@ -72,7 +73,7 @@ def consider(settings: Settings, source: str, body: bytes, *, format_: str = "au
     """
     road = Road(sources=settings.sources, topics=settings.topics)
     received = Received(source=source, secrets={}, body=body, at=clock())
-    drafts, _ = pipeline.consider(received, settings.sources[source], road=road, new_id=new_id)
+    drafts, _ = pipeline.consider(received, settings.sources[source], road=road, new_id=new_id, format_=format_)
     return [
         (destination.topic, destination.payload or complete(draft.head, sequence=draft.accepted_at))
         for draft in drafts
@@ -208,7 +209,8 @@ class Gateway:
     async def _prune(self) -> None:
         while True:
             await asyncio.sleep(_PRUNE_EVERY)
-            await self._journal.prune(now=clock())
+            with suppress(NotStored):  # the journal's trouble says it, and the next time finds out whether it is over
+                await self._journal.prune(now=clock())
 
     def _make_link(self, broker: EmbeddedBroker | None) -> GmqttLink:
         settings = self._settings.link
@@ -254,7 +256,7 @@ class Gateway:
         return Status(
             version=_VERSION,
             since=self._presence.since,
-            unready=None,
+            unready=self._journal.trouble(),
             broker_connected=self._link.connected,
             sources=tuple(self._settings.sources),
         )

@@ -24,7 +24,7 @@ class Code(Enum):
         self.title = title
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The sender must change the request; sending it again as it is brings the same answer.
 
     Args:
@@ -38,7 +38,7 @@ class Refused(Exception):  # noqa: N818
         super().__init__(f"{code.title}: {' '.join(map(str, faults))}")
 
 
-class Unauthorised(Exception):  # noqa: N818
+class Unauthorised(Exception):
     """The caller has not shown a secret that is valid here. ``cause`` is for the log and the metrics only."""
 
     def __init__(self, cause: str) -> None:
@@ -46,7 +46,7 @@ class Unauthorised(Exception):  # noqa: N818
         super().__init__(cause)
 
 
-class NotStored(Exception):  # noqa: N818
+class NotStored(Exception):
     """Nothing was stored and nothing is wrong with the request: the sender should send it again.
 
     Args:
@@ -60,5 +60,5 @@ class NotStored(Exception):  # noqa: N818
         super().__init__(problem)
 
 
-class Misconfigured(Exception):  # noqa: N818
+class Misconfigured(Exception):
     """The operator must change the configuration or the machine."""

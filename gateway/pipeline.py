@@ -9,6 +9,7 @@ from gateway.delivery import route
 from gateway.errors import NotStored, Refused, Unauthorised
 from gateway.intake import (
     Document,
+    Format,
     Keys,
     Received,
     Source,
@@ -57,13 +58,15 @@ class Taken:
     is_array: bool
 
 
-def consider(received: Received, source: Source, *, road: Road, new_id: Callable[[], str]) -> tuple[list[Draft], bool]:
+def consider(
+    received: Received, source: Source, *, road: Road, new_id: Callable[[], str], format_: Format = Format.AUTO
+) -> tuple[list[Draft], bool]:
     """Make drafts of a request's body, or refuse it whole; say whether it was an array.
 
     Raises:
         Refused: with a fault for each thing that is wrong, in an array with its index.
     """
-    batch = parse(received.body, source=source, secrets=secrets_shown(received, source=source))
+    batch = parse(received.body, source=source, secrets=secrets_shown(received, source=source), as_=format_)
     return each(batch, lambda document: _draft(document, received, source, road=road, id_=new_id())), batch.is_array
 
 

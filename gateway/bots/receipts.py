@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import uuid4
 
+from gateway.bots.reading import read
 from gateway.errors import NotStored
 from gateway.journal.model import Journal
 from gateway.mqtt.model import Link, LinkLost, PacketTooLarge
 from gateway.telemetry import Telemetry
 from schemas.card import Receipted, ReceiptedSchema
-from schemas.envelope import RECEIPT, RECEIPTED, Envelope, body, decode, encode, schema_urn
+from schemas.envelope import RECEIPTED, Envelope, body, encode, schema_urn
 from schemas.errors import ContractError
 from schemas.fields import from_micros
-from schemas.receipt import Receipt, ReceiptSchema
-from schemas.record import load
-from schemas.topics import NamedTopic, TopicError, Topics
+from schemas.receipt import Receipt
+from schemas.topics import TopicError, Topics
 
 _CONFIRM_EVERY = 0.1
 """Seconds in which the confirmations to one bot are gathered into one message."""
@@ -26,18 +28,13 @@ _CONFIRM_MOST = 1000
 """Ids in one confirmation; 40 bytes each."""
 
 
-def read(topic: str, payload: bytes, *, topics: Topics) -> tuple[str, Receipt]:
-    """Read a receipt and its envelope's id. A bot speaks for itself alone: by the topic, which the broker guards.
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A receipt that is not on disk yet, and the future for which its message's acknowledgement waits."""
 
-    Raises:
-        ContractError, TopicError: the message is no receipt of the bot that the topic names.
-    """
-    place = topics.parse(topic)
-    envelope = decode(payload)
-    receipt: Receipt = load(ReceiptSchema, envelope.data)
-    if envelope.type != RECEIPT or not isinstance(place, NamedTopic) or receipt.bot != place.name:
-        raise TopicError(f"a receipt of {receipt.bot!r} on {topic!r}: a bot may send its own receipts only")
-    return envelope.id, receipt
+    id: str
+    receipt: Receipt
+    handled: Future[None]
 
 
 class Receipts:
@@ -61,22 +58,46 @@ class Receipts:
         self._clock = clock
         self._confirmed: Mapping[str, list[str]] = defaultdict(list)
         self._wanted = asyncio.Event()
+        self._arrived: list[_Arrived] = []
+        self._storing: set[asyncio.Task[None]] = set()
 
     async def take(self, topic: str, payload: bytes) -> None:
-        """Handle one message of the receipts' filter."""
+        """Handle one message of the receipts' filter; it is on disk, or not to be had, when this returns."""
         try:
             id_, receipt = read(topic, payload, topics=self._topics)
         except (ContractError, TopicError) as error:
             self._telemetry.unreadable_receipt(topic=topic, problem=str(error))
             return
+        loop = asyncio.get_running_loop()
+        if not self._arrived:
+            loop.call_soon(self._store_soon)
+        arrived = _Arrived(id_, receipt, loop.create_future())
+        self._arrived.append(arrived)
+        await arrived.handled
+
+    def _store_soon(self) -> None:
+        """Store what arrived in one turn of the loop together."""
+        arrived, self._arrived = self._arrived, []
+        storing = asyncio.create_task(self._store(arrived), name="receipts.store")
+        self._storing.add(storing)
+        storing.add_done_callback(self._storing.discard)
+
+    async def _store(self, arrived: Sequence[_Arrived]) -> None:
+        failure: Exception | None = None
         try:
-            await self._journal.receive([receipt], at=self._clock())
+            await self._journal.receive([one.receipt for one in arrived], at=self._clock())
         except NotStored as error:
-            self._telemetry.not_stored(cause=error.cause)
-            return
-        self._telemetry.receipt(receipt)
-        self._confirmed[receipt.bot].append(id_)
-        self._wanted.set()
+            for _ in arrived:
+                self._telemetry.not_stored(cause=error.cause)
+        except Exception as error:  # noqa: BLE001 - each message's handler raises it
+            failure = error
+        else:
+            for one in arrived:
+                self._telemetry.receipt(one.receipt)
+                self._confirmed[one.receipt.bot].append(one.id)
+            self._wanted.set()
+        for one in arrived:
+            _finish(one.handled, failure)
 
     async def run(self) -> None:
         """Confirm until cancelled."""
@@ -106,3 +127,12 @@ class Receipts:
         except (LinkLost, PacketTooLarge):
             return  # the bot repeats what it saw no confirmation for
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _finish(handled: Future[None], failure: Exception | None) -> None:
+    if handled.done():  # the connection ended and took the handler with it
+        return
+    if failure is None:
+        handled.set_result(None)
+    else:
+        handled.set_exception(failure)

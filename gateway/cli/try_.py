@@ -15,16 +15,18 @@ from gateway.cli.failure import Exit, Failure
 from gateway.cli.refusal import refusal_lines
 from gateway.cli.session import Session, session_command, source_of
 from gateway.errors import Refused
-
-FORMATS = ("auto",)
-"""How a body is read; auto finds out by its bytes."""
+from gateway.intake import Format
 
 
 @click.command()
 @click.argument("source")
 @click.argument("file", metavar="FILE|-")
 @click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default="auto", help="How the body is read; auto finds out."
+    "--format",
+    "format_",
+    type=click.Choice([format_.value for format_ in Format]),
+    default="auto",
+    help="How the body is read; auto finds out.",
 )
 @session_command
 def command(session: Session, source: str, file: str, format_: str) -> None:
@@ -33,7 +35,7 @@ def command(session: Session, source: str, file: str, format_: str) -> None:
     keys = source_of(settings, source).secret_keys
     body = read_body(file)
     try:
-        published = app.consider(settings, source, body, format_=format_)
+        published = app.consider(settings, source, body, format_=Format(format_))
     except Refused as refused:
         raise refusal(refused, body, keys=keys) from None
     entries = [{"topic": topic, "payload": json.loads(payload)} for topic, payload in published]

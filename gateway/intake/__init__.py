@@ -15,12 +15,13 @@ from gateway.intake.canonical import valid_until
 from gateway.intake.draft import draft, identify, instrument_name, seal
 from gateway.intake.guard import expiry, guard
 from gateway.intake.normalise import normalise
-from gateway.intake.parse import parse
+from gateway.intake.parse import Format, parse
 from gateway.intake.source import HummingbotEvent, Keys, Received, Source, Ttl
 
 __all__ = [
     "Batch",
     "Document",
+    "Format",
     "HummingbotEvent",
     "Keys",
     "Received",

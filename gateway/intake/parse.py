@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, NoReturn
 
 from gateway.errors import Code, Refused
@@ -37,13 +38,22 @@ class _Unwelcome(Exception):
         super().__init__(problem)
 
 
-def parse(body: bytes, *, source: Source, secrets: Iterable[str] = ()) -> Batch:
+class Format(StrEnum):
+    """How a body is to be read: AUTO finds out."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+def parse(body: bytes, *, source: Source, secrets: Iterable[str] = (), as_: Format = Format.AUTO) -> Batch:
     """Read a body as a JSON object, an array of 1 to 1,000 of them, or a plain text; a byte order mark is ignored.
 
     Args:
         body: the bytes, whatever they are.
         source: whose keys of secrets are redacted besides the well-known ones.
         secrets: the secrets that the request showed; neither a document nor a fault repeats them.
+        as_: what the body must be.
 
     Raises:
         Refused: UNREADABLE, with line, column, offending text and likely cause where the body is broken JSON.
@@ -51,7 +61,10 @@ def parse(body: bytes, *, source: Source, secrets: Iterable[str] = ()) -> Batch:
     text = _decoded(body)
     keys = source.secret_keys + ((source.body_key,) if source.body_key else ())
     secrets = tuple(secret for secret in secrets if "\\" in text or secret in text)
-    if not text.lstrip().startswith(("{", "[")):
+    is_json = text.lstrip().startswith(("{", "["))
+    if as_ is Format.JSON and not is_json:
+        raise Refused(Code.UNREADABLE, _fault("the body is not JSON", "JSON begins with { or [. Or read it as text."))
+    if as_ is Format.TEXT or not is_json:
         return Batch((redact_text(text, keys=keys, values=secrets),))
     try:
         document = _decoder.decode(text)

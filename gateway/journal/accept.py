@@ -33,14 +33,14 @@ def _admit(draft: Draft, *, where: str, batch: Batch, share: int) -> Accepted | 
     repeated = _repeated(draft, where=where, batch=batch)
     if isinstance(repeated, Duplicate):
         return repeated
-    filled = batch.weight(draft.source) + sum(weight(draft, destination) for destination in draft.destinations)
-    if filled > share:
+    weights = [weight(draft, destination) for destination in draft.destinations]
+    if batch.weight(draft.source) + sum(weights) > share:
         raise NotStored(
             "share",
             f"The unfinished signals of source {draft.source} fill its share of the journal, {share} bytes. See why "
             "they are not delivered, or raise journal.max_bytes or journal.share.",
         )
-    return batch.add(draft, first=repeated)
+    return batch.add(draft, weights=weights, first=repeated)
 
 
 def _repeated(draft: Draft, *, where: str, batch: Batch) -> Duplicate | Earlier | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, Self
 
-from gateway.journal.admission import Earlier, next_sequence, weight
+from gateway.journal.admission import Earlier, next_sequence
 from gateway.journal.ledger import Ledger, name
 from gateway.journal.model import Accepted, Draft
 
@@ -25,6 +26,10 @@ _OUTBOX = """
 """
 _KEYED = "INSERT OR REPLACE INTO idempotency_keys (source, key, id, at, fingerprint) VALUES (?, ?, ?, ?, ?)"
 _PUT = "UPDATE lanes SET put = ? WHERE lane = ?"
+_RECEIPT = """
+    INSERT OR IGNORE INTO receipts (position, bot, handler, stage, stored_at, at, received_at, started_at, duration_ms,
+    reason, order_ids) SELECT position, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM signals WHERE id = ?
+"""
 
 
 class Batch:
@@ -36,8 +41,9 @@ class Batch:
         self.lanes: int = base.lanes
         self.waiting = 0
         self.room: bool | None = None
-        self.weights: Counter[str] = Counter()
+        self.weights: defaultdict[str, int] = defaultdict(int)
         self.puts: dict[int, int] = {}
+        self.receipts: list[tuple[Any, ...]] = []
         self._equals: dict[bytes, tuple[Earlier, ...]] = {}
         self._keyed: dict[tuple[str, str], Earlier] = {}
         self._sequences: dict[str, int] = {}
@@ -67,8 +73,8 @@ class Batch:
         """See ``Ledger.weight``."""
         return self.weights[source] + self._base.weight(source)
 
-    def add(self, draft: Draft, *, first: Earlier | None) -> Accepted:
-        """Give a draft its place; ``first`` is the equal signal that it may repeat."""
+    def add(self, draft: Draft, *, weights: Iterable[int], first: Earlier | None) -> Accepted:
+        """Give a draft its place; ``first`` is the equal signal that it may repeat, ``weights`` its destinations'."""
         self.position += 1
         sequence = next_sequence(draft, last=self.sequence(draft.key))
         self._sequences[draft.key] = sequence
@@ -76,7 +82,7 @@ class Batch:
         self._remember(draft, first=first)
         mark = first.id if first else None
         self._signals.append(_signal(draft, position=self.position, sequence=sequence, mark=mark))
-        self._enqueue(draft, sequence=sequence)
+        self._enqueue(draft, weights=weights, sequence=sequence)
         return Accepted(position=self.position, draft=draft, sequence=sequence, possible_duplicate_of=mark)
 
     def _remember(self, draft: Draft, *, first: Earlier | None) -> None:
@@ -89,10 +95,9 @@ class Batch:
         self._equals[name_] = (first, this) if first else (this,)
         self._names.append((name_, self.position, draft.accepted_at))
 
-    def _enqueue(self, draft: Draft, *, sequence: int) -> None:
-        for to in draft.destinations:
-            bytes_ = weight(draft, to)
-            self.weights[draft.source] += bytes_
+    def _enqueue(self, draft: Draft, *, weights: Iterable[int], sequence: int) -> None:
+        for to, weight in zip(draft.destinations, weights, strict=True):
+            self.weights[draft.source] += weight
             self.waiting += 1
             lane = self.lane(draft.key, to.name) or self._new_lane(draft.key, to.name)
             self._outbox.append(
@@ -102,7 +107,7 @@ class Batch:
                     lane,
                     draft.source,
                     sequence,
-                    bytes_,
+                    weight,
                     to.once,
                     draft.accepted_at,
                     to.topic,
@@ -132,7 +137,8 @@ class Batch:
         """Make a child's changes this batch's own."""
         self.position, self.lanes = child.position, child.lanes
         self.waiting += child.waiting
-        self.weights.update(child.weights)  # a Counter adds
+        for source, weight in child.weights.items():
+            self.weights[source] += weight
         for name_ in ("puts", "_equals", "_keyed", "_sequences", "_lanes", "_partitions"):
             getattr(self, name_).update(getattr(child, name_))
         for name_ in ("_names", "_signals", "_outbox"):
@@ -149,6 +155,8 @@ class Batch:
         if self._keyed:
             rows = [(*place, this.id, this.at, this.fingerprint) for place, this in self._keyed.items()]
             database.executemany(_KEYED, rows)
+        if self.receipts:
+            database.executemany(_RECEIPT, self.receipts)
         if self.puts:
             database.executemany(_PUT, [(sequence, lane) for lane, sequence in self.puts.items()])
 

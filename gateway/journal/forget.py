@@ -25,12 +25,16 @@ _SIGNAL = "DELETE FROM signals WHERE position = ?"
 _OLD_KEYS = "SELECT source, key FROM idempotency_keys WHERE at < ? ORDER BY at LIMIT ?"
 _KEY = "DELETE FROM idempotency_keys WHERE source = ? AND key = ?"
 _IDLE = """
-    SELECT key FROM partitions WHERE accepted_at < ? AND NOT EXISTS (
+    SELECT key, sequence FROM partitions WHERE accepted_at < ? AND key != '' AND NOT EXISTS (
         SELECT 1 FROM lanes JOIN outbox USING (lane)
         WHERE lanes.key = partitions.key AND station IN ('waiting', 'publishing')
     ) LIMIT ?
 """
 _PARTITION = "DELETE FROM partitions WHERE key = ?"
+_HIGHEST = """
+    INSERT INTO partitions (key, sequence, accepted_at) VALUES ('', ?, 0)
+    ON CONFLICT (key) DO UPDATE SET sequence = max(sequence, excluded.sequence)
+"""
 _LANE = "DELETE FROM lanes WHERE key = ?"
 
 
@@ -53,19 +57,24 @@ class Budget:
     def __init__(self, max_bytes: int, *, clock: Callable[[], int]) -> None:
         self._max_bytes = max_bytes
         self._clock = clock
-        self._tried_at: int | None = None
+        self._full_at: int | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing fitted when it was asked last."""
+        return self._full_at is not None
 
     def has_room(self, database: sqlite3.Connection) -> bool:
         """Whether something fits, or was forgotten for it. In vain it looks for finished signals once a second."""
-        if size(database) <= self._max_bytes:
-            return True
         now = self._clock()
-        if self._tried_at is not None and 0 <= now - self._tried_at < _AGAIN:
-            return False
-        if make_room(now=now, max_bytes=self._max_bytes, database=database):
-            return True
-        self._tried_at = now
-        return False
+        if size(database) > self._max_bytes:
+            if self._full_at is not None and 0 <= now - self._full_at < _AGAIN:
+                return False
+            if not make_room(now=now, max_bytes=self._max_bytes, database=database):
+                self._full_at = now
+                return False
+        self._full_at = None
+        return True
 
 
 def forget_aged(*, now: int, max_age: int, database: sqlite3.Connection) -> int:
@@ -86,14 +95,17 @@ def make_room(*, now: int, max_bytes: int, database: sqlite3.Connection) -> int:
 def forget_rest(*, now: int, max_age: int, batch: Batch, database: sqlite3.Connection) -> int:
     """Forget a chunk of refusals, idempotency keys and idle partitions past their age; say how many.
 
-    A partition that the batch is about to use is not idle.
+    A partition that the batch is about to use is not idle. The highest number of those forgotten is kept, so that
+    numbers grow also where the clock is set back behind them; that row is written in any case, which tells whether the
+    journal can store.
     """
     keys = database.execute(_OLD_KEYS, (now - KEY_MEMORY, CHUNK)).fetchall()
     database.executemany(_KEY, keys)
     found = database.execute(_IDLE, (now - max_age, CHUNK)).fetchall()
-    idle = [key for key in found if not batch.uses(*key)]
-    database.executemany(_PARTITION, idle)
-    database.executemany(_LANE, idle)
+    idle = [(key, sequence) for key, sequence in found if not batch.uses(key)]
+    database.execute(_HIGHEST, (max((sequence for _, sequence in idle), default=0),))
+    database.executemany(_PARTITION, [(key,) for key, _ in idle])
+    database.executemany(_LANE, [(key,) for key, _ in idle])
     refusals = forget_refusals(before=now - max_age, limit=CHUNK, database=database)
     return len(keys) + len(idle) + refusals
 

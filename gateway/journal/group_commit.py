@@ -34,8 +34,8 @@ class GroupCommit(Generic[Call]):
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def call(self, call: Call, *, urgent: bool) -> Any:
-        """Return what ``commit`` says of the call, after it was stored.
+    def call(self, call: Call, *, urgent: bool) -> asyncio.Future[Any]:
+        """A future of what ``commit`` says of the call, after it was stored.
 
         Raises:
             gateway.errors.NotStored: the journal was closed.
@@ -50,7 +50,7 @@ class GroupCommit(Generic[Call]):
             loop.call_soon(self._gather, 0, 0)
         elif self._timer is None and not self._gathering:
             self._timer = loop.call_later(PATIENCE, self.flush)
-        return await future
+        return future
 
     def _gather(self, seen: int, turns: int) -> None:
         """Wait another turn of the loop while more calls come in; then store them."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
 
 from gateway.journal.admission import EQUAL_MEMORY, Earlier
 
@@ -24,7 +24,7 @@ _EQUALS = """
     UNION ALL SELECT id, accepted_at FROM signals WHERE position = :position
 """
 _KEYED = "SELECT id, at, fingerprint FROM idempotency_keys WHERE source = ? AND key = ?"
-_SEQUENCE = "SELECT sequence FROM partitions WHERE key = ?"
+_SEQUENCE = "SELECT sequence FROM partitions WHERE key IN (?, '') ORDER BY key DESC LIMIT 1"
 _LANE = "SELECT lane FROM lanes WHERE key = ? AND destination = ?"
 _UNFINISHED = """
     SELECT source, sum(weight), count(*) FROM outbox
@@ -80,7 +80,7 @@ class Ledger:
         self._lanes: dict[tuple[str, str], int] = {}
         self.position: int = database.execute("SELECT ifnull(max(position), 0) FROM signals").fetchone()[0]
         self.lanes: int = database.execute("SELECT ifnull(max(lane), 0) FROM lanes").fetchone()[0]
-        self.weights: Counter[str] = Counter()
+        self.weights: defaultdict[str, int] = defaultdict(int)
         self.waiting = 0
         for source, fingerprint, at, position in database.execute(_RECENT, (now - EQUAL_MEMORY,)):
             self._equals.add(name(source, fingerprint), position=position, at=at)
@@ -101,7 +101,7 @@ class Ledger:
         return row and Earlier(*row)
 
     def sequence(self, key: str) -> int:
-        """The last number of a partition key; 0 for none."""
+        """The last number of a partition key; of one that is not known, the highest that was forgotten, or 0."""
         last = self._sequences.get(key)
         if last is None:
             row = self._database.execute(_SEQUENCE, (key,)).fetchone()
@@ -128,7 +128,7 @@ class Ledger:
         equals: Iterable[tuple[bytes, int, int]],
         sequences: dict[str, int],
         lanes: dict[tuple[str, str], int],
-        weights: Counter[str],
+        weights: Mapping[str, int],
     ) -> None:
         """Remember what a commit brought; ``equals`` are name, position and time of acceptance."""
         if len(self._sequences) > _MOST_CACHED or len(self._lanes) > _MOST_CACHED:
@@ -137,7 +137,8 @@ class Ledger:
             self._equals.add(name_, position=position, at=at)
         self._sequences.update(sequences)
         self._lanes.update(lanes)
-        self.weights.update(weights)
+        for source, weight in weights.items():
+            self.weights[source] += weight
 
     def forget(self) -> None:
         """Read last numbers and lanes from the disk again."""

@@ -156,6 +156,9 @@ class MemoryJournal:
         rows = self._unfinished()
         return Depth(waiting=len(rows), oldest=rows[0].accepted.draft.accepted_at if rows else None)
 
+    def trouble(self) -> None:
+        """Nothing stands in its way."""
+
     async def prune(self, *, now: int) -> int:
         kept = {row.accepted.draft.id for row in self._unfinished()}
         before = now - max(self._max_age, EQUAL_MEMORY)

@@ -249,52 +249,45 @@ class Journal(Protocol):
         Raises:
             gateway.errors.Refused: an idempotency key was used for another body (KEY_REUSED).
         """
-        ...
 
     async def refuse(self, refusal: Refusal) -> None:
         """Store a refusal."""
-        ...
 
     async def record(self, outcomes: Iterable[Outcome]) -> None:
         """Store steps of outbox rows, by the next commit; a row that is finished does not change again."""
-        ...
 
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> None:
         """Store receipts; one that is there already, or of a signal that is not known, changes nothing."""
-        ...
 
     async def lanes(self) -> list[Lane]:
         """The lanes with waiting rows, the one with the oldest first."""
-        ...
 
     async def waiting(self, lane: Lane, *, after: int, limit: int) -> list[Waiting]:
         """Waiting rows of a lane behind a position, in order."""
-        ...
 
     async def last_put(self, lane: Lane) -> int | None:
         """The sequence last recorded as PUBLISHED on a lane; None for none that is remembered."""
-        ...
 
     async def life(self, id_: str) -> Life | None:
         """The life of a signal; None for an id that is not known (any more)."""
-        ...
 
     async def lives(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Life]:
         """The newest first, accepted before ``before``; more than ``limit`` where some share the last microsecond."""
-        ...
 
     async def refusals(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Refusal]:
         """The newest first, in pages like those of ``lives``."""
-        ...
 
     def depth(self) -> Depth:
         """How much waits, from memory."""
-        ...
+
+    def trouble(self) -> str | None:
+        """Why nothing can be stored now and what to do, for the operator; None while it can, as far as is known.
+
+        ``prune`` finds out, too: it writes something.
+        """
 
     async def prune(self, *, now: int) -> int:
         """Forget finished signals past their age, or the oldest while the size is over its budget; say how many."""
-        ...
 
     async def close(self) -> None:
         """Commit what is pending and close."""
-        ...

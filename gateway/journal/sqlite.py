@@ -72,6 +72,10 @@ class SqliteJournal:
         self._refusals = Refusals()
         self._commits: GroupCommit[Change] = GroupCommit(writer.commit)
         self._oldest: tuple[int, int | None] = (0, None)
+        self._full = (
+            f"The journal {settings.path} is over its {settings.max_bytes} bytes, and nothing in it is finished. See "
+            "why signals are not delivered, or raise journal.max_bytes."
+        )
 
     async def accept(self, drafts: Sequence[Draft]) -> list[Accepted | Duplicate]:
         if not drafts:
@@ -85,11 +89,7 @@ class SqliteJournal:
         if batch.room is None:
             batch.room = self._budget.has_room(database)
         if not batch.room:
-            raise NotStored(
-                "share",
-                f"The journal {self._settings.path} is over its {self._settings.max_bytes} bytes, and nothing in it is "
-                "finished. See why signals are not delivered, or raise journal.max_bytes.",
-            )
+            raise NotStored("share", self._full)
         return accept(drafts, batch=batch, share=self._share)
 
     async def refuse(self, refusal: Refusal) -> None:
@@ -105,7 +105,7 @@ class SqliteJournal:
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> None:
         come = tuple(receipts)
         if come:
-            await self._commits.call(lambda _, database: receive(come, at=at, database=database), urgent=False)
+            await self._commits.call(lambda batch, _: receive(come, at=at, batch=batch), urgent=False)
 
     async def lanes(self) -> list[Lane]:
         return self._writer.read(read_lanes)
@@ -141,11 +141,15 @@ class SqliteJournal:
             self._oldest = (now, oldest)
         return Depth(waiting=waiting, oldest=oldest)
 
+    def trouble(self) -> str | None:
+        return self._writer.trouble or (self._full if self._budget.full else None)
+
     async def prune(self, *, now: int) -> int:
         max_bytes = self._settings.max_bytes
         aged = await self._forget(lambda _, database: forget_aged(now=now, max_age=self._max_age, database=database))
         large = await self._forget(lambda _, database: make_room(now=now, max_bytes=max_bytes, database=database))
         await self._forget(self._forget_rest(now))
+        await self._commits.call(lambda _, database: self._budget.has_room(database), urgent=True)
         return aged + large
 
     def _forget_rest(self, now: int) -> Change:

@@ -4,41 +4,44 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.journal.batch import Batch
 from gateway.journal.model import Outcome, Station
 from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
+_UNFINISHED = """
+    SELECT position, destination, source, weight, lane, sequence FROM outbox
+    WHERE position IN (SELECT value FROM json_each(?)) AND station IN ('waiting', 'publishing')
+"""
 _STEP = """
     UPDATE outbox SET station = ?, at = ?, reason = ?, attempts = ?, previous = ifnull(?, previous)
-    WHERE position = ? AND destination = ? AND station IN ('waiting', 'publishing')
-    RETURNING source, weight, lane, sequence
-"""
-_RECEIPT = """
-    INSERT OR IGNORE INTO receipts (position, bot, handler, stage, number, stored_at, at, received_at, started_at,
-    duration_ms, reason, order_ids)
-    SELECT position, ?, ?, ?, (SELECT count(*) FROM receipts WHERE receipts.position = signals.position),
-    ?, ?, ?, ?, ?, ?, ? FROM signals WHERE id = ?
+    WHERE position = ? AND destination = ?
 """
 
 
-def record(outcomes: Iterable[Outcome], *, batch: Batch, database: sqlite3.Connection) -> None:
+def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Connection) -> None:
     """Move outbox rows; one that is finished, or forgotten, stays as it is."""
+    positions = json.dumps([step.position for step in outcomes])
+    rows = {(row[0], row[1]): row for row in database.execute(_UNFINISHED, (positions,))}
+    taken = []
     for step in outcomes:
-        values = (step.station.value, step.at, _text(step.reason), step.attempts, step.previous)
-        rows = database.execute(_STEP, (*values, step.position, step.destination)).fetchall()
-        for source, weight, lane, sequence in rows:
-            if step.station.final:
-                batch.finish(source, weight=weight)
+        place = (step.position, step.destination)
+        if place not in rows:
+            continue
+        taken.append((step.station.value, step.at, _text(step.reason), step.attempts, step.previous, *place))
+        if step.station.final:
+            _, _, source, weight, lane, sequence = rows.pop(place)
+            batch.finish(source, weight=weight)
             if step.station is Station.PUBLISHED:
                 batch.puts[lane] = sequence
+    database.executemany(_STEP, taken)
 
 
-def receive(receipts: Iterable[Receipt], *, at: int, database: sqlite3.Connection) -> None:
+def receive(receipts: Iterable[Receipt], *, at: int, batch: Batch) -> None:
     """Store receipts of signals that are remembered; of others nobody could ask."""
-    database.executemany(_RECEIPT, [_row(receipt, stored_at=at) for receipt in receipts])
+    batch.receipts.extend(_row(receipt, stored_at=at) for receipt in receipts)
 
 
 def _row(receipt: Receipt, *, stored_at: int) -> tuple[object, ...]:
@@ -50,7 +53,7 @@ def _row(receipt: Receipt, *, stored_at: int) -> tuple[object, ...]:
         to_micros(receipt.at),
         receipt.received_at and to_micros(receipt.received_at),
         receipt.started_at and to_micros(receipt.started_at),
-        receipt.duration_ms,
+        None if receipt.duration_ms is None else float(receipt.duration_ms),
         receipt.reason and _text(receipt.reason),
         json.dumps(receipt.order_ids) if receipt.order_ids else None,
         receipt.signal,

@@ -44,11 +44,11 @@ _FIRST = (
     "CREATE INDEX outbox_unfinished ON outbox (lane, position) WHERE station IN ('waiting', 'publishing')",
     """
     CREATE TABLE receipts (
+        number INTEGER PRIMARY KEY,  -- the order of arrival
         position INTEGER NOT NULL REFERENCES signals ON DELETE CASCADE,
         bot TEXT NOT NULL,
         handler TEXT NOT NULL,  -- '' for what concerns the bot as a whole
         stage TEXT NOT NULL,
-        number INTEGER NOT NULL,  -- the order of arrival
         stored_at INTEGER NOT NULL,
         at INTEGER NOT NULL,
         received_at INTEGER,
@@ -56,13 +56,13 @@ _FIRST = (
         duration_ms REAL,
         reason TEXT,
         order_ids TEXT,
-        PRIMARY KEY (position, bot, handler, stage)
-    ) WITHOUT ROWID, STRICT
+        UNIQUE (position, bot, handler, stage)
+    ) STRICT
     """,
     """
     CREATE TABLE partitions (
-        key TEXT PRIMARY KEY,
-        sequence INTEGER NOT NULL,
+        key TEXT PRIMARY KEY,  -- '' for all that are forgotten
+        sequence INTEGER NOT NULL,  -- the last number, or the highest of those forgotten
         accepted_at INTEGER NOT NULL
     ) WITHOUT ROWID, STRICT
     """,

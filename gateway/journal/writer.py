@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Owns the connection.
+    """Owns the connection. ``trouble`` says why the last commit failed, until one that wrote something succeeds.
 
     Args:
         path: the file.
@@ -45,6 +45,7 @@ class Writer:
         self._clock = clock
         self._open: sqlite3.Connection | None = None
         self._failed_at: int | None = None
+        self.trouble: str | None = None
         self.ledger = self._adopt(database)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -69,6 +70,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - it is handed to the caller whose change it is
             self._roll_back(error)
             if _is_disk(error):
+                self.trouble = unwritable(self._path, error)
                 return [self._not_stored(error) for _ in changes]
             if len(changes) == 1:
                 return [error]
@@ -86,6 +88,7 @@ class Writer:
         database = self._database()
         batch = Batch(self.ledger)
         results: list[Any] = []
+        written = database.total_changes
         database.execute("BEGIN IMMEDIATE")
         for change in changes:
             try:
@@ -94,6 +97,8 @@ class Writer:
                 results.append(error)
         batch.write(database)
         database.execute("COMMIT")
+        if database.total_changes != written:
+            self.trouble = None
         batch.settle(self.ledger)
         return results
 

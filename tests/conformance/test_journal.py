@@ -255,6 +255,16 @@ async def test_a_begun_once_publish_is_told_apart_until_it_is_finished(journal):
     assert await journal.waiting(event, after=0, limit=1) == []
 
 
+async def test_the_steps_of_one_call_are_taken_in_their_order_up_to_the_final_one(journal):
+    accepted = await accept(journal, draft())
+    steps = [(Station.PUBLISHING, "begun"), (Station.UNKNOWN, "lost"), (Station.PUBLISHED, "too late")]
+    await journal.record([outcome(accepted.position, station, reason=reason) for station, reason in steps])
+    [delivered] = (await journal.life(accepted.draft.id)).deliveries
+    assert (delivered.station, delivered.reason) == (Station.UNKNOWN, "lost")
+    assert journal.depth().waiting == 0
+    assert await journal.last_put(LANE) is None
+
+
 async def test_a_row_that_was_tried_remembers_what_was_put_before_it(journal):
     accepted = await accept(journal, draft())
     await journal.record([outcome(accepted.position, Station.WAITING, previous=7, attempts=2)])
@@ -309,6 +319,13 @@ async def test_a_receipt_that_comes_twice_changes_nothing(journal):
     await journal.receive([first, first], at=START)
     await journal.receive([receipt(id_, reason="second")], at=START + 1)
     assert (await journal.life(id_)).receipts == ((START, first),)
+
+
+async def test_a_receipt_that_the_contract_allows_is_stored_however_strange(journal):
+    id_ = (await accept(journal, draft())).draft.id
+    strange = receipt(id_, handler="\0\n", reason="\U0010ffff", duration_ms=2**80, order_ids=("'", ""))
+    await journal.receive([receipt(id_, Stage.STARTED), strange], at=START)
+    assert [stored for _, stored in (await journal.life(id_)).receipts] == [receipt(id_, Stage.STARTED), strange]
 
 
 async def test_a_receipt_of_an_unknown_signal_changes_nothing(journal):
@@ -372,9 +389,24 @@ async def test_positions_and_numbers_go_on_behind_what_was_forgotten(journal):
     assert after.sequence == last.sequence + 1
 
 
+async def test_numbers_grow_though_their_key_was_forgotten_and_the_clock_set_back(journal):
+    late = await accept(journal, draft(at=START + 90 * 86_400 * SECOND))
+    await journal.record([outcome(late.position)])
+    await journal.prune(now=START + 180 * 86_400 * SECOND)
+    again = await accept(journal, draft(at=START))
+    assert again.sequence > late.sequence
+
+
 async def test_a_duplicate_by_key_outlives_the_clock_being_set_back(journal):
     first = await accept(journal, draft(key="k", body="a"))
     assert await accept(journal, draft(key="k", body="a", at=START - 9 * SECOND)) == Duplicate(of=first.draft.id)
+
+
+async def test_a_journal_that_stores_has_no_trouble(journal):
+    assert journal.trouble() is None
+    await accept(journal, draft())
+    await journal.prune(now=START)
+    assert journal.trouble() is None
 
 
 async def test_what_a_life_holds_is_json(journal):

@@ -185,8 +185,6 @@ class JournalMachine(RuleBasedStateMachine):
             old = self.clock() - self.accepted[id_].draft.accepted_at > MAX_AGE * SECOND
             if old and station.final and self.run(self.journal.life(id_)) is None:
                 self.forget(id_)
-        kept = {self.accepted[id_].draft.key for id_ in self.stations}
-        self.sequences = {key: last for key, last in self.sequences.items() if key in kept}
 
     def forget(self, id_):
         """A key may still know the signal; its place is gone."""

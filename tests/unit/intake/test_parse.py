@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from gateway.errors import Code, Refused
-from gateway.intake import Source, parse
+from gateway.intake import Format, Source, parse
 
 SOURCE = Source(name="demo")
 
@@ -174,3 +174,12 @@ def test_the_sources_own_secret_keys_are_redacted():
     source = Source(name="demo", body_key="Door Code", secret_keys=("my_alias",))
     (document,) = parse(b'{"door_code": "1", "MyAlias": 2, "id": 3}', source=source).documents
     assert document == {"door_code": "[redacted]", "MyAlias": "[redacted]", "id": Decimal(3)}
+
+
+def test_a_format_that_is_asked_for_is_kept_to():
+    source = Source(name="tv")
+
+    assert parse(b'{"action": "buy"}', source=source, as_=Format.TEXT).documents == ('{"action": "buy"}',)
+    assert parse(b'{"action": "buy"}', source=source, as_=Format.JSON).documents == ({"action": "buy"},)
+    with pytest.raises(Refused, match="not JSON"):
+        parse(b"buy", source=source, as_=Format.JSON)

@@ -109,6 +109,33 @@ async def test_a_journal_that_is_full_of_unfinished_signals_takes_no_more_until_
     assert await journal.life(lives[-1].id) is None
 
 
+async def test_a_journal_that_is_over_its_budget_is_in_trouble_until_prune_finds_something_to_forget(opened, clock):
+    journal = opened(share=1)
+    await fill(journal, clock, count=36, finish=False)
+    await journal.close()
+    journal = opened(max_bytes=MB // 2, share=1)
+    assert journal.trouble() is None
+    await journal.prune(now=clock())
+    assert "nothing in it is finished" in journal.trouble()
+    for lane in await journal.lanes():
+        rows = await journal.waiting(lane, after=0, limit=10_000)
+        await journal.record([outcome(row.position, Station.EXPIRED) for row in rows])
+    assert journal.trouble() is not None
+    clock.pass_(60)
+    await journal.prune(now=clock())
+    assert journal.trouble() is None
+
+
+async def test_the_highest_forgotten_number_outlives_a_restart(opened):
+    journal = opened(max_age=60)
+    first, second = await journal.accept([draft(at=START + 9), draft(at=START, instrument="ETH-USDT")])
+    await journal.record([outcome(first.position), outcome(second.position)])
+    await journal.prune(now=START + 3600 * SECOND)
+    await journal.close()
+    [again] = await opened(max_age=60).accept([draft(at=START - 3600 * SECOND)])
+    assert again.sequence == first.sequence + 1
+
+
 async def test_prune_brings_the_size_under_its_budget_and_forgets_the_oldest_first(opened, clock):
     journal = opened()
     await fill(journal, clock, count=100)

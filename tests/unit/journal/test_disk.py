@@ -126,6 +126,34 @@ async def test_a_full_database_refuses_every_call_of_the_batch_and_forgets_none_
     assert (after.position, after.sequence) == (before.position + 1, before.sequence + 1)
 
 
+async def test_a_commit_that_failed_is_a_trouble_until_one_writes_again(opened, tmp_path):
+    journal = opened()
+    await journal.accept([draft(body="a")])
+    database = journal._writer._open
+    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(NotStored) as caught:
+        await journal.accept([draft(filler=20_000)])
+    assert journal.trouble() == caught.value.problem
+    assert str(tmp_path) in journal.trouble()
+    await journal.accept([draft(body="a")])  # a duplicate writes nothing, and so proves nothing
+    assert journal.trouble() is not None
+    database.execute("PRAGMA max_page_count = 1000000")
+    await journal.accept([draft(filler=20_000)])
+    assert journal.trouble() is None
+
+
+async def test_pruning_finds_out_that_the_disk_refuses_and_that_it_works_again(opened, clock):
+    journal = opened()
+    journal._writer._open.execute("PRAGMA query_only = 1")
+    with pytest.raises(NotStored):
+        await journal.prune(now=clock())
+    assert journal.trouble() is not None
+    clock.pass_(1)
+    await journal.prune(now=clock())
+    assert journal.trouble() is None
+
+
 async def test_a_body_that_was_not_stored_is_no_duplicate_when_it_comes_again(opened):
     journal = opened()
     database = journal._writer._open

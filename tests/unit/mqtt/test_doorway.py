@@ -26,11 +26,12 @@ def connect(*, username="bot", password="secret", client_id="c", will=None, clea
     return packet.to_bytes()
 
 
-async def test_a_client_that_logs_in_is_welcome_under_its_users_name_and_without_its_password():
+async def test_a_client_that_logs_in_is_welcome_under_its_users_name_and_amqtt_sees_neither_password_nor_keepalive():
     greeting = await greet(connect(), Logins())
     assert isinstance(greeting, Greeting)
     seen = await ConnectPacket.from_stream(BufferReader(greeting.packet))
-    assert (seen.client_id, seen.username, seen.password, seen.keep_alive) == ("bot/c", "bot", None, 30)
+    assert (seen.client_id, seen.username, seen.password, seen.keep_alive) == ("bot/c", "bot", None, 0)
+    assert greeting.keepalive == 30
     assert (greeting.client_id, b"secret" in greeting.packet, "secret" in repr(greeting)) == ("bot/c", False, False)
 
 

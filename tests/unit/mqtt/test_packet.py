@@ -1,15 +1,17 @@
-"""The computed size of a PUBLISH is the size of the packet that gmqtt builds."""
+"""What is computed of a PUBLISH agrees with the packets that gmqtt and amqtt build."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 import gmqtt
+from amqtt.mqtt.connack import ConnackPacket
+from amqtt.mqtt.publish import PublishPacket as AmqttPublish
 from gmqtt.mqtt.package import PublishPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mqtt.packet import publish_size
+from gateway.mqtt.packet import publish_size, published_topic
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 properties = st.fixed_dictionaries(
@@ -28,3 +30,18 @@ def test_the_size_is_that_of_the_packet(topic, payload, extras):
     message = gmqtt.Message(topic, b"x" * payload, qos=1, **extras)
     _, packet = PublishPacket.build_package(message, protocol)
     assert publish_size(topic, b"x" * payload, extras) == len(packet)
+
+
+@given(
+    topic=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="#+"), max_size=300),
+    payload=st.integers(0, 40_000),
+    qos=st.integers(0, 2),
+    retain=st.booleans(),
+)
+def test_the_topic_is_that_of_the_packet(topic, payload, qos, retain):
+    packet = AmqttPublish.build(topic, b"x" * payload, 7 if qos else None, False, qos, retain)
+    assert published_topic(packet.to_bytes()) == topic
+
+
+def test_another_packet_has_no_topic():
+    assert published_topic(ConnackPacket.build(0, 0).to_bytes()) is None
