@@ -29,7 +29,8 @@ class Greeting:
     Args:
         client_id: the client's own behind its user's name, so that no user can take the session of another.
         keepalive: seconds, 0 for none.
-        packet: the CONNECT for amqtt, with this client id and without the password.
+        packet: the CONNECT for amqtt, with this client id, without the password, and without the keepalive: amqtt
+            would make a task of each read to watch it, and do nothing about silence.
     """
 
     username: str
@@ -82,12 +83,13 @@ def _judge(connect: ConnectPacket, logins: Logins) -> Greeting | Refusal:
 def _greeting(connect: ConnectPacket, username: str, permissions: Permissions) -> Greeting:
     client_id = f"{username}/{connect.client_id}"
     connect.client_id = client_id
+    keepalive, connect.keep_alive = connect.keep_alive, 0
     connect.password_flag = False
     return Greeting(
         username=username,
         client_id=client_id,
         permissions=permissions,
-        keepalive=connect.keep_alive,
+        keepalive=keepalive,
         packet=connect.to_bytes(),
     )
 

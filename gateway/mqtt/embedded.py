@@ -14,12 +14,13 @@ import ssl
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
-from amqtt.broker import Broker
-from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+from amqtt.contexts import Action, BrokerConfig, ListenerConfig, ListenerType
 
 from gateway.errors import Misconfigured
 from gateway.mqtt.doorway import Refusal, greet
+from gateway.mqtt.embedded_broker import StrictBroker
 from gateway.mqtt.embedded_plugins import VISITOR, Guard, LoginPlugin, TopicPlugin, Visitor
 from gateway.mqtt.filters import matches
 from gateway.mqtt.permissions import Logins
@@ -79,7 +80,7 @@ class EmbeddedBroker:
         self._settings = settings
         self._logins = logins
         self._guard = Guard(most_queued=settings.max_queued)
-        self._broker: Broker | None = None
+        self._broker: StrictBroker | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._clients: dict[str, _Client] = {}
@@ -97,7 +98,7 @@ class EmbeddedBroker:
         """
         logging.getLogger("amqtt").setLevel(logging.ERROR)  # its warnings are ordinary life: clients come and go
         logging.getLogger("transitions").setLevel(logging.ERROR)
-        self._broker = Broker(self._amqtt_settings())
+        self._broker = StrictBroker(self._amqtt_settings(), guard=self._guard)
         await self._broker.start()
         settings = self._settings
         try:
@@ -182,6 +183,7 @@ class EmbeddedBroker:
         reader.unread(greeting.packet)
         reader.silence = greeting.keepalive * _GRACE or None
         gate.visitor = Visitor(greeting.username, greeting.permissions)
+        writer.permits = partial(self._guard.allows, greeting.username, action=Action.RECEIVE)
         await self._serve(_Client(gate.visitor, greeting.client_id, writer), reader)
 
     async def _serve(self, client: _Client, reader: PacketReader) -> None:

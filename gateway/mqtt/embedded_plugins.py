@@ -110,7 +110,7 @@ class LoginPlugin(BaseAuthPlugin):
 
 
 class TopicPlugin(BaseTopicPlugin):
-    """Denies every topic that no permission allows."""
+    """Denies every topic that no permission allows, to whatever in amqtt does not ask the guard itself."""
 
     Config = GuardConfig  # type: ignore[assignment]
 

@@ -1,4 +1,4 @@
-"""How many bytes a PUBLISH packet has, as brokers count it against their maximum."""
+"""PUBLISH packets: how many bytes they have, as brokers count them against their maximum, and what they are about."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 _LENGTH = 2
 _PACKET_ID = 2
 _EXPIRY = 1 + 4
+_PUBLISH = 3
+_CONTINUED = 0x80
 
 
 def publish_size(topic: str, payload: bytes, properties: Mapping[str, Any]) -> int:
@@ -15,6 +17,14 @@ def publish_size(topic: str, payload: bytes, properties: Mapping[str, Any]) -> i
     inner = _properties_size(properties)
     remaining = _LENGTH + len(topic.encode()) + _PACKET_ID + _variable_length(inner) + inner + len(payload)
     return 1 + _variable_length(remaining) + remaining
+
+
+def published_topic(packet: bytes) -> str | None:
+    """The topic of a whole PUBLISH; None for a packet of another type."""
+    if packet[0] >> 4 != _PUBLISH:
+        return None
+    start = next(place for place in range(1, len(packet)) if packet[place] < _CONTINUED) + 1
+    return packet[start + _LENGTH : start + _LENGTH + int.from_bytes(packet[start : start + _LENGTH])].decode()
 
 
 def _properties_size(properties: Mapping[str, Any]) -> int:

@@ -1,15 +1,20 @@
-"""What stands between a socket and amqtt, which by itself has no limits: whole packets in, a bounded buffer out."""
+"""What stands between a socket and amqtt, which by itself has no limits: whole packets in, permitted ones out."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
 
 from amqtt.adapters import ReaderAdapter, WriterAdapter
 
-_READ = 65536
+from gateway.mqtt.packet import published_topic
+
+_log = logging.getLogger(__name__)
+
+_CHUNK = 65536
 _CONTINUED = 0x80
 _LENGTH_BYTES = 4
 
@@ -82,7 +87,7 @@ class PacketReader(ReaderAdapter):
         deadline = None if self.silence is None else self._heard_at + self.silence
         try:
             async with asyncio.timeout_at(deadline):
-                data = await self._stream.read(_READ)
+                data = await self._stream.read(_CHUNK)
         except TimeoutError:
             raise ConnectionResetError("the client is silent") from None
         if not data:
@@ -92,7 +97,9 @@ class PacketReader(ReaderAdapter):
 
 
 class BoundedWriter(WriterAdapter):
-    """Takes amqtt's bytes without ever waiting; a client that does not read them is cut off.
+    """Takes amqtt's packets without ever waiting, and writes once for a turn of the event loop.
+
+    A client that does not read is cut off.
 
     Args:
         most: bytes that may wait for the client.
@@ -101,14 +108,23 @@ class BoundedWriter(WriterAdapter):
     def __init__(self, stream: StreamWriter, *, most: int) -> None:
         self._stream = stream
         self._most = most
+        self._held = bytearray()
+        self.permits: Callable[[str], bool] = _nothing
+        """Asked for the topic of each PUBLISH; what is not permitted never leaves, whatever amqtt thinks."""
 
     def write(self, data: bytes) -> None:
-        """Send, or end the connection of a client that reads too slowly."""
+        """Send a packet, or end the connection of a client that reads too slowly."""
         if self._stream.is_closing():
             return
-        self._stream.write(data)
-        if self._stream.transport.get_write_buffer_size() > self._most:
-            self._stream.transport.abort()
+        topic = published_topic(data)
+        if topic is not None and not self.permits(topic):
+            _log.error("kept a message on %r from a client that may not receive it", topic)
+            return
+        if not self._held:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._held += data
+        if len(self._held) >= _CHUNK:
+            self._flush()
 
     async def drain(self) -> None:
         """Return at once: what may wait is bounded."""
@@ -124,8 +140,20 @@ class BoundedWriter(WriterAdapter):
 
     async def close(self) -> None:
         """Send what waits and close, without waiting for it."""
+        self._flush()
         self._stream.close()
 
     def abort(self) -> None:
         """Close now."""
         self._stream.transport.abort()
+
+    def _flush(self) -> None:
+        held, self._held = self._held, bytearray()
+        if held and not self._stream.is_closing():
+            self._stream.write(held)
+            if self._stream.transport.get_write_buffer_size() > self._most:
+                self._stream.transport.abort()
+
+
+def _nothing(_: str) -> bool:
+    return False

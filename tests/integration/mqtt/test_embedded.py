@@ -159,6 +159,81 @@ async def test_what_came_while_a_bot_was_away_waits_in_order_and_bounded(connect
     assert sorted(payload for _, payload in heard) == [b"0", b"1", b"2", b"3", b"4"]
 
 
+async def raw(broker, user):
+    """Connect a client that shows every packet that it gets."""
+    name, password = user.encode(), user[::-1].encode()
+    body = b"\x00\x04MQTT\x04\xc0\x00\x00" + b"".join(bytes([0, len(part)]) + part for part in (b"c", name, password))
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    writer.write(b"\x10" + bytes([len(body)]) + body)
+    assert (await reader.readexactly(4))[0] == 0x20
+    return reader, writer
+
+
+async def until_answered(reader, writer):
+    """What the broker sent up to its answer to a ping, which it gives after what it had to send before."""
+    seen = b""
+    for _ in range(5):
+        writer.write(b"\xc0\x00")
+        seen += await asyncio.wait_for(reader.readuntil(b"\xd0\x00"), 5)
+    return seen
+
+
+@pytest.fixture
+async def cards(connect, logins):
+    """Two bots, each with a retained card of its own, which the gateway alone may read."""
+    for bot in ("one", "two"):
+        logins[bot] = Permissions(publish=(f"receipts/{bot}",), subscribe=("signals/#", f"own/{bot}/#"))
+    logins["gateway"] = Permissions(publish=("own/#",), subscribe=("receipts/#",))
+    gateway = await connect("gateway")
+    heard = Heard()
+    await gateway.subscribe("receipts/#", heard)
+    for bot in ("one", "two"):
+        await acked((await connect(bot, client_id="card")).publish(f"receipts/{bot}", b"card", retain=True))
+        await acked(gateway.publish(f"own/{bot}/x", b"secret-of-%b" % bot.encode(), retain=True))
+    await eventually(lambda: len(heard) == 2)
+    return gateway
+
+
+async def test_who_connects_gets_no_retained_message_unasked(cards, connect, broker):
+    await (await connect("one")).subscribe("own/one/#", Heard())
+    reader, writer = await raw(broker, "two")
+    assert await until_answered(reader, writer) == b"\xd0\x00" * 5
+    writer.close()
+
+
+async def test_who_subscribes_gets_the_retained_messages_of_that_filter_and_no_other(cards, connect):
+    await (await connect("one")).subscribe("own/one/#", Heard())
+    heard, two = Heard(), await connect("two")
+    await two.subscribe("signals/#", heard)
+    await two.subscribe("own/two/#", heard)
+    await eventually(lambda: heard)
+    await acked(cards.publish("own/two/end", b"end"))
+    await eventually(lambda: len(heard) > 1)
+    assert heard == [("own/two/x", b"secret-of-two"), ("own/two/end", b"end")]
+
+
+async def test_who_may_not_receive_a_topic_gets_nothing_of_it_whatever_amqtt_does(cards, broker, caplog):
+    reader, writer = await raw(broker, "two")
+    _, handler = broker._broker.sessions["two/c"]
+    sending = asyncio.create_task(handler.mqtt_publish("own/one/x", b"secret-of-one", 0, retain=True))
+    await asyncio.wait({sending})
+    assert await until_answered(reader, writer) == b"\xd0\x00" * 5
+    assert "kept a message on 'own/one/x'" in caplog.text
+    writer.close()
+
+
+async def test_a_busy_event_loop_does_not_starve_it(connect):
+    gateway, two, heard, turns = await connect("gateway", window=60), await connect("two"), Heard(), 0
+    await two.subscribe("signals/#", heard)
+    sent = [gateway.publish("signals/v1/x", b"%d" % number) for number in range(gateway.free)]
+    while len(heard) < len(sent) or not all(future.done() for future in sent):
+        turns += 1
+        assert turns < len(sent)
+        time.sleep(0.001)
+        await asyncio.sleep(0)
+    assert [int(payload) for _, payload in heard] == list(range(len(sent)))
+
+
 async def test_a_new_connection_of_a_client_ends_its_old_one_and_gets_its_messages(connect):
     gateway, old = await connect("gateway"), await connect("two")
     await old.subscribe("signals/#", Heard())

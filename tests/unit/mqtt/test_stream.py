@@ -1,14 +1,15 @@
-"""amqtt gets whole packets of a bounded size, however the bytes come."""
+"""amqtt gets whole packets of a bounded size, however the bytes come, and sends what is permitted."""
 
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mqtt.stream import PacketReader
+from gateway.mqtt.stream import BoundedWriter, PacketReader
 
 
 async def open_gate():
@@ -75,3 +76,46 @@ async def test_a_read_that_is_cancelled_loses_nothing():
         await asyncio.wait_for(packets.read(1), 0.01)
     stream.feed_data(packet(5)[4:])
     assert await packets.read(7) == packet(5)
+
+
+class Socket(list):
+    """What was written, a StreamWriter for the rest."""
+
+    transport = SimpleNamespace(get_write_buffer_size=lambda: 0)
+    is_closing = close = staticmethod(lambda: False)
+
+    def write(self, data):
+        self.append(bytes(data))
+
+
+ABOUT_A, ABOUT_B = b"\x30\x04\x00\x01a!", b"\x31\x04\x00\x01b!"
+PONG = b"\xd0\x00"
+
+
+async def test_packets_of_one_turn_of_the_loop_are_one_write():
+    socket = Socket()
+    writer = BoundedWriter(socket, most=1000)
+    writer.permits = lambda _: True
+    for packet_ in (ABOUT_A, PONG, ABOUT_B):
+        writer.write(packet_)
+    await asyncio.sleep(0)
+    assert socket == [ABOUT_A + PONG + ABOUT_B]
+
+
+async def test_what_waits_is_written_before_the_end():
+    socket = Socket()
+    writer = BoundedWriter(socket, most=1000)
+    writer.write(PONG)
+    await writer.close()
+    assert socket == [PONG]
+
+
+async def test_a_message_whose_topic_is_not_permitted_is_not_written():
+    socket = Socket()
+    writer = BoundedWriter(socket, most=1000)
+    writer.write(ABOUT_A)
+    writer.permits = lambda topic: topic == "a"
+    for packet_ in (ABOUT_B, PONG, ABOUT_A):
+        writer.write(packet_)
+    await writer.close()
+    assert socket == [PONG + ABOUT_A]
