@@ -33,7 +33,7 @@ def gateway_round(rig: Rig, *, start: int, seconds: float) -> Load:
     before = [rig.metric(counter) for counter in counters]
     seen = load(rig.public, rig.paths, start=start, seconds=seconds)
     try:
-        until(lambda: rig.metric("signal_gateway_outbox_depth") == 0, within=2.0)
+        rig.until_empty(within=2.0)
     except TimeoutError:
         raise RoundFailed(f"{rig.metric('signal_gateway_outbox_depth'):.0f} still wait 2 s after the end") from None
     accepted, published = (rig.metric(counter) - was for counter, was in zip(counters, before, strict=True))
@@ -53,7 +53,7 @@ def rounds(folder: Path, *, count: int, seconds: float) -> dict[str, list[Load]]
             if kind == "gateway":
                 with Rig(folder / f"round-{number}").running() as rig:
                     load(rig.public, rig.paths, start=0, seconds=1)
-                    until(lambda rig=rig: rig.metric("signal_gateway_outbox_depth") == 0)
+                    rig.until_empty(within=30)
                     seen[kind].append(gateway_round(rig, start=10_000_000, seconds=seconds))
             else:
                 with server(kind, folder) as port:
@@ -104,7 +104,7 @@ def drain(folder: Path, *, backlog: int) -> dict[str, float]:
         with rig.mosquitto(), rig.bot():
             until(lambda: rig.metric("signal_gateway_broker_connected") == 1)
             began = time.monotonic()
-            until(lambda: rig.metric("signal_gateway_outbox_depth") == 0, within=600)
+            rig.until_empty(within=600)
             took = time.monotonic() - began
         return {"backlog": accepted, "seconds": took, "rate": accepted / took, "memory_mb": rig.memory}
 
@@ -115,7 +115,7 @@ def memory(folder: Path, *, signals: int) -> dict[str, float]:
         first, accepted = rig.memory, 0
         while accepted < signals:
             load(rig.public, rig.paths, start=accepted * 2, seconds=5)
-            until(lambda: rig.metric("signal_gateway_outbox_depth") == 0, within=300)
+            rig.until_empty(within=300)
             accepted = int(rig.metric("signal_gateway_accepted_total"))
         return {"signals": accepted, "before_mb": first, "after_mb": rig.memory}
 

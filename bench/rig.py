@@ -28,13 +28,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], *, within: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], *, within: float = 30.0, every: float = 0.02) -> Any:
     """Wait for a condition and return what it gave; TimeoutError after the deadline in seconds."""
     deadline = time.monotonic() + within
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {within} s")
-        time.sleep(0.01)
+        time.sleep(every)
     return found
 
 
@@ -199,6 +199,13 @@ class Rig:
         starts = (f"{name}{{", f"{name} ")
         chosen = [line for line in lines if line.startswith(starts) and all(want in line for want in wanted)]
         return sum(float(line.rpartition(" ")[2]) for line in chosen)
+
+    def until_empty(self, *, within: float) -> None:
+        """Wait until nothing waits in the outbox; TimeoutError after the deadline in seconds.
+
+        Reading the metrics costs the gateway about as much as 40 signals, so it is not asked too often.
+        """
+        until(lambda: self.metric("signal_gateway_outbox_depth") == 0, within=within, every=0.2)
 
     @property
     def memory(self) -> float:

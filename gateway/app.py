@@ -18,7 +18,7 @@ from gateway import pipeline
 from gateway.bots import Cards, GatewayPresence, Receipts
 from gateway.config import Address, BotLogins, KeyRing, Settings
 from gateway.config.store import read_secret
-from gateway.delivery import Delivery
+from gateway.delivery import Delivery, DeliverySettings
 from gateway.errors import NotStored
 from gateway.intake import Format, Received
 from gateway.journal import open_journal
@@ -155,13 +155,16 @@ class Gateway:
         self._topics = settings.topics
         self._telemetry = Recorder(sources=settings.sources, version=_VERSION, now=clock)
         self._telemetry.watch_outbox(journal.depth, now=clock)
+        self._telemetry.watch_journal(journal.trouble)
         self._keys = KeyRing(settings.folder.keys, now=clock)
         self._presence = GatewayPresence(
             topics=self._topics, instance=_INSTANCE, version=_VERSION, clock=clock, new_id=new_id
         )
         self._embedded = embedded
         self._link = self._make_link(embedded.broker if embedded else None)
-        self._delivery = Delivery(journal, self._link, telemetry=self._telemetry, clock=clock)
+        self._delivery = Delivery(
+            journal, self._link, telemetry=self._telemetry, clock=clock, settings=DeliverySettings()
+        )
         self._receipts = Receipts(
             journal, self._link, topics=self._topics, instance=_INSTANCE, telemetry=self._telemetry, clock=clock
         )
@@ -171,7 +174,7 @@ class Gateway:
             keys=self._keys,
             journal=journal,
             offer=self._delivery.offer,
-            admit=RateLimit(settings.limits, now=clock).admit,
+            admit=RateLimit(settings.limits, now=time.monotonic).admit,
             telemetry=self._telemetry,
             new_id=new_id,
         )
@@ -258,13 +261,14 @@ class Gateway:
             since=self._presence.since,
             unready=self._journal.trouble(),
             broker_connected=self._link.connected,
+            broker_error=self._link.last_error,
             sources=tuple(self._settings.sources),
         )
 
     def _connected(self) -> None:
         self._telemetry.broker_connected(connected=True)
-        self._presence.say(Presence.ONLINE, self._link)
-        self._delivery.pump()
+        self._delivery.connected(self._presence.say(Presence.ONLINE, self._link))
 
     def _disconnected(self) -> None:
         self._telemetry.broker_connected(connected=False)
+        self._cards.forget()

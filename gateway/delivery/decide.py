@@ -11,7 +11,7 @@ MAX_DROPS = 3
 """Connections that a publish may end, alone in flight, before it is given up."""
 
 _RETRY_AFTER = (0.25, 0.5, 1.0, 2.0, 5.0)
-"""Seconds between tries of a publish that nobody hears."""
+"""Seconds between tries of the same publish."""
 
 _REASONS = {
     0x80: "unspecified error",
@@ -33,33 +33,35 @@ class Turn(Enum):
     WAIT = "wait"
 
 
-def turn(row: Waiting, *, now: int, heard: bool | None) -> Turn | Outcome:
+def turn(row: Waiting, *, now: int, late: bool, heard: bool | None, tries: int) -> Turn | Outcome:
     """Say what the head needs: an outcome where it is finished without a publish.
 
     Args:
         row: the head.
         now: microseconds since the epoch.
+        late: whether it expired.
         heard: whether anyone listens, where the broker's tables tell; else None.
+        tries: how often nobody heard it.
     """
     if row.publishing:
-        return outcome(row, Station.UNKNOWN, now=now, reason="the gateway ended between the publish and its answer")
-    if now >= row.expires_at:
-        return expired(row, now=now, heard=heard)
+        reason = "the gateway ended between the publish and its answer"
+        return outcome(row, Station.UNKNOWN, now=now, reason=reason, tries=tries)
+    if late:
+        return expired(row, now=now, unheard=heard is False, tries=tries)
     if heard is False:
         return Turn.WAIT
     return Turn.MARK if row.once else Turn.PUBLISH
 
 
-def expired(row: Waiting, *, now: int, heard: bool | None = None) -> Outcome:
+def expired(row: Waiting, *, now: int, tries: int, unheard: bool = False) -> Outcome:
     """The outcome of a row whose time ran out: nobody heard it, or it was never published."""
-    late = (now - row.expires_at) / 1e6
-    if heard is False or row.attempts:
+    if unheard or tries:
         reason = f"nobody listened to {row.topic} until the signal expired"
-        return outcome(row, Station.UNHEARD, now=now, reason=reason)
-    return outcome(row, Station.EXPIRED, now=now, reason=f"it expired {late:.1f} s before it could be published")
+        return outcome(row, Station.UNHEARD, now=now, reason=reason, tries=tries)
+    return outcome(row, Station.EXPIRED, now=now, reason="it expired before it could be published")
 
 
-def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bool) -> Outcome | None:
+def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bool, tries: int) -> Outcome | None:
     """What a PUBACK means; None where the publish is to be tried again.
 
     Args:
@@ -68,37 +70,40 @@ def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bo
         now: microseconds since the epoch.
         previous: the number that was put before it.
         told: whether this broker and version say when nobody listens.
+        tries: how often nobody heard it before.
     """
     if ack.denied:
         name = _REASONS.get(ack.reason, "refused")
         words = f": {ack.text}" if ack.text else ""
-        return outcome(row, Station.DENIED, now=now, reason=f"the broker refused it: 0x{ack.reason:02X} {name}{words}")
+        reason = f"the broker refused it: 0x{ack.reason:02X} {name}{words}"
+        return outcome(row, Station.DENIED, now=now, reason=reason, tries=tries)
     if ack.unheard and not row.once:
         return None
     if ack.unheard:
         return outcome(row, Station.UNHEARD, now=now, reason=f"nobody listens to {row.topic}")
     reason = "" if told else "MQTT 3.1.1: whether anyone listens is unknown"
-    return outcome(row, Station.PUBLISHED, now=now, reason=reason, previous=previous)
+    return outcome(row, Station.PUBLISHED, now=now, reason=reason, previous=previous, tries=tries)
 
 
 def lost(row: Waiting, *, now: int, drops: int, problem: str) -> Outcome | None:
     """What the end of a connection means for a publish in flight; None where it is to be sent again."""
     if row.once:
-        return outcome(
-            row, Station.UNKNOWN, now=now, reason=f"the connection ended before the broker answered: {problem}"
-        )
+        reason = f"the connection ended before the broker answered: {problem}"
+        return outcome(row, Station.UNKNOWN, now=now, reason=reason)
     if drops >= MAX_DROPS:
         reason = f"the broker closed the connection {drops} times when it was published alone: {problem}"
-        return outcome(row, Station.DEAD, now=now, reason=reason)
+        return outcome(row, Station.DEAD, now=now, reason=reason, tries=drops - 1)
     return None
 
 
-def retry_after(attempts: int) -> float:
+def retry_after(tries: int) -> float:
     """Seconds until the next try after so many."""
-    return _RETRY_AFTER[min(attempts, len(_RETRY_AFTER)) - 1]
+    return _RETRY_AFTER[min(tries, len(_RETRY_AFTER)) - 1]
 
 
-def outcome(row: Waiting, station: Station, *, now: int, reason: str = "", previous: int | None = None) -> Outcome:
+def outcome(
+    row: Waiting, station: Station, *, now: int, reason: str = "", previous: int | None = None, tries: int = 0
+) -> Outcome:
     """An outcome of a row."""
     return Outcome(
         position=row.position,
@@ -107,5 +112,5 @@ def outcome(row: Waiting, station: Station, *, now: int, reason: str = "", previ
         at=now,
         reason=reason,
         previous=previous,
-        attempts=row.attempts + 1,
+        attempts=tries + 1,
     )

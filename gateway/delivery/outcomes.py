@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from gateway.errors import NotStored
 from gateway.journal.model import Journal, Outcome
@@ -16,7 +17,7 @@ class Outcomes:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[tuple[Outcome, Callable[[], None] | None]] = []
         self._wanted = asyncio.Event()
 
     @property
@@ -24,9 +25,9 @@ class Outcomes:
         """How many are not recorded yet."""
         return len(self._outcomes)
 
-    def add(self, outcome: Outcome) -> None:
-        """Take an outcome."""
-        self._outcomes.append(outcome)
+    def add(self, outcome: Outcome, *, then: Callable[[], None] | None = None) -> None:
+        """Take an outcome; ``then`` is called once it is on disk."""
+        self._outcomes.append((outcome, then))
         self._wanted.set()
 
     async def run(self) -> None:
@@ -36,10 +37,14 @@ class Outcomes:
             self._wanted.clear()
             batch = self._outcomes[:]
             try:
-                await self._journal.record(batch)
+                await self._journal.record([outcome for outcome, _ in batch])
             except NotStored:
                 await asyncio.sleep(_PAUSE)
-            else:
-                del self._outcomes[: len(batch)]
+                self._wanted.set()
+                continue
+            del self._outcomes[: len(batch)]
+            for _, then in batch:
+                if then is not None:
+                    then()
             if self._outcomes:
                 self._wanted.set()

@@ -39,10 +39,11 @@ def secrets_shown(received: Received, *, source: Source) -> tuple[str, ...]:
 
 
 def _shown(received: Received, source: Source | None) -> str | None:
-    if received.secrets.get("path"):
-        return received.secrets["path"]
-    if received.secrets.get("query") and (source is None or source.query_key):
-        return received.secrets["query"]
+    """The secret that counts. What was shown decides how much work that is, not whether the source exists."""
+    if path := received.secrets.get("path"):
+        return path
+    if query := received.secrets.get("query"):
+        return query if source is None or source.query_key else None
     in_body = _in_body(received.body, (source and source.body_key) or _ANY_KEY)
     return in_body if source is not None and source.body_key is not None else None
 

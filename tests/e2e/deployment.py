@@ -68,7 +68,7 @@ class Deployment:
     def _make_mosquitto(self) -> None:
         folder = self.folder / "mosquitto"
         folder.mkdir()
-        options = ("user root", f"password_file {folder}/passwd", f"acl_file {folder}/acl")
+        options = (f"password_file {folder}/passwd", f"acl_file {folder}/acl")
         self.mosquitto = Mosquitto(folder, options=options, anonymous=False)
         self.broker_port = self.mosquitto.port
 

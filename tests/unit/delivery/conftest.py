@@ -12,7 +12,8 @@ import pytest
 
 from gateway.delivery import Delivery, DeliverySettings
 from gateway.journal import Accepted, Destination, Draft, Identity, MemoryJournal
-from gateway.mqtt.memory import MemoryBroker, MemoryLink
+from gateway.mqtt import PacketTooLarge
+from gateway.mqtt.memory import MemoryBroker, MemoryLink, Published
 from gateway.telemetry import NullTelemetry
 from tests.brokers import eventually
 
@@ -23,12 +24,20 @@ _numbers = count(1)
 @dataclass
 class Clock:
     now: int = START
+    elapsed: float = 0.0
 
     def __call__(self) -> int:
         return self.now
 
+    def timer(self) -> float:
+        return self.elapsed
+
     def pass_(self, *, seconds: float) -> None:
         self.now += int(seconds * 1e6)
+        self.elapsed += seconds
+
+    def set_back(self, *, seconds: float) -> None:
+        self.now -= int(seconds * 1e6)
 
 
 @dataclass
@@ -43,14 +52,31 @@ class Bench:
 
     async def start(self, *, listener: bool = True, **link: object) -> None:
         self.journal = MemoryJournal()
-        self.link = MemoryLink(self.broker, client_id="gateway", on_connected=lambda: self.delivery.pump(), **link)
+        self.link = MemoryLink(self.broker, client_id="gateway", on_connected=self.connected, **link)
         self.new_delivery()
         if listener:
             await self.listen()
 
+    def connected(self) -> None:
+        try:
+            proof = self.link.publish("card", b"", retain=True)
+        except PacketTooLarge:
+            proof = None
+        self.delivery.connected(proof)
+
+    @property
+    def published(self) -> list[Published]:
+        """What the broker took of signals."""
+        return [message for message in self.broker.published if message.topic != "card"]
+
     def new_delivery(self) -> None:
         self.delivery = Delivery(
-            self.journal, self.link, telemetry=NullTelemetry(), clock=self.clock, settings=self.settings
+            self.journal,
+            self.link,
+            telemetry=NullTelemetry(),
+            clock=self.clock,
+            timer=self.clock.timer,
+            settings=self.settings,
         )
 
     async def crash(self) -> None:
@@ -60,8 +86,9 @@ class Bench:
         self.new_delivery()
 
     async def listen(self) -> None:
-        async def take(_: str, payload: bytes) -> None:
-            self.heard.append(payload)
+        async def take(topic: str, payload: bytes) -> None:
+            if topic != "card":
+                self.heard.append(payload)
 
         link = MemoryLink(self.broker, client_id="bot")
         await link.subscribe("#", take)
@@ -79,7 +106,9 @@ class Bench:
         self.delivery.offer([accepted])
         return accepted
 
-    def draft(self, key: str = "src/BTC-USDT", *, ttl: float = 60, effect: str = "open", **destination: object) -> Draft:
+    def draft(
+        self, key: str = "src/BTC-USDT", *, ttl: float = 60, effect: str = "open", **destination: object
+    ) -> Draft:
         number = next(_numbers)
         source, _, instrument = key.partition("/")
         to = Destination(**{"name": "signals", "topic": f"signals/v1/trade/{key}", **destination})
@@ -112,6 +141,20 @@ class Bench:
             assert asyncio.get_running_loop().time() < deadline, found
             await asyncio.sleep(0.005)
         return found[0]
+
+    async def until_station(self, id_: str, station) -> None:
+        while [delivery.station for delivery in (await self.journal.life(id_)).deliveries] != [station]:
+            await asyncio.sleep(0.005)
+
+    def tick(self, *, seconds: float) -> None:
+        """Let the clock go on by itself, a hundred steps a second."""
+
+        async def run() -> None:
+            while True:
+                self.clock.pass_(seconds=seconds)
+                await asyncio.sleep(0.01)
+
+        self.tasks.append(asyncio.create_task(run()))
 
     async def until(self, condition) -> None:
         await eventually(condition)

@@ -1,0 +1,24 @@
+"""What delivery can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """How much of the outbox is held in memory, and how often it is looked through. Times are seconds.
+
+    Args:
+        loaded: rows of all lanes together.
+        lane_loaded: rows of one lane.
+        sweep: between looks for what expired and whose pause is over.
+        audit: between looks for rows on disk that no lane in memory knows of.
+        idle: after which an idle lane leaves the memory; its last number is in the journal by then.
+    """
+
+    loaded: int = 4096
+    lane_loaded: int = 64
+    sweep: float = 0.2
+    audit: float = 5.0
+    idle: float = 60.0
