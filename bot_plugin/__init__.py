@@ -33,7 +33,7 @@ def _guard() -> None:
 
 _guard()
 
-from bot_plugin.errors import LinkRefused, NameTaken, SettingsError  # noqa: E402  # behind the guard
+from bot_plugin.errors import LinkRefused, ListenerEnded, NameTaken, SettingsError  # noqa: E402  # behind the guard
 from bot_plugin.inbox import Inbox, MemoryInbox  # noqa: E402
 from bot_plugin.listener import SignalListener  # noqa: E402
 from bot_plugin.mailbox import Latest, QueuedSignal, SignalQueue  # noqa: E402
@@ -45,6 +45,7 @@ __all__ = [
     "Inbox",
     "Latest",
     "LinkRefused",
+    "ListenerEnded",
     "MemoryInbox",
     "NameTaken",
     "PluginSettings",

@@ -59,13 +59,16 @@ def _unfit(signal: Signal, *, now: int, modes: Collection[Mode]) -> Verdict | No
     return expiry(signal, now=now)
 
 
-def expiry(signal: Signal, *, now: int) -> Verdict | None:
-    """Say that a signal is past its expiry; None while it is true."""
+def expiry(signal: Signal, *, now: int, monotonic: int | None = None) -> Verdict | None:
+    """Say that a signal is past its expiry, by either clock (microseconds); None while it is true."""
     late = now - to_micros(signal.expires_at)
+    clock = "by this bot's clock"
+    if late < 0 and monotonic is not None:
+        late = monotonic - signal.deadline
+        clock = "by the time since it came: this bot's clock was set back"
     if late < 0:
         return None
-    reason = f"expired {late / 1e6:.3f} s ago, at {instant_text(signal.expires_at)}, by this bot's clock"
-    return Verdict(Stage.EXPIRED, reason)
+    return Verdict(Stage.EXPIRED, f"expired {late / 1e6:.3f} s ago, at {instant_text(signal.expires_at)}, {clock}")
 
 
 def wants(registration: Registration, signal: Signal) -> bool:

@@ -25,6 +25,18 @@ class NameTaken(RuntimeError):
         )
 
 
+class ListenerEnded(RuntimeError):
+    """No more signals come: the listener ended. What ended it, where it was not stopped, is its cause."""
+
+    def __init__(self, cause: BaseException | None = None) -> None:
+        why = "was stopped" if cause is None else f"has ended ({type(cause).__name__}: {cause})"
+        super().__init__(f"the listener {why}: no more signals come until it runs again")
+
+
+class InboxFull(RuntimeError):
+    """The inbox remembers as many ids as it can, and none of them may be forgotten yet."""
+
+
 class LinkLost(ConnectionError):
     """The connection ended, or was not there, before the broker acknowledged."""
 

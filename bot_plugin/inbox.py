@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
+import heapq
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock
 from typing import Protocol
 
+from bot_plugin.errors import InboxFull
+from schemas.fields import to_micros
 from schemas.receipt import Receipt
-
-log = logging.getLogger("bot_plugin.inbox")
 
 KEEP_AFTER_EXPIRY = 3_600_000_000
 """Microseconds that an id is kept past its expiry."""
@@ -74,7 +75,11 @@ class Inbox(Protocol):
         ...
 
     async def arrive(self, arrival: Arrival) -> bool:
-        """Store a signal as seen; False, with nothing changed, where its id is known."""
+        """Store a signal as seen; False, with nothing changed, where its id is known.
+
+        Raises:
+            InboxFull: no id may be forgotten for it; nothing was stored.
+        """
         ...
 
     async def start(self, id_: str, handler: str, *, at: int) -> None:
@@ -94,15 +99,19 @@ class Inbox(Protocol):
         ...
 
     async def withdraw(self, receipt: Receipt, *, forget_at: int) -> bool:
-        """Store that a signal must not be run any more; False where its id is known."""
+        """Store that a signal must not be run any more; False where its id is known.
+
+        Raises:
+            InboxFull: as ``arrive`` does.
+        """
         ...
 
     async def confirm(self, receipts: Iterable[Receipt]) -> None:
         """Store that the gateway has these receipts."""
         ...
 
-    async def prune(self, *, now: int) -> int:
-        """Forget ids whose time has come; say how many."""
+    async def prune(self) -> int:
+        """Forget ids whose time has come, whatever a clock says that was set forward; say how many."""
         ...
 
     async def close(self) -> None:
@@ -110,26 +119,25 @@ class Inbox(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Row:
-    forget_at: int
-    open: int
-    """Handlers that have no final receipt yet."""
-    receipts: tuple[Receipt, ...] = ()
-
-
 class MemoryInbox:
     """The Inbox of a bot without a state folder: it forgets everything at exit.
 
+    How long an id is kept is told by the monotonic clock, from its arrival on. Where there is no room for a new one,
+    those past their expiry go before their hour is over, and no others.
+
     Args:
-        limit: ids kept at most; past it the oldest finished ones are forgotten before their time.
+        limit: ids of signals to run that are kept at most, and as many of others.
+        monotonic: a clock that nobody sets, microseconds.
     """
 
     durable = False
 
-    def __init__(self, *, limit: int = 50_000) -> None:
-        self._limit = limit
-        self._rows: dict[str, _Row] = {}
+    def __init__(
+        self, *, limit: int = 50_000, monotonic: Callable[[], int] = lambda: time.monotonic_ns() // 1000
+    ) -> None:
+        self._limit, self._monotonic = limit, monotonic
+        self._rows: dict[str, tuple[Receipt, ...]] = {}
+        self._ends: list[tuple[int, str]] = []
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -141,13 +149,8 @@ class MemoryInbox:
 
     async def arrive(self, arrival: Arrival) -> bool:
         """Remember an id; False where it is known."""
-        with self._lock:
-            if arrival.id in self._rows:
-                return False
-            self._rows[arrival.id] = _Row(arrival.forget_at, max(1, len(arrival.handlers)))
-            if len(self._rows) > self._limit:
-                self._shrink()
-        return True
+        limit = self._limit if arrival.handlers else 2 * self._limit
+        return self._add(arrival.id, keep=arrival.forget_at - arrival.received_at, limit=limit)
 
     async def start(self, id_: str, handler: str, *, at: int) -> None:
         """A process that ends forgets all, so that there is nothing to store."""
@@ -158,43 +161,43 @@ class MemoryInbox:
     async def finish(self, receipt: Receipt) -> None:
         """Remember a final receipt."""
         with self._lock:
-            row = self._rows.get(receipt.signal)
-            if row is not None:
-                row.open -= 1
-                row.receipts = (*row.receipts, receipt)
+            if receipt.signal in self._rows:
+                self._rows[receipt.signal] += (receipt,)
 
     async def receipts(self, id_: str) -> tuple[Receipt, ...]:
         """The final receipts of a signal."""
-        row = self._rows.get(id_)
-        return row.receipts if row is not None else ()
+        return self._rows.get(id_, ())
 
     async def withdraw(self, receipt: Receipt, *, forget_at: int) -> bool:
         """Remember an id that never arrived as withdrawn."""
-        with self._lock:
-            if receipt.signal in self._rows:
-                return False
-            self._rows[receipt.signal] = _Row(forget_at, 0, (receipt,))
-        return True
+        keep = forget_at - to_micros(receipt.at)
+        return self._add(receipt.signal, keep=keep, limit=2 * self._limit, receipts=(receipt,))
 
     async def confirm(self, receipts: Iterable[Receipt]) -> None:
         """Receipts that are owed are kept by whoever sends them."""
 
-    async def prune(self, *, now: int) -> int:
+    async def prune(self) -> int:
         """Forget ids past their time."""
         with self._lock:
-            old = [id_ for id_, row in self._rows.items() if row.forget_at <= now]
-            for id_ in old:
-                del self._rows[id_]
-        return len(old)
+            return self._forget(before=self._monotonic(), most=len(self._ends))
 
     async def close(self) -> None:
         """Nothing is pending."""
 
-    def _shrink(self) -> None:
-        spare = max(1, self._limit // 10)
-        finished = [id_ for id_, row in self._rows.items() if row.open <= 0][:spare]
-        for id_ in finished:
-            del self._rows[id_]
-        log.warning(
-            "more than %d ids are remembered: forgot the %d oldest finished ones early", self._limit, len(finished)
-        )
+    def _add(self, id_: str, *, keep: int, limit: int, receipts: tuple[Receipt, ...] = ()) -> bool:
+        now = self._monotonic()
+        with self._lock:
+            if id_ in self._rows:
+                return False
+            if len(self._rows) >= limit and not self._forget(before=now + KEEP_AFTER_EXPIRY, most=1):
+                raise InboxFull(f"inbox full: {limit} signals are remembered, and none of them has expired")
+            self._rows[id_] = receipts
+            heapq.heappush(self._ends, (now + keep, id_))
+        return True
+
+    def _forget(self, *, before: int, most: int) -> int:
+        forgotten = 0
+        while forgotten < most and self._ends and self._ends[0][0] <= before:
+            del self._rows[heapq.heappop(self._ends)[1]]
+            forgotten += 1
+        return forgotten

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from threading import Lock, get_ident
 
@@ -14,11 +15,17 @@ from bot_plugin.signal import Signal
 from schemas.alert import Withdrawal
 from schemas.fields import from_micros, to_micros
 from schemas.receipt import Receipt, Stage
+from schemas.secrets import redact_text
+
+log = logging.getLogger("bot_plugin.lifecycle")
 
 PATIENCE = 0.05
 """Seconds after which ``received`` and ``started`` are sent; a handler that ends sooner tells them in its last one."""
 
 MAX_REASON = 500
+_MAX_TEXT = 10_000
+
+STOPPED = "the bot stopped before it was run"
 
 
 class Job:
@@ -44,13 +51,17 @@ class Job:
 class Lifecycle:
     """Moves jobs through their stages; a stage is reached once, whoever comes first."""
 
-    def __init__(self, *, bot: str, inbox: Inbox, receipts: Receipts, now: Callable[[], int]) -> None:
-        self._bot, self._inbox, self._receipts, self._now = bot, inbox, receipts, now
+    def __init__(
+        self, *, bot: str, inbox: Inbox, receipts: Receipts, now: Callable[[], int], monotonic: Callable[[], int]
+    ) -> None:
+        self._bot, self._inbox, self._receipts = bot, inbox, receipts
+        self._now, self._monotonic = now, monotonic
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         self._lock = Lock()
         self._jobs: dict[str, list[Job]] = {}
         self._watched: list[tuple[float, Job, Stage]] = []
         self._watching = False
+        self.stopped = False
 
     def received(self, signal: Signal, registrations: Iterable[Registration]) -> list[Job]:
         """Open a job for each handler."""
@@ -66,7 +77,7 @@ class Lifecycle:
                 signal=signal,
                 bot=self._bot,
                 stage=verdict.stage,
-                reason=verdict.reason[:MAX_REASON],
+                reason=_reason(verdict.reason),
                 at=from_micros(self._now()),
                 received_at=from_micros(received_at),
             )
@@ -81,7 +92,7 @@ class Lifecycle:
 
     def start_now(self, job: Job) -> bool:
         """As ``start``, for a strategy that looks, on any thread; leaves an end to the sweep."""
-        if job.stage is not Stage.RECEIVED or self._now() >= job.expires_at:
+        if job.stage is not Stage.RECEIVED or self._is_late(job):
             return False
         self._inbox.start_now(job.signal.id, job.registration.name, at=self._now())
         return self._started(job)
@@ -108,7 +119,7 @@ class Lifecycle:
 
     async def withdraw(self, withdrawal: Withdrawal, *, expires_at: int) -> None:
         """Stop a signal in every handler that was not started; one that has not arrived will not run either."""
-        reason = f"withdrawn: {withdrawal.reason}"[:MAX_REASON]
+        reason = _reason(f"withdrawn: {withdrawal.reason}")
         unknown = Receipt(
             signal=withdrawal.signal, bot=self._bot, stage=Stage.WITHDRAWN, reason=reason, at=from_micros(self._now())
         )
@@ -122,26 +133,61 @@ class Lifecycle:
 
     async def sweep(self) -> None:
         """End what expired while it waited."""
-        now = self._now()
-        late = [job for jobs in self._jobs.values() for job in jobs if job.expires_at <= now]
-        for job in late:
-            if job.stage is Stage.RECEIVED:
-                await self._in_time(job)
+        for job in self._open(Stage.RECEIVED):
+            await self._in_time(job)
+
+    async def stop(self) -> None:
+        """Start nothing from now on, and end what waits."""
+        with self._lock:
+            self.stopped = True
+        await self._end_all(Stage.RECEIVED, Stage.REFUSED, STOPPED)
+
+    async def close(self) -> None:
+        """End what waits, and what a strategy took and said nothing of; a run that may be repeated is left as it is."""
+        await self.stop()
+        await self._end_all(
+            Stage.STARTED, Stage.INTERRUPTED, "the bot stopped before the strategy said what came of it"
+        )
+
+    async def idle(self, *, timeout: float) -> None:  # noqa: ASYNC109
+        """Return when every job has ended, or after the timeout (seconds)."""
+        deadline = self._loop.time() + timeout
+        while self._jobs and self._loop.time() < deadline:  # noqa: ASYNC110  # ends come from many places
+            await asyncio.sleep(0.005)
+
+    def late(self, job: Job) -> Verdict | None:
+        """Say that a job is past its expiry by either clock; from any thread."""
+        if not self._is_late(job):
+            return None
+        return expiry(job.signal, now=self._now(), monotonic=self._monotonic())
+
+    def _is_late(self, job: Job) -> bool:
+        return self._now() >= job.expires_at or self._monotonic() >= job.signal.deadline
+
+    def _open(self, stage: Stage) -> list[Job]:
+        return [job for jobs in self._jobs.values() for job in jobs if job.stage is stage]
+
+    async def _end_all(self, at: Stage, stage: Stage, reason: str) -> None:
+        for job in self._open(at):
+            if at is Stage.STARTED and job.registration.rerun:
+                continue
+            try:
+                await self.finish(job, stage, reason)
+            except OSError as error:
+                log.error("the end of %r, and of what follows, was not stored: %s", job, error)  # noqa: TRY400
+                return
 
     async def _in_time(self, job: Job) -> bool:
         if job.stage is not Stage.RECEIVED:
             return False
-        now = self._now()
-        if now < job.expires_at:
-            return True
-        late = expiry(job.signal, now=now)
-        assert late is not None
-        await self.finish(job, late.stage, f"{late.reason}, while it waited for {job.registration.name}")
-        return False
+        late = self.late(job)
+        if late is not None:
+            await self.finish(job, late.stage, f"{late.reason}, while it waited for {job.registration.name}")
+        return late is None
 
     def _started(self, job: Job) -> bool:
         with self._lock:
-            if job.stage is not Stage.RECEIVED:
+            if self.stopped or job.stage is not Stage.RECEIVED:
                 return False
             job.stage, job.started_at = Stage.STARTED, self._now()
         if get_ident() == self._thread:
@@ -162,7 +208,7 @@ class Lifecycle:
             bot=self._bot,
             handler=job.registration.name,
             stage=job.stage,
-            reason=reason[:MAX_REASON] if reason else None,
+            reason=_reason(reason) if reason else None,
             at=from_micros(at),
             received_at=job.signal.received_at,
             started_at=None if started is None else from_micros(started),
@@ -188,3 +234,18 @@ class Lifecycle:
         self._watching = bool(self._watched)
         if self._watching:
             self._loop.call_at(self._watched[0][0], self._look)
+
+
+def describe_error(error: BaseException) -> str:
+    """``Type: message``, the first line of it, without the secrets that it shows."""
+    name = type(error).__name__
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # noqa: BLE001  # an error's own text may fail too
+        return name
+    return f"{name}: {redact_text(lines[0][:_MAX_TEXT])}" if lines else name
+
+
+def _reason(text: str) -> str:
+    """What a receipt can carry of a text: lone surrogates have no UTF-8."""
+    return text[:MAX_REASON].encode(errors="replace").decode()

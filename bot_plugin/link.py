@@ -38,6 +38,10 @@ class VersionRefused(ConnectionError):
     """The broker does not speak this MQTT version, as far as can be told."""
 
 
+class NoAnswer(VersionRefused):
+    """The broker said nothing at all to this version, which is no proof."""
+
+
 class Acknowledgements(PersistentStorage):
     """gmqtt's public hook for what is in flight, turned into one future per publish."""
 
@@ -226,7 +230,7 @@ class Connection:
             await asyncio.wait({connecting, self.lost}, timeout=settings.connect_timeout, return_when=_FIRST)
             await asyncio.wait({connecting}, timeout=0.2)  # a refusal's CONNACK and its close arrive together
             if not connecting.done():
-                raise VersionRefused(f"no answer to MQTT {version_name(self._version)}")
+                raise NoAnswer(f"no answer to MQTT {version_name(self._version)}")
             connecting.result()
         except MQTTConnectError as error:
             raise self._refusal(error) from None

@@ -24,6 +24,11 @@ def system_now() -> int:
     return time.time_ns() // 1000
 
 
+def system_monotonic() -> int:
+    """This machine's clock that nobody sets, in microseconds."""
+    return time.monotonic_ns() // 1000
+
+
 class SignalListener(Handlers):
     """Listens to signals for one bot.
 
@@ -31,15 +36,22 @@ class SignalListener(Handlers):
         settings: how to reach the broker and what may run.
         inbox: the memory of what ran; one that ends with the process where None.
         now: the clock, microseconds since the epoch.
+        monotonic: a clock that nobody sets, microseconds. A signal is late when either of them says so.
     """
 
     def __init__(
-        self, settings: PluginSettings, *, inbox: Inbox | None = None, now: Callable[[], int] = system_now
+        self,
+        settings: PluginSettings,
+        *,
+        inbox: Inbox | None = None,
+        now: Callable[[], int] = system_now,
+        monotonic: Callable[[], int] = system_monotonic,
     ) -> None:
         super().__init__()
         self.settings = settings
         self.now = now
-        self._inbox = MemoryInbox() if inbox is None else inbox
+        self.monotonic = monotonic
+        self._inbox = MemoryInbox(monotonic=monotonic) if inbox is None else inbox
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
         self._up = threading.Event()
 
@@ -64,33 +76,43 @@ class SignalListener(Handlers):
     async def run(self, *, connect: Connect | None = None, claim: bool = True) -> None:
         """Listen until cancelled, or until ``stop``; then let running handlers end, send receipts, say goodbye.
 
+        What waits then is refused. Afterwards queues and ``latest`` raise ListenerEnded, until it runs again.
+
         Args:
             connect: makes the connections; ``bot_plugin.testing`` has one without a broker.
             claim: whether to ask first if another process has the name.
 
         Raises:
             NameTaken: another living process has the bot's name.
-            LinkRefused: the broker refuses the bot for good.
+            LinkRefused: the broker refuses the bot, and never accepted it in this run.
             SettingsError: the handlers ask for what the settings do not allow.
         """
         if self._running is not None:
             raise RuntimeError("this listener runs already")
         stop = asyncio.Event()
         self._running = asyncio.get_running_loop(), stop
+        plan = self.plan
         runner = Runner(
             settings=self.settings,
-            plan=self.plan,
+            plan=plan,
             inbox=self._inbox,
             connect=connect or MqttBroker().link,
             now=self.now,
+            monotonic=self.monotonic,
             claim=claim,
             on_connect=self._up.set,
         )
+        cause: BaseException | None = None
         try:
             await runner.run(stop)
+        except Exception as error:
+            cause = error
+            raise
         finally:
             self._running = None
             self._up.clear()
+            for mailbox in plan.mailboxes:
+                mailbox.close(cause)
 
     def stop(self) -> None:
         """End ``run``; from any thread."""

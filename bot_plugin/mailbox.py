@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from asyncio import AbstractEventLoop, Future
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from threading import Lock
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from bot_plugin.lifecycle import Job
+from bot_plugin.errors import ListenerEnded
+from bot_plugin.lifecycle import Job, describe_error
+from bot_plugin.registration import Desk, Mailbox
 from bot_plugin.signal import Signal
-from bot_plugin.workers import describe_error
 from schemas.receipt import Stage
-
-
-class Desk(Protocol):
-    """What a mailbox asks of the running listener, from any thread."""
-
-    def take(self, job: Job) -> bool:
-        """Mark a job as started; False where it ended or is too late."""
-        ...
-
-    def settle(self, job: Job, stage: Stage, reason: str | None) -> Awaitable[None]:
-        """End a job; it happens at once also where nobody awaits it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +47,36 @@ class QueuedSignal(Signal):
 _NAMES = tuple(part.name for part in fields(Signal))
 
 
-class SignalQueue:
+class _Box(Mailbox):
+    """What the mailboxes share: the desk of the run, and how it ended."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._desk: Desk | None = None
+        self._ended: tuple[BaseException | None] | None = None
+
+    def open(self, desk: Desk) -> None:
+        """A run begins."""
+        with self._lock:
+            self._desk, self._ended = desk, None
+
+    def close(self, cause: BaseException | None) -> None:
+        """The run ended."""
+        with self._lock:
+            self._desk, self._ended = None, (cause,)
+            self._empty()
+
+    @abstractmethod
+    def _empty(self) -> None:
+        """Hold nothing, and wake whoever waits."""
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            (cause,) = self._ended
+            raise ListenerEnded(cause) from cause
+
+
+class SignalQueue(_Box):
     """A bounded queue of signals: a handler that the strategy empties.
 
     Args:
@@ -66,41 +86,51 @@ class SignalQueue:
     def __init__(self, *, size: int) -> None:
         if size < 1:
             raise ValueError(f"a queue holds 1 signal or more, not {size}")
+        super().__init__()
         self._size = size
-        self._jobs: deque[tuple[Desk, Job]] = deque()
+        self._jobs: deque[Job] = deque()
         self._waiters: deque[tuple[AbstractEventLoop, Future[None]]] = deque()
-        self._lock = Lock()
-        self.desk: Desk | None = None
 
     def __len__(self) -> int:
         with self._lock:
-            return sum(not job.ended for _, job in self._jobs)
+            return sum(not job.ended for job in self._jobs)
 
     def offer(self, job: Job) -> None:
         """Take a job in; called by the listener."""
-        assert self.desk is not None
+        desk = self._desk
+        assert desk is not None
         with self._lock:
-            while self._jobs and self._jobs[0][1].ended:
+            while self._jobs and self._jobs[0].ended:
                 self._jobs.popleft()
-            full = len(self._jobs) >= self._size and sum(not other.ended for _, other in self._jobs) >= self._size
+            full = len(self._jobs) >= self._size and sum(not other.ended for other in self._jobs) >= self._size
             if not full:
-                self._jobs.append((self.desk, job))
+                self._jobs.append(job)
                 self._wake()
         if full:
-            self.desk.settle(job, Stage.REFUSED, f"queue full: {self._size} signals wait")
+            desk.settle(job, Stage.REFUSED, f"queue full: {self._size} signals wait")
 
     def get_nowait(self) -> QueuedSignal | None:
-        """The next signal that is still true, or None; from any thread."""
+        """The next signal that is still true, or None; from any thread.
+
+        Raises:
+            ListenerEnded: the listener stopped, or what ended it is the cause.
+        """
         while True:
             with self._lock:
-                if not self._jobs:
+                self._check()
+                desk = self._desk
+                if desk is None or not self._jobs:
                     return None
-                desk, job = self._jobs.popleft()
+                job = self._jobs.popleft()
             if desk.take(job):
                 return _queued(desk, job)
 
     def get(self) -> Getting:
-        """The next signal: ``async with queue.get() as signal``, or ``signal = await queue.get()`` and say done."""
+        """The next signal: ``async with queue.get() as signal``, or ``signal = await queue.get()`` and say done.
+
+        Raises:
+            ListenerEnded: when awaited, as ``get_nowait`` does.
+        """
         return Getting(self._next)
 
     async def _next(self) -> QueuedSignal:
@@ -114,7 +144,7 @@ class SignalQueue:
         loop = asyncio.get_running_loop()
         waiter: Future[None] = loop.create_future()
         with self._lock:
-            if self._jobs:
+            if self._jobs or self._ended:
                 return
             self._waiters.append((loop, waiter))
         try:
@@ -128,9 +158,16 @@ class SignalQueue:
             raise
 
     def _wake(self) -> None:
-        if self._waiters:
+        while self._waiters:
             loop, waiter = self._waiters.popleft()
-            loop.call_soon_threadsafe(_resolve, waiter)
+            with suppress(RuntimeError):  # its loop has ended
+                loop.call_soon_threadsafe(_resolve, waiter)
+                return
+
+    def _empty(self) -> None:
+        self._jobs.clear()
+        while self._waiters:
+            self._wake()
 
 
 class Getting:
@@ -152,7 +189,7 @@ class Getting:
         await self._signal.settle(*_outcome(error))
 
 
-class Latest:
+class Latest(_Box):
     """The latest signal that is still true: what a strategy looks at on each tick.
 
     Looking is acting: a signal is *handled* when ``get`` first returns it, and stays there until it expires or a newer
@@ -160,33 +197,41 @@ class Latest:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        super().__init__()
         self._job: Job | None = None
-        self.desk: Desk | None = None
 
     def offer(self, job: Job) -> None:
         """Take a job in; called by the listener."""
-        assert self.desk is not None
+        desk = self._desk
+        assert desk is not None
         with self._lock:
             held = self._job
             older = held is not None and job.signal.sequence < held.signal.sequence
             if not older:
                 self._job = job
         if held is not None and older:
-            self.desk.settle(job, Stage.OUT_OF_ORDER, f"the newer signal {held.signal.id} is there already")
+            desk.settle(job, Stage.OUT_OF_ORDER, f"the newer signal {held.signal.id} is there already")
         elif held is not None and held.stage is Stage.RECEIVED:
-            self.desk.settle(held, Stage.REFUSED, f"replaced by {job.signal.id} before anybody looked")
+            desk.settle(held, Stage.REFUSED, f"replaced by {job.signal.id} before anybody looked")
 
     def get(self) -> Signal | None:
-        """The signal in force, or None; from any thread."""
+        """The signal in force, or None; from any thread.
+
+        Raises:
+            ListenerEnded: the listener stopped, or what ended it is the cause.
+        """
         with self._lock:
-            job, desk = self._job, self.desk
+            self._check()
+            job, desk = self._job, self._desk
             if job is None or desk is None or job.signal.remaining <= 0:
                 return None
             first = desk.take(job)
         if first:
             desk.settle(job, Stage.HANDLED, None)
         return job.signal if job.stage in {Stage.STARTED, Stage.HANDLED} else None
+
+    def _empty(self) -> None:
+        self._job = None
 
 
 def _queued(desk: Desk, job: Job) -> QueuedSignal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot_plugin.registration import ANY, Registration, TopicRegistration
+from bot_plugin.registration import ANY, Mailbox, Registration, TopicRegistration
 from bot_plugin.settings import PluginSettings
 from schemas.topics import Mode
 
@@ -24,6 +24,12 @@ class Plan:
         """The handlers' names."""
         named: list[Registration | TopicRegistration] = [*self.registrations, *self.topics]
         return tuple(registration.name for registration in named)
+
+    @property
+    def mailboxes(self) -> tuple[Mailbox, ...]:
+        """The places where the strategy looks."""
+        targets = (registration.target for registration in self.registrations)
+        return tuple(target for target in targets if isinstance(target, Mailbox))
 
     def signal_filters(self, settings: PluginSettings) -> tuple[str, ...]:
         """The filters for signals: the bodies and sources that have handlers, in the trees that the modes allow."""

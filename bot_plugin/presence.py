@@ -10,19 +10,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bot_plugin.errors import NameTaken, SettingsError
-from bot_plugin.transport import Link, Message
+from bot_plugin.errors import LinkRefused, NameTaken, SettingsError
+from bot_plugin.transport import REFUSED, Link, Message
 from schemas import envelope as envelopes
 from schemas.card import BotCard, BotCardSchema, Presence
 from schemas.envelope import Envelope
 from schemas.errors import ContractError
 from schemas.fields import from_micros
 from schemas.record import load
+
+log = logging.getLogger("bot_plugin.presence")
+
+ECHO_TIME = 5.0
+"""Seconds that the broker has to send the claim back; it says nothing where it denies it and speaks MQTT 3.1.1."""
 
 ANSWER_TIME = 3.0
 """Seconds that another process has to stand up for its retained card."""
@@ -106,35 +112,54 @@ class Claimant:
         self._link, self._topic, self._card, self._now = link, topic, card, now
         self._claim = Claim(card.instance)
         self._changed = asyncio.Event()
+        self._asked = False
+        self._refused: LinkRefused | None = None
 
     async def run(self) -> None:
-        """Keep the connection, and publish the claim on it, until cancelled."""
-        await self._link.run(self._receive, self._ask)
+        """Keep the connection, and publish the claim on it, until cancelled or refused: ``won`` tells that."""
+        try:
+            await self._link.run(self._receive, self._ask)
+        except LinkRefused as refused:
+            self._refused = refused
+            self._changed.set()
 
     async def won(self) -> None:
-        """Return when the name is this process's.
+        """Return when the name is this process's, as far as the broker lets it ask.
 
         Raises:
             NameTaken: it is another's.
+            LinkRefused: the broker does not let this bot ask.
         """
-        while not self._claim.echoed:
-            self._check()
-            await self._changed.wait()
-            self._changed.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ANSWER_TIME if self._claim.suspect else SETTLE_TIME):
-                while True:
-                    self._check()
-                    await self._changed.wait()
-                    self._changed.clear()
-        self._check()
+        await self._until(lambda: self._asked, timeout=None)
+        if await self._until(lambda: self._claim.echoed, timeout=ECHO_TIME):
+            await self._until(lambda: False, timeout=ANSWER_TIME if self._claim.suspect else SETTLE_TIME)
+        else:
+            log.warning(
+                "the broker does not send back what bot %r publishes on %s: its login needs the permission to write "
+                "there; going on without knowing if another process has the name",
+                self._card.bot,
+                self._topic,
+            )
 
-    def _check(self) -> None:
+    async def _until(self, condition: Callable[[], bool], *, timeout: float | None) -> bool:  # noqa: ASYNC109
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not self._holds(condition):
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self._holds(condition)
+
+    def _holds(self, condition: Callable[[], bool]) -> bool:
+        if self._refused is not None:
+            raise self._refused
         if self._claim.taken is not None:
             raise NameTaken(self._card.bot, self._claim.taken)
+        return condition()
 
     def _ask(self) -> None:
         self._publish(replace(self._card, presence=Presence.CLAIM), retain=False)
+        self._asked = True
+        self._changed.set()
 
     async def _receive(self, message: Message) -> None:
         card = decode_card(message.payload)
@@ -148,7 +173,17 @@ class Claimant:
 
     def _publish(self, card: BotCard, *, retain: bool) -> None:
         with contextlib.suppress(ConnectionError):
-            self._link.publish(self._topic, encode_card(card, now=self._now()), retain=retain)
+            published = self._link.publish(self._topic, encode_card(card, now=self._now()), retain=retain)
+            published.add_done_callback(self._answered)
+
+    def _answered(self, published: asyncio.Future[int]) -> None:
+        if published.cancelled() or published.exception() is not None or published.result() < REFUSED:
+            return
+        self._refused = LinkRefused(
+            f"the broker does not let bot {self._card.bot!r} publish its card on {self._topic} (reason "
+            f"{published.result():#x}): give its login the permission to write there"
+        )
+        self._changed.set()
 
 
 @contextlib.contextmanager

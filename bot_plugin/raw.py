@@ -6,7 +6,7 @@ import asyncio
 import logging
 from asyncio import TaskGroup
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 
 from bot_plugin.lanes import Lanes
 from bot_plugin.registration import TopicRegistration, is_async
@@ -21,10 +21,11 @@ _Item = tuple[TopicRegistration, Message]
 
 
 class RawHandlers:
-    """The handlers of raw messages."""
+    """The handlers of raw messages; their threads are their own, so that no signal waits for them."""
 
-    def __init__(self, registrations: Sequence[TopicRegistration], group: TaskGroup, pool: Executor) -> None:
-        self._registrations, self._pool = registrations, pool
+    def __init__(self, registrations: Sequence[TopicRegistration], group: TaskGroup, *, threads: int) -> None:
+        self._registrations = registrations
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="raw")
         self._lanes: Lanes[_Item] = Lanes(group, self._run, limit=LIMIT, name="bot_plugin.raw")
 
     def put(self, message: Message) -> None:
@@ -35,9 +36,10 @@ class RawHandlers:
             ):
                 log.warning("dropped a message of %s: %d wait for %s", message.topic, LIMIT, registration.name)
 
-    def cancel(self) -> None:
-        """Cancel what runs."""
+    def close(self) -> None:
+        """Cancel what runs, and let the threads end when their functions do."""
         self._lanes.cancel()
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, item: _Item) -> None:
         registration, message = item

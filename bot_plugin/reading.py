@@ -48,8 +48,10 @@ def prefixes(root: str) -> tuple[str, ...]:
     return tuple(f"{root}{tree}/{VERSION}/{body}/" for tree in ("", "-test") for body in (TRADE, ALERT))
 
 
-def read(message: Message, *, root: str, now: Callable[[], int]) -> Signal | Withdrawn | Unreadable:
-    """Read a message; never raises."""
+def read(
+    message: Message, *, root: str, now: Callable[[], int], monotonic: Callable[[], int]
+) -> Signal | Withdrawn | Unreadable:
+    """Read a message as it arrives; never raises."""
     try:
         envelope = envelopes.decode(message.payload)
     except ContractError as error:
@@ -60,7 +62,7 @@ def read(message: Message, *, root: str, now: Callable[[], int]) -> Signal | Wit
             return Unreadable(envelope.id, problem)
         if envelope.type == envelopes.WITHDRAW:
             return _withdrawn(envelope)
-        return _signal(envelope, now)
+        return _signal(envelope, now, monotonic)
     except ContractError as error:
         return Unreadable(envelope.id, str(error))
 
@@ -71,7 +73,7 @@ def _id(payload: bytes) -> str | None:
         id_ = json.loads(payload)["id"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return id_ if isinstance(id_, str) and 0 < len(id_) <= MAX_ID else None
+    return id_ if isinstance(id_, str) and 0 < len(id_) <= MAX_ID and id_.isprintable() else None
 
 
 def _misplaced(envelope: Envelope, topic: str, *, root: str) -> str | None:
@@ -99,12 +101,13 @@ def _withdrawn(envelope: Envelope) -> Withdrawn:
     return Withdrawn(withdrawal, to_micros(envelope.expirytime))
 
 
-def _signal(envelope: Envelope, now: Callable[[], int]) -> Signal:
+def _signal(envelope: Envelope, now: Callable[[], int], monotonic: Callable[[], int]) -> Signal:
     assert envelope.mode is not None
     assert envelope.expirytime is not None
     assert envelope.partitionkey is not None
     assert envelope.sequence is not None
     body: Trade | Alert = load(_SCHEMAS[envelope.type], envelope.data)
+    at = now()
     return Signal(
         id=envelope.id,
         source=_source(envelope),
@@ -114,7 +117,9 @@ def _signal(envelope: Envelope, now: Callable[[], int]) -> Signal:
         sequence=envelope.sequence,
         time=envelope.time,
         expires_at=envelope.expirytime,
-        received_at=from_micros(now()),
+        received_at=from_micros(at),
         possible_duplicate_of=envelope.possibleduplicateof,
+        deadline=monotonic() + to_micros(envelope.expirytime) - at,
         now=now,
+        monotonic=monotonic,
     )

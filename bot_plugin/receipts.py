@@ -21,7 +21,7 @@ log = logging.getLogger("bot_plugin.receipts")
 
 _NAMESPACE = uuid.UUID("6f1a7d0e-3d0c-5c58-9b0a-2f7c2c1f5f10")
 _DATASCHEMA = envelopes.schema_urn(envelopes.RECEIPT)
-_UNHEARD = 0x10
+_MAX_DOUBLINGS = 4
 
 
 def receipt_id(receipt: Receipt) -> str:
@@ -49,7 +49,9 @@ def encode(receipt: Receipt, id_: str) -> bytes:
 @dataclass(slots=True)
 class _Entry:
     receipt: Receipt
+    since: float
     sent_at: float = 0.0
+    times: int = 0
     heard: bool = False
 
 
@@ -62,23 +64,25 @@ def _key(receipt: Receipt) -> _Key:
 
 
 class Receipts:
-    """Sends receipts, each until the broker and, once a gateway was seen to confirm them, the gateway has it.
+    """Sends receipts, each until the gateway confirms that it has it: a broker's acknowledgement is no proof of that.
 
     Args:
         limit: receipts kept at most; past it the oldest are dropped, and the log says how many.
-        retry_after: seconds until a receipt that was not heard, or not confirmed, is sent again.
+        retry_after: seconds until a receipt that was not confirmed is sent again; twice as many each time, up to 16.
+        keep_for: seconds that a receipt which the broker has is kept for a gateway that does not confirm it.
     """
 
-    def __init__(self, link: Link, topic: str, *, limit: int = 50_000, retry_after: float = 30.0) -> None:
+    def __init__(
+        self, link: Link, topic: str, *, limit: int = 50_000, retry_after: float = 30.0, keep_for: float = 86_400.0
+    ) -> None:
         self._link, self._topic = link, topic
-        self._limit, self._retry_after = limit, retry_after
+        self._limit, self._retry_after, self._keep_for = limit, retry_after, keep_for
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[_Key, _Entry] = {}
         self._in_flight: dict[str, _Entry] = {}
         self._unconfirmed: dict[str, _Entry] = {}
         self._confirmed: list[Receipt] = []
         self._flushing = False
-        self._gateway_confirms = False
         self._dropped = 0
         self._refused = False
 
@@ -92,7 +96,7 @@ class Receipts:
 
     def send(self, receipt: Receipt) -> None:
         """Send a receipt, with the others of this turn of the loop, in place of an earlier stage that waits still."""
-        self._waiting[_key(receipt)] = _Entry(receipt)
+        self._waiting[_key(receipt)] = _Entry(receipt, self._loop.time())
         if len(self) > self._limit:
             self._drop_oldest()
         self._flush_soon()
@@ -103,12 +107,14 @@ class Receipts:
 
     def retry(self) -> None:
         """Send again what was sent long ago and is not confirmed; called about every second."""
-        due = self._loop.time() - self._retry_after
-        self._send_again([id_ for id_, entry in self._unconfirmed.items() if entry.sent_at <= due])
+        now = self._loop.time()
+        for id_ in [id_ for id_, entry in self._unconfirmed.items() if now - entry.since >= self._keep_for]:
+            self._confirmed.append(self._unconfirmed.pop(id_).receipt)
+            log.warning("receipt %s was never confirmed by the gateway: given up after %g s", id_, self._keep_for)
+        self._send_again([id_ for id_, entry in self._unconfirmed.items() if now - entry.sent_at >= self._pause(entry)])
 
     def receipted(self, ids: Iterable[str]) -> None:
         """Forget the receipts that are on the gateway's disk."""
-        self._gateway_confirms = True
         for id_ in ids:
             entry = self._unconfirmed.pop(id_, None) or self._in_flight.get(id_)
             if entry is not None:
@@ -125,6 +131,9 @@ class Receipts:
         deadline = self._loop.time() + timeout
         while self.unsent and self._link.connected and self._loop.time() < deadline:  # noqa: ASYNC110  # of the link, too
             await asyncio.sleep(0.005)
+
+    def _pause(self, entry: _Entry) -> float:
+        return self._retry_after * float(1 << min(entry.times - 1, _MAX_DOUBLINGS))
 
     def _send_again(self, ids: list[str]) -> None:
         for id_ in ids:
@@ -149,6 +158,7 @@ class Receipts:
             del self._waiting[key]
             self._in_flight[id_] = entry
             entry.sent_at = self._loop.time()
+            entry.times += 1
             acknowledged.add_done_callback(partial(self._acknowledged, id_))
 
     def _acknowledged(self, id_: str, future: Future[int]) -> None:
@@ -165,10 +175,7 @@ class Receipts:
             log.error(
                 "the broker refuses receipts on %s (reason %#x): this bot may not publish there", self._topic, reason
             )
-        if reason < _UNHEARD and not self._gateway_confirms:
-            self._confirmed.append(entry.receipt)
-        else:
-            self._unconfirmed[id_] = entry
+        self._unconfirmed[id_] = entry
         self._flush_soon()
 
     def _drop_oldest(self) -> None:

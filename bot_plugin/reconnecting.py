@@ -9,7 +9,7 @@ from asyncio import Future
 from collections.abc import Callable
 
 from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
-from bot_plugin.link import Connection, VersionRefused
+from bot_plugin.link import Connection, NoAnswer, VersionRefused
 from bot_plugin.transport import Before, LinkSettings, Receive, at_once
 
 log = logging.getLogger("bot_plugin.link")
@@ -18,22 +18,32 @@ _SESSION_TAKEN_OVER = 0x8E
 
 
 class MqttBroker:
-    """One broker, and the version that it was found to speak: its silence costs a timeout once, not per connection."""
+    """One broker, and the versions that it was found to speak.
+
+    The version that a connection found is where the next one begins, and that one only: a bot connects in pairs, the
+    question for its name first, so that a broker's silence costs one timeout, and each reconnect tries them all again.
+    """
 
     def __init__(self) -> None:
-        self._found: int | None = None
+        self._spoken: set[int] = set()
+        self._first: int | None = None
 
     def link(self, settings: LinkSettings) -> MqttLink:
         """A Link to this broker."""
         return MqttLink(settings, broker=self)
 
-    def found(self, version: int) -> None:
-        """Remember a version that worked."""
-        self._found = version
+    def found(self, version: int, *, tried: tuple[int, ...]) -> None:
+        """Remember a version that worked, out of those that were tried in this order."""
+        self._spoken.add(version)
+        self._first = version if version != tried[0] else None
 
-    def sorted(self, versions: tuple[int, ...]) -> tuple[int, ...]:
-        """The versions to try, the one that worked before the others."""
-        return tuple(sorted(versions, key=lambda version: version != self._found))
+    def order(self, versions: tuple[int, ...]) -> tuple[int, ...]:
+        """The versions to try now."""
+        return tuple(sorted(versions, key=lambda version: version != self._first))
+
+    def speaks(self, version: int) -> bool:
+        """Whether a version worked before: silence is a failure then, and says nothing of the version."""
+        return version in self._spoken
 
 
 class MqttLink:
@@ -43,6 +53,7 @@ class MqttLink:
         self._settings = settings
         self._broker = broker or MqttBroker()
         self._connection: Connection | None = None
+        self._accepted = False
 
     def __repr__(self) -> str:
         state = "connected" if self.connected else "not connected"
@@ -70,12 +81,15 @@ class MqttLink:
         """Connect, and again after every loss, until cancelled."""
         attempt = 0
         while True:
-            await before()
             began = asyncio.get_running_loop().time()
             try:
+                await before()
                 connection = await self._open(receive)
-            except LinkRefused:
-                raise
+            except LinkRefused as refusal:
+                if not self._accepted:
+                    raise
+                await self._be_patient(refusal)
+                continue
             except OSError as error:
                 log.warning("%r cannot connect: %s", self, error)
             else:
@@ -86,24 +100,34 @@ class MqttLink:
             await asyncio.sleep(random.uniform(0, min(longest, first * 2 ** min(attempt, 16))))  # noqa: S311
             attempt += 1
 
+    async def _be_patient(self, refusal: LinkRefused) -> None:
+        patience = self._settings.patience
+        log.error(
+            "%r is refused now, though it was accepted before; the next try is in %g s: %s", self, patience, refusal
+        )
+        await asyncio.sleep(patience * random.uniform(0.8, 1))  # noqa: S311
+
     async def _open(self, receive: Receive) -> Connection:
-        for version in self._broker.sorted(self._settings.versions):
+        versions = self._broker.order(self._settings.versions)
+        for version in versions:
             connection = Connection(self._settings, version, receive)
             try:
                 await connection.open()
             except VersionRefused as error:
                 await connection.close()
                 problem = error
+                if isinstance(error, NoAnswer) and self._broker.speaks(version):
+                    break
             except BaseException:
                 await connection.close()
                 raise
             else:
-                self._broker.found(version)
+                self._broker.found(version, tried=versions)
                 return connection
         raise problem
 
     async def _serve(self, connection: Connection, on_connect: Callable[[], None]) -> None:
-        self._connection = connection
+        self._connection, self._accepted = connection, True
         log.info("%r", self)
         try:
             on_connect()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.fields import is_name
 from schemas.instrument import Kind
+from schemas.receipt import Stage
 from schemas.topics import Mode
+
+if TYPE_CHECKING:  # a job has a registration
+    from bot_plugin.lifecycle import Job
 
 ANY = "*"
 TRADE, ALERT = "trade", "alert"
@@ -18,12 +23,32 @@ TRADE, ALERT = "trade", "alert"
 _PAIR = re.compile(r"[^\s/-]+-[^\s/-]+")
 
 
-class Offer(Protocol):
+class Desk(Protocol):
+    """What a mailbox asks of the running listener, from any thread."""
+
+    def take(self, job: Job) -> bool:
+        """Mark a job as started; False where it ended or is too late, or the listener stopped."""
+        ...
+
+    def settle(self, job: Job, stage: Stage, reason: str | None) -> Awaitable[None]:
+        """End a job; it happens at once also where nobody awaits it."""
+        ...
+
+
+class Mailbox(ABC):
     """A handler that is no function but a place where a strategy looks."""
 
-    def offer(self, job: Any) -> None:
+    @abstractmethod
+    def open(self, desk: Desk) -> None:
+        """A run begins: its jobs are settled at this desk."""
+
+    @abstractmethod
+    def offer(self, job: Job) -> None:
         """Take a job, now, and see to its end."""
-        ...
+
+    @abstractmethod
+    def close(self, cause: BaseException | None) -> None:
+        """The run ended, and its jobs with it: hold none of them, and tell whoever looks; None where it was stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +59,7 @@ class Registration:
         name: by which receipts name it; unique within the bot.
         body: ``trade`` or ``alert``.
         source: a source's name, or ``*``.
-        target: a coroutine function, a plain function, or an Offer.
+        target: a coroutine function, a plain function, or a Mailbox.
         pair: as Hummingbot spells it; without ``kind`` it never selects a derivative.
         venue: in any case.
         timeout: seconds that a call may take; None for no limit.
@@ -44,7 +69,7 @@ class Registration:
     name: str
     body: str
     source: str
-    target: Callable[..., Any] | Offer
+    target: Callable[..., Any] | Mailbox
     pair: str | None = None
     kind: Kind | None = None
     venue: str | None = None

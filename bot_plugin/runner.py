@@ -38,6 +38,7 @@ class Runner:
     inbox: Inbox
     connect: Connect
     now: Callable[[], int]
+    monotonic: Callable[[], int]
     claim: bool
     on_connect: Callable[[], None]
 
@@ -71,12 +72,7 @@ class Runner:
         serving: Task[None] | None = None
         try:
             async with TaskGroup() as group:
-                session = Session(
-                    self.settings, self.plan, link=link, inbox=self.inbox, card=card, group=group, now=self.now
-                )
-                for registration in self.plan.registrations:
-                    if hasattr(registration.target, "desk"):
-                        registration.target.desk = session.desk
+                session = self._session(link, card, group)
                 serving = lines.create_task(self._serve(link, session, name), name="bot_plugin.link")
                 await session.until(stop)
         finally:
@@ -88,6 +84,18 @@ class Runner:
             name.release()
             if session is not None:
                 session.closed()
+
+    def _session(self, link: Link, card: BotCard, group: TaskGroup) -> Session:
+        return Session(
+            self.settings,
+            self.plan,
+            link=link,
+            inbox=self.inbox,
+            card=card,
+            group=group,
+            now=self.now,
+            monotonic=self.monotonic,
+        )
 
     async def _serve(self, link: Link, session: Session, name: _Name) -> None:
         def connected() -> None:
@@ -150,6 +158,7 @@ class _Name:
 
         Raises:
             NameTaken: another living process has it.
+            LinkRefused: the broker does not let this bot ask.
         """
         self.release()
         runner = self._runner

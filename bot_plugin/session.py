@@ -6,12 +6,14 @@ import asyncio
 import logging
 from asyncio import TaskGroup
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from bot_plugin import reading
 from bot_plugin.desk import LoopDesk
 from bot_plugin.dispatch import Verdict, decide
+from bot_plugin.errors import InboxFull
 from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Arrival, Inbox
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.plan import Plan
@@ -47,22 +49,24 @@ class Session:
         card: BotCard,
         group: TaskGroup,
         now: Callable[[], int],
+        monotonic: Callable[[], int],
     ) -> None:
         self._settings, self._plan, self._link, self._inbox = settings, plan, link, inbox
-        self._card, self._group, self._now = card, group, now
+        self._card, self._group, self._now, self._monotonic = card, group, now, monotonic
         self._topics = settings.topics
         self._prefixes = reading.prefixes(settings.root)
         self.receipts = Receipts(link, self._topics.receipt(settings.bot))
-        self._lifecycle = Lifecycle(bot=settings.bot, inbox=inbox, receipts=self.receipts, now=now)
+        self._lifecycle = Lifecycle(bot=settings.bot, inbox=inbox, receipts=self.receipts, now=now, monotonic=monotonic)
         self._workers = Workers(self._lifecycle, group, threads=settings.threads, backlog=settings.backlog)
-        self.desk = LoopDesk(self._lifecycle, group)
-        self._raw = RawHandlers(plan.topics, group, self._workers.pool)
+        self._raw = RawHandlers(plan.topics, group, threads=settings.threads)
+        for mailbox in plan.mailboxes:
+            mailbox.open(LoopDesk(self._lifecycle, group))
         self._stopping = False
         self._closed = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def until(self, stop: asyncio.Event) -> None:
-        """Run until stopped, then let running handlers end within the settings' grace.
+        """Run until stopped, then start nothing more and let what runs end within the settings' grace.
 
         Raises:
             OSError: the inbox cannot store.
@@ -74,17 +78,20 @@ class Session:
             self._stopping = True
             if self._failed.done():
                 self._failed.result()
-            await self._workers.idle(timeout=self._settings.grace)
+            await self._lifecycle.stop()
+            grace = self._settings.grace
+            await asyncio.gather(self._workers.idle(timeout=grace), self._lifecycle.idle(timeout=grace))
         finally:
             self._stopping = True
             for task in (keeper, stopped):
                 task.cancel()
             self._workers.close()
-            self._raw.cancel()
+            self._raw.close()
 
     async def farewell(self) -> None:
-        """Send what is left and say goodbye, as far as the broker is there."""
-        await self.receipts.drained(timeout=2)
+        """End what is left, send its receipts and say goodbye, as far as the broker is there."""
+        await self._lifecycle.close()
+        await self.receipts.drained(timeout=max(2, self._settings.grace))
         if self._link.connected:
             goodbye = self._publish_card(Presence.OFFLINE)
             if goodbye is not None:
@@ -121,11 +128,14 @@ class Session:
         self._raw.put(message)
 
     async def _take_signal(self, message: Message) -> None:
-        match reading.read(message, root=self._settings.root, now=self._now):
+        match reading.read(message, root=self._settings.root, now=self._now, monotonic=self._monotonic):
             case Signal() as signal:
                 await self._dispatch(signal, message)
             case reading.Withdrawn(withdrawal, expires_at):
-                await self._lifecycle.withdraw(withdrawal, expires_at=expires_at)
+                try:
+                    await self._lifecycle.withdraw(withdrawal, expires_at=expires_at)
+                except InboxFull as full:
+                    log.error("the withdrawal of %s is not remembered: %s", withdrawal.signal, full)  # noqa: TRY400
             case reading.Unreadable(None, problem):
                 log.error("a message on %s is no signal: %s", message.topic, problem)
             case reading.Unreadable(str(id_), problem):
@@ -140,14 +150,20 @@ class Session:
             await self._refuse(signal.id, decision.verdict, message, forget_at=forget_at)
             return
         names = tuple(registration.name for registration in decision.run)
-        if not await self._arrive(signal.id, message, handlers=names, forget_at=forget_at):
+        try:
+            if not await self._arrive(signal.id, message, handlers=names, forget_at=forget_at):
+                return
+        except InboxFull as full:
+            await self._refuse(signal.id, Verdict(Stage.REFUSED, str(full)), message, forget_at=forget_at)
             return
         for job in self._lifecycle.received(signal, decision.run):
             await self._workers.put(job)
 
     async def _refuse(self, id_: str, verdict: Verdict, message: Message, *, forget_at: int) -> None:
-        if await self._arrive(id_, message, handlers=(), forget_at=forget_at):
-            await self._lifecycle.refuse(id_, verdict, received_at=self._now())
+        with suppress(InboxFull):  # it is refused all the same
+            if not await self._arrive(id_, message, handlers=(), forget_at=forget_at):
+                return
+        await self._lifecycle.refuse(id_, verdict, received_at=self._now())
 
     async def _arrive(self, id_: str, message: Message, *, handlers: tuple[str, ...], forget_at: int) -> bool:
         new = await self._inbox.arrive(
@@ -205,7 +221,7 @@ class Session:
             if confirmed := self.receipts.take_confirmed():
                 await self._inbox.confirm(confirmed)
             if seconds % _PRUNE_EVERY == 0:
-                await self._inbox.prune(now=self._now())
+                await self._inbox.prune()
 
 
 def _say_refused(published: asyncio.Future[int]) -> None:

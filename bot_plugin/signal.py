@@ -28,7 +28,9 @@ class Signal:
         expires_at: when it stops being true; no handler is called past it.
         received_at: when it reached this bot, by the bot's clock.
         possible_duplicate_of: the id of an earlier signal with an equal body, where the gateway was not sure.
+        deadline: when it expires by the monotonic clock, fixed as it arrived: a clock that is set back changes nothing.
         now: the bot's clock, microseconds since the epoch.
+        monotonic: the clock that nobody sets, microseconds.
     """
 
     id: str
@@ -41,12 +43,14 @@ class Signal:
     expires_at: datetime
     received_at: datetime
     possible_duplicate_of: str | None = None
+    deadline: int = field(repr=False, compare=False)
     now: Callable[[], int] = field(repr=False, compare=False)
+    monotonic: Callable[[], int] = field(repr=False, compare=False)
 
     @property
     def remaining(self) -> float:
-        """Seconds until it expires; negative past that."""
-        return (to_micros(self.expires_at) - self.now()) / 1_000_000
+        """Seconds until it expires, by the clock that says so first; negative past that."""
+        return min(to_micros(self.expires_at) - self.now(), self.deadline - self.monotonic()) / 1_000_000
 
     @property
     def instrument(self) -> Instrument | None:

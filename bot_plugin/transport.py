@@ -53,6 +53,7 @@ class LinkSettings:
         session_expiry: seconds that the broker keeps messages for an absent bot (MQTT 5).
         connect_timeout: seconds until an attempt with one version is given up; some brokers never answer MQTT 5.
         backoff: seconds of the first and of the longest pause between attempts; full jitter between.
+        patience: seconds between attempts when the broker refuses a bot that it accepted before.
         window: publishes in flight at most; lowered to what the broker's Receive Maximum allows.
         ack_timeout: seconds without an acknowledgement after which the connection is made anew.
     """
@@ -71,6 +72,7 @@ class LinkSettings:
     keepalive: int = 15
     connect_timeout: float = 3.0
     backoff: tuple[float, float] = (0.2, 15.0)
+    patience: float = 60.0
     window: int = 64
     ack_timeout: float = 20.0
     will: Will | None = None
@@ -117,7 +119,7 @@ class Link(Protocol):
             before: is awaited before each attempt.
 
         Raises:
-            LinkRefused: trying again would bring the same answer.
+            LinkRefused: trying again would bring the same answer, and there was no connection before.
             TakenOver: another connection has this client id now.
         """
         ...

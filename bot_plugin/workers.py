@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bot_plugin.lanes import Lanes
-from bot_plugin.lifecycle import Job, Lifecycle
+from bot_plugin.lifecycle import STOPPED, Job, Lifecycle, describe_error
+from bot_plugin.registration import Mailbox
 from schemas.receipt import Stage
 
 log = logging.getLogger("bot_plugin.workers")
@@ -37,17 +38,11 @@ class Workers:
         self._places = asyncio.Semaphore(threads)
         self._lanes = Lanes(group, self._run, limit=backlog, name="bot_plugin.worker")
 
-    def __len__(self) -> int:
-        return len(self._lanes)
-
-    @property
-    def pool(self) -> ThreadPoolExecutor:
-        """The threads of plain functions."""
-        return self._pool
-
     async def put(self, job: Job) -> None:
         """Let the worker of the job's key run it, behind what is there."""
-        if not self._lanes.put(job.signal.key, job):
+        if self._lifecycle.stopped:
+            await self._lifecycle.finish(job, Stage.REFUSED, STOPPED)
+        elif not self._lanes.put(job.signal.key, job):
             reason = f"{self._backlog} signals of {job.signal.key} wait already"
             await self._lifecycle.finish(job, Stage.REFUSED, reason)
 
@@ -61,21 +56,22 @@ class Workers:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, job: Job) -> None:
-        if hasattr(job.registration.target, "offer"):
-            job.registration.target.offer(job)
+        target = job.registration.target
+        if isinstance(target, Mailbox):
+            target.offer(job)
         elif job.registration.is_async:
             if await self._lifecycle.start(job):
-                await self._call(job)
+                await self._call(job, target)
         else:
             await self._places.acquire()
-            await self._run_in_thread(job)
+            await self._run_in_thread(job, target)
 
-    async def _call(self, job: Job) -> None:
+    async def _call(self, job: Job, handler: Callable[..., Any]) -> None:
         registration = job.registration
         stage, reason = Stage.HANDLED, None
         try:
             async with asyncio.timeout(registration.timeout) as limit:
-                await registration.target(job.signal)  # type: ignore[operator]
+                await handler(job.signal)
         except BaseException as error:
             if _cancelled(error) or isinstance(error, KeyboardInterrupt):
                 await self._interrupt(job)
@@ -85,7 +81,7 @@ class Workers:
             stage, reason = Stage.FAILED, f"timed out after {registration.timeout:g} s; the callback was cancelled"
         await self._lifecycle.finish(job, stage, reason)
 
-    async def _run_in_thread(self, job: Job) -> None:
+    async def _run_in_thread(self, job: Job, handler: Callable[..., Any]) -> None:
         """Call with a place held, so that a thread is free at once and the expiry that was checked still holds."""
         try:
             started = await self._lifecycle.start(job)
@@ -95,20 +91,29 @@ class Workers:
         if not started:
             self._places.release()
             return
-        call: Callable[[Any], Any] = job.registration.target  # type: ignore[assignment]
-        running = self._loop.run_in_executor(self._pool, _outcome, call, job.signal)
+        running = self._loop.run_in_executor(self._pool, self._call_here, job, handler)
         running.add_done_callback(lambda _: self._places.release())
         try:
             await asyncio.wait({running}, timeout=job.registration.timeout)
             if not running.done():
                 limit = f"timed out after {job.registration.timeout:g} s; a thread cannot be stopped and runs on"
                 await self._lifecycle.finish(job, Stage.FAILED, limit)
-            error = await running
+            stage, reason = await running
         except asyncio.CancelledError:
             await self._interrupt(job)
             raise
-        stage, reason = (Stage.HANDLED, None) if error is None else self._failure(job, error)
         await self._lifecycle.finish(job, stage, reason)
+
+    def _call_here(self, job: Job, handler: Callable[..., Any]) -> tuple[Stage, str | None]:
+        """Call on the job's own thread, unless it ended or expired before that thread came to it."""
+        late = self._lifecycle.late(job)
+        if job.ended or late is not None:
+            return (job.stage, None) if late is None else (late.stage, f"{late.reason}, while it waited for a thread")
+        try:
+            handler(job.signal)
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is the callback's
+            return self._failure(job, error)
+        return Stage.HANDLED, None
 
     async def _interrupt(self, job: Job) -> None:
         if not job.registration.rerun:
@@ -119,21 +124,7 @@ class Workers:
         return Stage.FAILED, describe_error(error)
 
 
-def describe_error(error: BaseException) -> str:
-    """``Type: message``, the first line of it."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
 def _cancelled(error: BaseException) -> bool:
     """Whether this is the worker's own end, not an error that the callback raised."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-
-
-def _outcome(call: Callable[[Any], Any], argument: Any) -> BaseException | None:
-    try:
-        call(argument)
-    except BaseException as error:  # noqa: BLE001
-        return error
-    return None

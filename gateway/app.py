@@ -166,9 +166,15 @@ class Gateway:
             journal, self._link, telemetry=self._telemetry, clock=clock, settings=DeliverySettings()
         )
         self._receipts = Receipts(
-            journal, self._link, topics=self._topics, instance=_INSTANCE, telemetry=self._telemetry, clock=clock
+            journal,
+            self._link,
+            topics=self._topics,
+            instance=_INSTANCE,
+            received=self._delivery.received,
+            telemetry=self._telemetry,
+            clock=clock,
         )
-        self._cards = Cards(topics=self._topics, telemetry=self._telemetry, on_online=self._delivery.hurry)
+        self._cards = Cards(topics=self._topics, telemetry=self._telemetry, on_change=self._delivery.listeners)
         self._pipeline = Pipeline(
             Road(sources=settings.sources, topics=self._topics),
             keys=self._keys,

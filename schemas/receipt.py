@@ -44,7 +44,7 @@ class Receipt:
         handler: the handler's name; None for what concerns the bot as a whole.
         reason: why, for a person; None where the stage says all.
         duration_ms: how long the handler ran, in milliseconds.
-        order_ids: the orders that followed.
+        order_ids: the orders that followed; up to 100, of 64 characters each.
         at: when the stage was reached, by the bot's clock.
         received_at: when the signal reached the bot, by the bot's clock.
         started_at: when the handler was called, by the bot's clock.
@@ -74,6 +74,6 @@ class ReceiptSchema(RecordSchema):
     handler = fields.String(validate=validate.Length(min=1, max=256))
     reason = fields.String(validate=validate.Length(max=2000))
     duration_ms = Number(validate=validate.Range(min=0))
-    order_ids = Listed(fields.String(), validate=validate.Length(max=100))
+    order_ids = Listed(fields.String(validate=validate.Length(max=64)), validate=validate.Length(max=100))
     received_at = Instant()
     started_at = Instant()

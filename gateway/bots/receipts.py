@@ -24,6 +24,9 @@ from schemas.topics import TopicError, Topics
 _CONFIRM_EVERY = 0.1
 """Seconds in which the confirmations to one bot are gathered into one message."""
 
+_STORE_MOST = 256
+"""Receipts in one call of the journal."""
+
 _CONFIRM_MOST = 1000
 """Ids in one confirmation; 40 bytes each."""
 
@@ -38,7 +41,11 @@ class _Arrived:
 
 
 class Receipts:
-    """Takes receipts off the broker, hands them to the journal, and tells each bot which ones are on disk."""
+    """Takes receipts off the broker, hands them to the journal, and tells each bot which ones are on disk.
+
+    Args:
+        received: told the bot and the signal of each receipt.
+    """
 
     def __init__(
         self,
@@ -47,11 +54,13 @@ class Receipts:
         *,
         topics: Topics,
         instance: str,
+        received: Callable[[str, str], None],
         telemetry: Telemetry,
         clock: Callable[[], int],
     ) -> None:
         self._journal = journal
         self._link = link
+        self._received = received
         self._topics = topics
         self._instance = instance
         self._telemetry = telemetry
@@ -68,6 +77,7 @@ class Receipts:
         except (ContractError, TopicError) as error:
             self._telemetry.unreadable_receipt(topic=topic, problem=str(error))
             return
+        self._received(receipt.bot, receipt.signal)
         loop = asyncio.get_running_loop()
         if not self._arrived:
             loop.call_soon(self._store_soon)
@@ -78,26 +88,35 @@ class Receipts:
     def _store_soon(self) -> None:
         """Store what arrived in one turn of the loop together."""
         arrived, self._arrived = self._arrived, []
-        storing = asyncio.create_task(self._store(arrived), name="receipts.store")
-        self._storing.add(storing)
-        storing.add_done_callback(self._storing.discard)
+        for start in range(0, len(arrived), _STORE_MOST):
+            storing = asyncio.create_task(self._store(arrived[start : start + _STORE_MOST]), name="receipts.store")
+            self._storing.add(storing)
+            storing.add_done_callback(self._storing.discard)
 
     async def _store(self, arrived: Sequence[_Arrived]) -> None:
+        """Store receipts; where one of them brings an error that nobody foresaw, each by itself."""
         failure: Exception | None = None
         try:
-            await self._journal.receive([one.receipt for one in arrived], at=self._clock())
+            left_out = await self._journal.receive([one.receipt for one in arrived], at=self._clock())
         except NotStored as error:
             for _ in arrived:
                 self._telemetry.not_stored(cause=error.cause)
-        except Exception as error:  # noqa: BLE001 - each message's handler raises it
+        except Exception as error:  # noqa: BLE001 - the message's handler raises it
+            if len(arrived) > 1:
+                await asyncio.gather(*(self._store([one]) for one in arrived))
+                return
             failure = error
         else:
-            for one in arrived:
-                self._telemetry.receipt(one.receipt)
-                self._confirmed[one.receipt.bot].append(one.id)
-            self._wanted.set()
+            self._telemetry.receipts_left_out(unknown=left_out.unknown, surplus=left_out.surplus)
+            self._stored(arrived)
         for one in arrived:
             _finish(one.handled, failure)
+
+    def _stored(self, arrived: Sequence[_Arrived]) -> None:
+        for one in arrived:
+            self._telemetry.receipt(one.receipt)
+            self._confirmed[one.receipt.bot].append(one.id)
+        self._wanted.set()
 
     async def run(self) -> None:
         """Confirm until cancelled."""

@@ -12,7 +12,7 @@ from gateway.config.bots import name_problem, put_bot, read_bots, remove_bot
 from gateway.config.handout import Handout
 from gateway.config.mosquitto import write_mosquitto
 from gateway.config.settings import Settings
-from gateway.config.store import PRIVATE, write
+from gateway.config.store import PRIVATE, locked, write
 
 
 @click.group()
@@ -34,9 +34,11 @@ def add(session: Session, name: str, sources: str, env_file: str | None) -> None
     problem = name_problem(name, gateway=settings.link.username or "")
     if problem:
         raise Failure(Exit.USAGE, f"a bot's name {problem}")
-    if name in read_bots(session.folder.bots):
-        raise Failure(Exit.REFUSED, f"bot {name} has a login: signal-gateway bots rotate {name} gives it a new one")
-    _hand_out(session, settings, name, sources=allowed, env_file=env_file)
+    with locked(session.folder.changes):
+        if name in read_bots(session.folder.bots):
+            raise Failure(Exit.REFUSED, f"bot {name} has a login: signal-gateway bots rotate {name} gives it a new one")
+        handout, written = _change(settings, name, sources=allowed, env_file=env_file)
+    _hand_out(session, handout, written)
 
 
 @command.command("rotate")
@@ -46,12 +48,14 @@ def add(session: Session, name: str, sources: str, env_file: str | None) -> None
 def rotate(session: Session, name: str, env_file: str | None) -> None:
     """Give a bot a new password; the old one ends at once."""
     settings = session.settings()
-    bot = read_bots(session.folder.bots).get(name)
-    if bot is None:
-        raise _nobody(name)
-    file = session.folder.bot_env(name)
-    env_file = env_file or (str(file) if file.exists() else None)
-    _hand_out(session, settings, name, sources=bot.sources, env_file=env_file)
+    with locked(session.folder.changes):
+        bot = read_bots(session.folder.bots).get(name)
+        if bot is None:
+            raise _nobody(name)
+        file = session.folder.bot_env(name)
+        env_file = env_file or (str(file) if file.exists() else None)
+        handout, written = _change(settings, name, sources=bot.sources, env_file=env_file)
+    _hand_out(session, handout, written)
 
 
 @command.command("remove")
@@ -60,10 +64,12 @@ def rotate(session: Session, name: str, env_file: str | None) -> None:
 def remove(session: Session, name: str) -> None:
     """Take a bot's login away, at once."""
     settings = session.settings()
-    if not remove_bot(session.folder.bots, name):
-        raise _nobody(name)
-    session.folder.bot_env(name).unlink(missing_ok=True)
-    session.emit({"removed": name}, [f"bot {name} has no login any more", *_written(settings)])
+    with locked(session.folder.changes):
+        if not remove_bot(session.folder.bots, name):
+            raise _nobody(name)
+        session.folder.bot_env(name).unlink(missing_ok=True)
+        written = _written(settings)
+    session.emit({"removed": name}, [f"bot {name} has no login any more", *written])
 
 
 @command.command("list")
@@ -76,15 +82,20 @@ def list_bots(session: Session) -> None:
     session.emit({"bots": document}, lines or ["no bot has a login: signal-gateway bots add NAME"])
 
 
-def _hand_out(
-    session: Session, settings: Settings, name: str, *, sources: tuple[str, ...], env_file: str | None
-) -> None:
-    password = put_bot(session.folder.bots, name, sources=sources, now=now_micros())
+def _change(
+    settings: Settings, name: str, *, sources: tuple[str, ...], env_file: str | None
+) -> tuple[Handout, list[str]]:
+    password = put_bot(settings.folder.bots, name, sources=sources, now=now_micros())
     handout = Handout.of(settings, name, password=password, sources=sources)
     if env_file:
         write(Path(env_file), handout.environment, mode=PRIVATE)
-    document = {"bot": name, "sources": list(sources), "env": handout.variables, "mqtt_bridge": handout.bridge}
-    session.emit({**document, "python": handout.python}, [*_lines(handout), *_written(settings)])
+    return handout, _written(settings)
+
+
+def _hand_out(session: Session, handout: Handout, written: list[str]) -> None:
+    document = {"bot": handout.bot, "sources": list(handout.sources), "env": handout.variables}
+    document |= {"mqtt_bridge": handout.bridge, "python": handout.python}
+    session.emit(document, [*_lines(handout), *written])
 
 
 def _lines(handout: Handout) -> list[str]:

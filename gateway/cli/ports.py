@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from gateway.cli.failure import Exit, Failure
 from gateway.config.settings import Address, Settings
-from gateway.mqtt.ports import holder
+from gateway.ports import holder
 
 
 def require_free_ports(settings: Settings) -> None:

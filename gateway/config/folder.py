@@ -46,6 +46,11 @@ class Folder:
         return self.secrets / "api.token"
 
     @property
+    def changes(self) -> Path:
+        """What is locked while a command changes logins and writes what follows from them."""
+        return self.secrets / "changes"
+
+    @property
     def journal(self) -> Path:
         """The journal's file."""
         return self.root / "journal" / "journal.db"

@@ -46,7 +46,7 @@ def initialise(folder: Folder, environ: Mapping[str, str], *, now: int) -> Made:
     """
     for path in (folder.root, folder.secrets, folder.root / "journal", folder.root / "bots"):
         path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    with locked(folder.secrets / "init"):
+    with locked(folder.changes):
         files = _files(folder)
         settings = load(folder, environ)
         tokens = {

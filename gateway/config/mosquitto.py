@@ -17,7 +17,10 @@ END = "# signal-gateway end"
 
 
 def write_mosquitto(settings: Settings) -> bool:
-    """Write both files where the settings name them; say whether they do. Mosquitto reads them again on SIGHUP."""
+    """Write both files where the settings name them; say whether they do. Mosquitto reads them again on SIGHUP.
+
+    Call it with ``folder.changes`` locked, as whoever changes the logins does: the last to write has read them all.
+    """
     if settings.mosquitto is None:
         return False
     bots = read_bots(settings.folder.bots).values()

@@ -17,6 +17,7 @@ class Place(Enum):
     READY = auto()
     SUSPECT = auto()
     PAUSED = auto()
+    HELD = auto()
     IN_FLIGHT = auto()
 
 

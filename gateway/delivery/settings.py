@@ -14,6 +14,8 @@ class DeliverySettings:
         lane_loaded: rows of one lane.
         sweep: between looks for what expired and whose pause is over.
         audit: between looks for rows on disk that no lane in memory knows of.
+        unreceived_window: signals that a bot may have been sent without a receipt.
+        unreceived_patience: after which a signal without a receipt no longer holds others up.
         idle: after which an idle lane leaves the memory; its last number is in the journal by then.
     """
 
@@ -21,4 +23,6 @@ class DeliverySettings:
     lane_loaded: int = 64
     sweep: float = 0.2
     audit: float = 5.0
+    unreceived_window: int = 256
+    unreceived_patience: float = 5.0
     idle: float = 60.0

@@ -18,6 +18,7 @@ from gateway.journal.model import (
     Station,
     Waiting,
 )
+from gateway.journal.receiving import LeftOut
 from gateway.journal.sqlite import SqliteJournal, open_journal
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Journal",
     "JournalSettings",
     "Lane",
+    "LeftOut",
     "Life",
     "MemoryJournal",
     "Outcome",

@@ -26,10 +26,6 @@ _OUTBOX = """
 """
 _KEYED = "INSERT OR REPLACE INTO idempotency_keys (source, key, id, at, fingerprint) VALUES (?, ?, ?, ?, ?)"
 _PUT = "UPDATE lanes SET put = ? WHERE lane = ?"
-_RECEIPT = """
-    INSERT OR IGNORE INTO receipts (position, bot, handler, stage, stored_at, at, received_at, started_at, duration_ms,
-    reason, order_ids) SELECT position, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM signals WHERE id = ?
-"""
 
 
 class Batch:
@@ -43,7 +39,6 @@ class Batch:
         self.room: bool | None = None
         self.weights: defaultdict[str, int] = defaultdict(int)
         self.puts: dict[int, int] = {}
-        self.receipts: list[tuple[Any, ...]] = []
         self._equals: dict[bytes, tuple[Earlier, ...]] = {}
         self._keyed: dict[tuple[str, str], Earlier] = {}
         self._sequences: dict[str, int] = {}
@@ -155,8 +150,6 @@ class Batch:
         if self._keyed:
             rows = [(*place, this.id, this.at, this.fingerprint) for place, this in self._keyed.items()]
             database.executemany(_KEYED, rows)
-        if self.receipts:
-            database.executemany(_RECEIPT, self.receipts)
         if self.puts:
             database.executemany(_PUT, [(sequence, lane) for lane, sequence in self.puts.items()])
 

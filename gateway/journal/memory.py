@@ -30,6 +30,7 @@ from gateway.journal.model import (
     Station,
     Waiting,
 )
+from gateway.journal.receiving import LeftOut, Place, new_receipts
 from schemas.envelope import complete
 from schemas.receipt import Receipt
 
@@ -83,7 +84,7 @@ class MemoryJournal:
     def __init__(self, *, max_age: float = 30 * 86_400.0) -> None:
         self._max_age = int(max_age * 1_000_000)
         self._tables = _Tables()
-        self._receipts: dict[str, dict[tuple[str, str | None, str], tuple[int, Receipt]]] = {}
+        self._receipts: dict[Place, tuple[int, Receipt]] = {}
         self._refusals: list[Refusal] = []
         self._puts: dict[Lane, int] = {}
 
@@ -111,12 +112,12 @@ class MemoryJournal:
             if step.station is Station.PUBLISHED:
                 self._puts[row.lane] = row.accepted.sequence
 
-    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> None:
+    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> LeftOut:
         await asyncio.sleep(0)
-        for receipt in receipts:
-            if receipt.signal in self._tables.signals:
-                stored = self._receipts.setdefault(receipt.signal, {})
-                stored.setdefault((receipt.bot, receipt.handler, receipt.stage), (at, receipt))
+        positions = {id_: accepted.position for id_, accepted in self._tables.signals.items()}
+        new, left_out = new_receipts(receipts, positions=positions, stored=self._receipts.keys())
+        self._receipts |= {place: (at, receipt) for place, receipt in new.items()}
+        return left_out
 
     async def lanes(self) -> list[Lane]:
         return list(dict.fromkeys(row.lane for row in self._unfinished()))
@@ -182,7 +183,7 @@ class MemoryJournal:
 
     def _forget(self, accepted: Accepted) -> None:
         del self._tables.signals[accepted.draft.id]
-        self._receipts.pop(accepted.draft.id, None)
+        self._receipts = {place: kept for place, kept in self._receipts.items() if place.signal != accepted.position}
         for destination in accepted.draft.destinations:
             del self._tables.rows[accepted.position, destination.name]
 
@@ -205,7 +206,7 @@ class MemoryJournal:
             expires_at=draft.expires_at,
             envelope=complete(draft.head, sequence=accepted.sequence, previous=previous, possible_duplicate_of=mark),
             deliveries=tuple(map(_delivered, sorted(rows, key=lambda row: row.to.name))),
-            receipts=tuple(self._receipts.get(draft.id, {}).values()),
+            receipts=tuple(kept for place, kept in self._receipts.items() if place.signal == accepted.position),
             possible_duplicate_of=mark,
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from gateway.journal.receiving import LeftOut
 from schemas.errors import Fault
 from schemas.receipt import Receipt
 
@@ -38,7 +39,7 @@ class JournalSettings:
     Args:
         path: the SQLite file.
         max_bytes: the size at which the oldest finished signals are forgotten early, and past which, when nothing is
-            finished, signals are refused with 503.
+            finished, signals are refused with 503; for receipts it is 90 % of that.
         max_age: seconds that a finished signal is kept.
         share: the part of max_bytes, 0 to 1, that unfinished signals of one source may fill.
     """
@@ -256,8 +257,8 @@ class Journal(Protocol):
     async def record(self, outcomes: Iterable[Outcome]) -> None:
         """Store steps of outbox rows, by the next commit; a row that is finished does not change again."""
 
-    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> None:
-        """Store receipts; one that is there already, or of a signal that is not known, changes nothing."""
+    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> LeftOut:
+        """Store the receipts that are new, and say which are left out; they meet a full journal before signals do."""
 
     async def lanes(self) -> list[Lane]:
         """The lanes with waiting rows, the one with the oldest first."""

@@ -28,6 +28,7 @@ from gateway.journal.model import (
     Waiting,
 )
 from gateway.journal.outbox import read_lanes, read_oldest, read_put, read_waiting
+from gateway.journal.receiving import LeftOut
 from gateway.journal.refusals import Refusals, read_refusals
 from gateway.journal.stations import receive, record
 from gateway.journal.writer import Change, Writer
@@ -35,6 +36,8 @@ from schemas.receipt import Receipt
 
 _FUTURE = (1 << 63) - 1
 _SECOND = 1_000_000
+_RECEIPTS_UP_TO = 0.9
+"""The part of max_bytes past which receipts wait for finished signals to make room; the rest is for signals alone."""
 
 
 def open_journal(settings: JournalSettings, *, clock: Callable[[], int]) -> SqliteJournal:
@@ -69,6 +72,7 @@ class SqliteJournal:
         self._claim = claim
         self._clock = clock
         self._budget = Budget(settings.max_bytes, clock=clock)
+        self._receipts_budget = Budget(int(settings.max_bytes * _RECEIPTS_UP_TO), clock=clock)
         self._refusals = Refusals()
         self._commits: GroupCommit[Change] = GroupCommit(writer.commit)
         self._oldest: tuple[int, int | None] = (0, None)
@@ -102,10 +106,17 @@ class SqliteJournal:
                 lambda batch, database: record(steps, batch=batch, database=database), urgent=False
             )
 
-    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> None:
+    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> LeftOut:
         come = tuple(receipts)
-        if come:
-            await self._commits.call(lambda batch, _: receive(come, at=at, batch=batch), urgent=False)
+        if not come:
+            return LeftOut()
+        left_out: LeftOut = await self._commits.call(partial(self._receive, come, at), urgent=False)
+        return left_out
+
+    def _receive(self, receipts: Sequence[Receipt], at: int, _: Batch, database: sqlite3.Connection) -> LeftOut:
+        if not self._receipts_budget.has_room(database):
+            raise NotStored("share", self._full)
+        return receive(receipts, at=at, database=database)
 
     async def lanes(self) -> list[Lane]:
         return self._writer.read(read_lanes)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from gateway.journal.batch import Batch
 from gateway.journal.model import Outcome, Station
+from gateway.journal.receiving import LeftOut, Place, new_receipts, spelled
 from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
@@ -18,6 +19,14 @@ _UNFINISHED = """
 _STEP = """
     UPDATE outbox SET station = ?, at = ?, reason = ?, attempts = ?, previous = ifnull(?, previous)
     WHERE position = ? AND destination = ?
+"""
+_POSITIONS = "SELECT id, position FROM signals WHERE id IN (SELECT value FROM json_each(?))"
+_RECEIVED = """
+    SELECT position, bot, handler, stage FROM receipts WHERE position IN (SELECT value FROM json_each(?))
+"""
+_RECEIPT = """
+    INSERT INTO receipts (position, bot, handler, stage, stored_at, at, received_at, started_at, duration_ms, reason,
+    order_ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -30,7 +39,7 @@ def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Conne
         place = (step.position, step.destination)
         if place not in rows:
             continue
-        taken.append((step.station.value, step.at, _text(step.reason), step.attempts, step.previous, *place))
+        taken.append((step.station.value, step.at, spelled(step.reason), step.attempts, step.previous, *place))
         if step.station.final:
             _, _, source, weight, lane, sequence = rows.pop(place)
             batch.finish(source, weight=weight)
@@ -39,27 +48,25 @@ def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Conne
     database.executemany(_STEP, taken)
 
 
-def receive(receipts: Iterable[Receipt], *, at: int, batch: Batch) -> None:
+def receive(receipts: Sequence[Receipt], *, at: int, database: sqlite3.Connection) -> LeftOut:
     """Store receipts of signals that are remembered; of others nobody could ask."""
-    batch.receipts.extend(_row(receipt, stored_at=at) for receipt in receipts)
+    ids = json.dumps([receipt.signal for receipt in receipts])
+    positions = dict(database.execute(_POSITIONS, (ids,)).fetchall())
+    found = database.execute(_RECEIVED, (json.dumps(list(positions.values())),))
+    stored = set(map(Place._make, found))
+    new, left_out = new_receipts(receipts, positions=positions, stored=stored)
+    database.executemany(_RECEIPT, [_row(place, receipt, stored_at=at) for place, receipt in new.items()])
+    return left_out
 
 
-def _row(receipt: Receipt, *, stored_at: int) -> tuple[object, ...]:
+def _row(place: Place, receipt: Receipt, *, stored_at: int) -> tuple[object, ...]:
     return (
-        receipt.bot,
-        _text(receipt.handler or ""),
-        receipt.stage.value,
+        *place,
         stored_at,
         to_micros(receipt.at),
         receipt.received_at and to_micros(receipt.received_at),
         receipt.started_at and to_micros(receipt.started_at),
         None if receipt.duration_ms is None else float(receipt.duration_ms),
-        receipt.reason and _text(receipt.reason),
+        receipt.reason and spelled(receipt.reason),
         json.dumps(receipt.order_ids) if receipt.order_ids else None,
-        receipt.signal,
     )
-
-
-def _text(text: str) -> str:
-    """Text that UTF-8 can spell: JSON may bring a lone surrogate, and a receipt is not lost for it."""
-    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -24,8 +24,8 @@ from gateway.mqtt.embedded_broker import StrictBroker
 from gateway.mqtt.embedded_plugins import VISITOR, Guard, LoginPlugin, TopicPlugin, Visitor
 from gateway.mqtt.filters import matches
 from gateway.mqtt.permissions import Logins
-from gateway.mqtt.ports import holder
 from gateway.mqtt.stream import BoundedWriter, PacketReader
+from gateway.ports import holder
 
 _log = logging.getLogger(__name__)
 

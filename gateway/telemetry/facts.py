@@ -96,8 +96,8 @@ class Telemetry(Protocol):
     def receipt(self, receipt: Receipt) -> None:
         """A bot's receipt is on disk; a repeated one is reported again."""
 
-    def unknown_receipt(self) -> None:
-        """A receipt named a signal that nobody knows."""
+    def receipts_left_out(self, *, unknown: int, surplus: int) -> None:
+        """Receipts were not stored: of signals that nobody knows, and beyond what is kept of a bot for a signal."""
 
     def unreadable_receipt(self, *, topic: str, problem: str) -> None:
         """A message on a receipt topic was no receipt."""
@@ -119,6 +119,9 @@ class Telemetry(Protocol):
 
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None:
         """Ask for the outbox's depth whenever the metrics are read; ``now`` is microseconds since the epoch."""
+
+    def watch_journal(self, trouble: Callable[[], str | None]) -> None:
+        """Ask why the journal cannot store, None while it can, whenever the metrics are read."""
 
 
 class NullTelemetry:
@@ -144,14 +147,13 @@ class NullTelemetry:
 
     def receipt(self, receipt: Receipt) -> None: ...
 
-    def unknown_receipt(self) -> None: ...
+    def receipts_left_out(self, *, unknown: int, surplus: int) -> None: ...
 
     def unreadable_receipt(self, *, topic: str, problem: str) -> None: ...
 
     def unreadable_card(self, *, topic: str, problem: str) -> None: ...
 
     def broker_connected(self, *, connected: bool) -> None: ...
-
 
     def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None: ...
 
@@ -160,3 +162,5 @@ class NullTelemetry:
     def audited(self, *, who: str, what: str, target: str, outcome: str) -> None: ...
 
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None: ...
+
+    def watch_journal(self, trouble: Callable[[], str | None]) -> None: ...

@@ -71,6 +71,7 @@ class Metrics:
     def _bots_and_broker(self) -> None:
         self.receipts = self._count("receipts", "Receipts, repeats included.", "stage", "source")
         self.unknown_receipts = self._count("unknown_receipts", "Receipts for signals that nobody knows.")
+        self.surplus_receipts = self._count("surplus_receipts", "Receipts beyond 64 of one bot for one signal.")
         self.unreadable = self._count("unreadable_messages", "MQTT messages that cannot be read.", "kind")
         self.connected = self._gauge("broker_connected", "1 while connected to the broker.")
         self.reconnects = self._count("broker_reconnects", "Connections to the broker made again.")
@@ -97,6 +98,11 @@ class Metrics:
         for source in (*sources, OTHER):
             for family in (self.received, self.duplicates, self.to_broker, self.to_callback):
                 family[source,]
+
+    def watch_journal(self, writable: Callable[[], bool]) -> None:
+        """Ask whether the journal can store when the metrics are read."""
+        gauge = Gauge("journal_writable", "1 while the journal can store.", namespace=PREFIX, registry=self.registry)
+        gauge.set_function(writable)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Write all metrics in the format that the ``Accept`` header asks for; say its content type."""

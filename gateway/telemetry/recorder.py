@@ -124,8 +124,9 @@ class Recorder:
         self._awaited[receipt.signal] = (source, None)
         self._metrics.to_callback[source,].observe(max(0.0, (to_micros(started) - accepted_at) / 1e6))
 
-    def unknown_receipt(self) -> None:
-        self._metrics.unknown_receipts[()].inc()
+    def receipts_left_out(self, *, unknown: int, surplus: int) -> None:
+        self._metrics.unknown_receipts[()].inc(unknown)
+        self._metrics.surplus_receipts[()].inc(surplus)
 
     def unreadable_receipt(self, *, topic: str, problem: str) -> None:
         self._unreadable("receipt", topic=topic, problem=problem)
@@ -155,6 +156,9 @@ class Recorder:
 
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None:
         self._metrics.registry.register(OutboxCollector(depth, now=now))
+
+    def watch_journal(self, trouble: Callable[[], str | None]) -> None:
+        self._metrics.watch_journal(lambda: trouble() is None)
 
     def _source(self, source: str) -> str:
         return source if source in self._sources else OTHER

@@ -7,14 +7,19 @@ from collections.abc import Callable, Mapping
 
 from gateway.errors import NotStored
 
-_MINUTE = 60_000_000
+_MINUTE = 60.0
 
 
 class RateLimit:
-    """Requests per moving minute, for each source that has a limit. Ask it about authenticated requests only."""
+    """Requests per moving minute, for each source that has a limit. Ask it about authenticated requests only.
 
-    def __init__(self, per_minute: Mapping[str, int], *, now: Callable[[], int]) -> None:
-        self._recent = {source: deque[int](maxlen=most) for source, most in per_minute.items()}
+    Args:
+        per_minute: the limits.
+        now: seconds of a clock that is never set back, ``time.monotonic``.
+    """
+
+    def __init__(self, per_minute: Mapping[str, int], *, now: Callable[[], float]) -> None:
+        self._recent = {source: deque[float](maxlen=most) for source, most in per_minute.items()}
         self._now = now
 
     def admit(self, source: str) -> None:

@@ -9,8 +9,8 @@ import socket
 from aiohttp.web import ServerRunner, TCPSite
 
 from gateway.errors import Misconfigured
+from gateway.ports import holder
 from gateway.telemetry import Telemetry
-from gateway.web.holder import holder
 from gateway.web.server import Front, HttpServer, Site
 from gateway.web.settings import ListenSettings
 
@@ -26,11 +26,6 @@ class HttpListener:
         self._front = Front(site, telemetry=telemetry)
         self._settings = settings
         self._runner: ServerRunner | None = None
-
-    @property
-    def addresses(self) -> tuple[tuple[str, int], ...]:
-        """Where it listens: host and port of each socket."""
-        return tuple((address[0], address[1]) for address in self._runner.addresses) if self._runner else ()
 
     async def start(self) -> None:
         """Listen.

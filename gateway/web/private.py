@@ -38,12 +38,14 @@ class Status:
         since: microseconds since the epoch.
         unready: why no signal can be accepted now; None while all is well. A broker that is away is no reason.
         broker_connected: whether the broker is there.
+        broker_error: why it is not; empty while it is.
     """
 
     version: str
     since: int
     unready: str | None
     broker_connected: bool
+    broker_error: str
     sources: tuple[str, ...]
 
 
@@ -171,7 +173,7 @@ class Private:
                 "since": views.at(status.since),
                 "ready": status.unready is None,
                 "unready": status.unready,
-                "broker": {"connected": status.broker_connected},
+                "broker": {"connected": status.broker_connected, "error": status.broker_error or None},
                 "outbox": views.outbox(self._inside.journal.depth()),
                 "sources": list(status.sources),
             }

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.errors import Code, Refused
 from gateway.journal.model import Accepted, Destination, Duplicate, Lane, Refusal, Station
+from gateway.journal.receiving import LeftOut
 from schemas.envelope import complete, decode
 from schemas.errors import Fault
 from schemas.receipt import Stage
@@ -329,9 +330,20 @@ async def test_a_receipt_that_the_contract_allows_is_stored_however_strange(jour
 
 
 async def test_a_receipt_of_an_unknown_signal_changes_nothing(journal):
-    await journal.receive([receipt("nobody")], at=START)
-    await journal.receive([], at=START)
+    assert await journal.receive([receipt("nobody"), receipt("\ud800")], at=START) == LeftOut(unknown=2)
+    assert await journal.receive([], at=START) == LeftOut()
     assert await journal.life("nobody") is None
+
+
+async def test_only_so_many_receipts_of_one_bot_are_kept_for_one_signal_however_they_come(journal):
+    one, other = await accept(journal, draft(), draft())
+    many = [receipt(one.draft.id, handler=f"h{n}") for n in range(80)]
+    assert await journal.receive(many[:40], at=START) == LeftOut()
+    assert await journal.receive(many, at=START) == LeftOut(surplus=16)
+    more = [receipt(one.draft.id, bot="another"), receipt(other.draft.id), many[0]]
+    assert await journal.receive(more, at=START) == LeftOut()
+    kept = [stored for _, stored in (await journal.life(one.draft.id)).receipts]
+    assert kept == [*many[:64], more[0]]
 
 
 async def test_lives_come_newest_first_page_by_page(journal):

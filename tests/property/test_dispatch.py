@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot_plugin.dispatch import MAX_SKEW, decide, wants
+from bot_plugin.dispatch import MAX_SKEW, decide, expiry, wants
 from bot_plugin.registration import ALERT, ANY, TRADE, Registration
 from bot_plugin.signal import Signal
 from schemas.alert import Alert
@@ -50,7 +50,9 @@ def signals(draw: st.DrawFn) -> Signal:
         time=from_micros(time),
         expires_at=from_micros(time + draw(st.integers(1, 120_000_000))),
         received_at=from_micros(NOW),
+        deadline=0,
         now=lambda: NOW,
+        monotonic=lambda: -1,
     )
 
 
@@ -119,3 +121,10 @@ def test_what_expired_stays_expired(signal: Signal, handlers: list[Registration]
         second = decide(signal, now=NOW + later, registrations=handlers, modes=modes)
         assert second.verdict is not None
         assert second.verdict.stage is Stage.EXPIRED
+
+
+@given(signals(), st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
+def test_a_signal_is_late_when_either_clock_says_so(signal: Signal, step: int, monotonic: int) -> None:
+    late = expiry(signal, now=NOW + step, monotonic=monotonic)
+
+    assert (late is not None) is (from_micros(NOW + step) >= signal.expires_at or monotonic >= signal.deadline)

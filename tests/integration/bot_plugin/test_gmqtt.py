@@ -91,18 +91,18 @@ async def test_a_broker_that_never_answers_mqtt_5_is_spoken_to_in_3_1_1() -> Non
     assert broker.connects == [5, 4]
 
 
-async def test_a_version_that_worked_is_tried_first_by_every_link_to_the_broker() -> None:
+async def test_a_version_that_worked_is_where_the_next_connection_begins_and_no_other() -> None:
     def only_311(kind: int, version: int, body: bytes) -> bytes:
         return b"" if version == 5 else accept(kind, version, body)
 
     async with scripted(only_311) as server:
         broker = MqttBroker()
-        for _ in range(2):
+        for _ in range(3):
             link = broker.link(LinkSettings(host="127.0.0.1", port=server.port, client_id="bot", connect_timeout=0.3))
             async with task(link.run(nothing, lambda: None)):
                 await eventually(lambda link=link: link.connected)
 
-    assert server.connects == [5, 4, 4]
+    assert server.connects == [5, 4, 4, 5, 4]
 
 
 @pytest.mark.parametrize("refusal", [b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00", None])
@@ -203,3 +203,43 @@ async def test_the_override_is_where_gmqtt_calls_it() -> None:
 async def test_a_gmqtt_without_the_overridden_method_is_refused() -> None:
     with pytest.raises(ImportError, match=r"gmqtt==0\.8\.0"):
         tell_reasons(object(), Acknowledgements())
+
+
+async def test_a_broker_that_spoke_mqtt_5_before_and_is_silent_once_is_spoken_to_in_5_again() -> None:
+    def script(kind: int, version: int, body: bytes) -> bytes:
+        return b"" if len(server.connects) == 2 else accept(kind, version, body)
+
+    async with scripted(script) as server:
+        broker = MqttBroker()
+        settings = LinkSettings(
+            host="127.0.0.1", port=server.port, client_id="bot", connect_timeout=0.3, backoff=(0.01, 0.05)
+        )
+        for _ in range(2):
+            link = broker.link(settings)
+            async with task(link.run(nothing, lambda: None)):
+                await eventually(lambda link=link: link.connected)
+
+    assert server.connects == [5, 5, 5]
+
+
+async def test_a_refusal_after_the_first_success_is_retried_patiently_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scripted(accept) as server:
+        accepting = server._script
+
+        def script(kind: int, version: int, body: bytes) -> bytes | None:
+            if kind == PUBLISH:
+                return None
+            refused = kind == CONNECT and len(server.connects) in {2, 3}
+            return b"\x20\x03\x00\x87\x00" if refused else accepting(kind, version, body)
+
+        server._script = script
+        link = link_to(server, patience=0.02)
+        async with task(link.run(nothing, lambda: None)) as running:
+            await eventually(lambda: link.connected)
+            link.publish("cut/me", b"")
+            await eventually(lambda: len(server.connects) == 4 and link.connected)
+
+            assert not running.done()
+    assert caplog.text.count("is refused now, though it was accepted before") == 2

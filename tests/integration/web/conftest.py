@@ -83,8 +83,17 @@ async def serving(site: Site, *, telemetry: Telemetry, **settings: Any) -> Async
     listener = HttpListener(site, settings=ListenSettings(**{"drain": 1.0, **settings}), telemetry=telemetry)
     await listener.start()
     async with ClientSession(auto_decompress=False) as client:
-        yield Served(listener.addresses[0][1], client, listener)
+        yield Served(port_of(listener), client, listener)
     await listener.stop()
+
+
+def addresses(listener: HttpListener) -> list[tuple[str, int]]:
+    """Where it listens: host and port of each socket."""
+    return [address[:2] for address in listener._runner.addresses] if listener._runner else []
+
+
+def port_of(listener: HttpListener) -> int:
+    return addresses(listener)[0][1]
 
 
 async def eventually(condition: Callable[[], Any], *, within: float = 5) -> None:

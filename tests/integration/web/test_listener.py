@@ -16,7 +16,7 @@ from gateway.errors import Misconfigured
 from gateway.telemetry import NullTelemetry
 from gateway.web import HttpListener, ListenSettings
 from gateway.web.server import Handler
-from tests.integration.web.conftest import eventually
+from tests.integration.web.conftest import addresses, eventually, port_of
 
 
 class Held:
@@ -80,7 +80,7 @@ async def test_what_could_not_start_can_be_started_again() -> None:
         with pytest.raises(Misconfigured):
             await made.start()
     await made.start()
-    assert await fetch(made.addresses[0][1]) == "done"
+    assert await fetch(port_of(made)) == "done"
     await made.stop()
 
 
@@ -90,9 +90,9 @@ async def test_it_listens_on_ipv4_and_on_ipv6(host: str, url: str) -> None:
     site.go.set()
     made = listener(site, host=host)
     task = asyncio.create_task(made.run())
-    await eventually(lambda: made.addresses)
-    assert made.addresses[0][0] == host
-    assert await fetch(made.addresses[0][1], url) == "done"
+    await eventually(lambda: addresses(made))
+    assert addresses(made)[0][0] == host
+    assert await fetch(port_of(made), url) == "done"
     await cancel(task)
 
 
@@ -100,8 +100,8 @@ async def test_cancelled_it_takes_no_more_and_finishes_what_it_began() -> None:
     site = Held()
     made = listener(site, drain=5)
     task = asyncio.create_task(made.run())
-    await eventually(lambda: made.addresses)
-    port = made.addresses[0][1]
+    await eventually(lambda: addresses(made))
+    port = port_of(made)
     request = asyncio.create_task(fetch(port))
     await eventually(lambda: site.began)
     task.cancel()
@@ -111,7 +111,7 @@ async def test_cancelled_it_takes_no_more_and_finishes_what_it_began() -> None:
     assert await request == "done"
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert made.addresses == ()
+    assert addresses(made) == []
 
 
 def refuses(port: int) -> bool:
@@ -123,8 +123,8 @@ async def test_what_does_not_finish_is_cut_off_at_the_deadline() -> None:
     site = Held()
     made = listener(site, drain=0.4)
     task = asyncio.create_task(made.run())
-    await eventually(lambda: made.addresses)
-    request = asyncio.create_task(fetch(made.addresses[0][1]))
+    await eventually(lambda: addresses(made))
+    request = asyncio.create_task(fetch(port_of(made)))
     await eventually(lambda: site.began)
     began = asyncio.get_running_loop().time()
     await cancel(task)
@@ -139,7 +139,7 @@ async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
     made = listener(site, drain=30)
     await made.start()
     async with ClientSession() as client:
-        async with client.get(f"http://127.0.0.1:{made.addresses[0][1]}/") as answer:
+        async with client.get(f"http://127.0.0.1:{port_of(made)}/") as answer:
             await answer.read()
         async with asyncio.timeout(2):
             await made.stop()

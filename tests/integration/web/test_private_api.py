@@ -95,7 +95,9 @@ async def bench(serve: Serve) -> Bench:
     lines = LogCapture()
     log = structlog.wrap_logger(None, processors=[lines])
     telemetry = Recorder(sources=["btc"], version="1.2.3", now=lambda: NOW, log=log)
-    status = Status(version="1.2.3", since=NOW, unready=None, broker_connected=False, sources=("btc",))
+    status = Status(
+        version="1.2.3", since=NOW, unready=None, broker_connected=False, broker_error="refused", sources=("btc",)
+    )
     made = Bench(web=cast("Served", None), shelf=Shelf(), lines=lines, status=status)
 
     def mint(source: str) -> tuple[str, int]:
@@ -149,7 +151,7 @@ async def test_the_status_says_how_the_gateway_is(bench: Bench) -> None:
         "since": status["since"],
         "ready": True,
         "unready": None,
-        "broker": {"connected": False},
+        "broker": {"connected": False, "error": "refused"},
         "outbox": {"waiting": 3, "oldest": status["since"]},
         "sources": ["btc"],
     }

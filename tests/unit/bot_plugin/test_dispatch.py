@@ -29,7 +29,7 @@ def decided(filters: dict[str, Any], modes: tuple[Mode, ...] = (Mode.LIVE,), **s
     bot.on_trade(filters.pop("source", "*"), **filters)(lambda signal: None)
     envelope = build(bot, **signal)
     message = Message(topic=topic_of(bot, envelope), payload=envelopes.encode(envelope))
-    found = read(message, root="signals", now=bot.now)
+    found = read(message, root="signals", now=bot.now, monotonic=bot.now)
     assert isinstance(found, Signal), found
     return decide(found, now=NOW, registrations=bot.plan.registrations, modes=modes)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from bot_plugin import PluginSettings, Signal, SignalListener
+from bot_plugin import MemoryInbox, PluginSettings, Signal, SignalListener
 from bot_plugin.testing import FakeBroker, Rig, build, deliver, running
 from schemas import envelope as envelopes
 from schemas.alert import Withdrawal, WithdrawalSchema
@@ -28,7 +29,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def bot(clock: Clock) -> SignalListener:
-    return SignalListener(DEMO, now=clock)
+    return SignalListener(DEMO, now=clock, monotonic=clock.monotonic)
 
 
 @pytest.fixture
@@ -572,7 +573,6 @@ async def test_a_raw_handler_gets_topic_and_bytes_in_order_and_its_errors_end_no
 
 
 async def test_an_inbox_that_cannot_store_ends_the_bot_and_acknowledges_nothing(clock: Clock) -> None:
-    from bot_plugin import MemoryInbox  # noqa: PLC0415
     from bot_plugin.inbox import Arrival  # noqa: PLC0415
 
     class Full(MemoryInbox):
@@ -604,3 +604,239 @@ async def test_a_listener_runs_once_at_a_time_and_again_after(bot: SignalListene
     [receipt] = await deliver(bot)
 
     assert receipt.stage is Stage.HANDLED
+
+
+async def test_raw_handlers_that_block_their_threads_delay_no_signal(clock: Clock) -> None:
+    bot = SignalListener(PluginSettings(bot="demo", threads=1, grace=0.05), now=clock)
+    blocked, release = threading.Event(), threading.Event()
+
+    @bot.on_topic("noise/#")
+    def noise(topic: str, payload: bytes) -> None:
+        blocked.set()
+        release.wait(5)
+
+    @bot.on_trade(timeout=0.5)
+    def act(signal: Signal) -> None: ...
+
+    async with running(bot) as rig:
+        rig.broker.publish("noise/x", b"")
+        await eventually(blocked.is_set)
+        envelope = build(bot)
+        rig.send(envelope)
+        receipt = (await rig.settled(envelope.id))[-1]
+        release.set()
+
+    assert (receipt.stage, receipt.reason) == (Stage.HANDLED, None)
+
+
+async def test_a_signal_that_expires_before_its_thread_comes_to_it_is_not_called(
+    bot: SignalListener, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(ThreadPoolExecutor):
+        def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> Future[Any]:
+            clock.advance(31)
+            return super().submit(call, *arguments, **more)
+
+    monkeypatch.setattr("bot_plugin.workers.ThreadPoolExecutor", Slow)
+    calls: list[Signal] = []
+    bot.on_trade(name="act")(calls.append)
+
+    [receipt] = await deliver(bot, ttl=30)
+
+    assert calls == []
+    assert receipt.stage is Stage.EXPIRED
+    assert receipt.reason is not None
+    assert receipt.reason.endswith("while it waited for a thread")
+
+
+async def test_a_signal_that_was_reported_as_timed_out_is_not_called_later(
+    bot: SignalListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, release = threading.Event(), threading.Event()
+
+    class Busy(ThreadPoolExecutor):
+        def submit(self, call: Callable[..., Any], /, *arguments: Any, **more: Any) -> Future[Any]:
+            def after() -> Any:
+                held.set()
+                release.wait(5)
+                return call(*arguments, **more)
+
+            return super().submit(after)
+
+    monkeypatch.setattr("bot_plugin.workers.ThreadPoolExecutor", Busy)
+    calls: list[Signal] = []
+    bot.on_trade(name="act", timeout=0.02)(calls.append)
+
+    async with running(bot) as rig:
+        envelope, behind = build(bot), build(bot)
+        rig.send(envelope)
+        receipt = (await rig.settled(envelope.id))[-1]
+        release.set()
+        rig.send(behind)
+        await rig.settled(behind.id)
+
+    assert receipt.stage is Stage.FAILED
+    assert [signal.id for signal in calls] == [behind.id]
+
+
+async def test_what_waits_when_the_bot_stops_is_refused_before_its_farewell(
+    bot: SignalListener, gate: asyncio.Event
+) -> None:
+    bot.queue("q", name="box")
+
+    @bot.on_trade()
+    async def act(signal: Signal) -> None:
+        await gate.wait()
+
+    async with running(bot) as rig:
+        sent = [build(bot) for _ in range(4)]
+        queued = build(bot, source="q")
+        for envelope in (*sent, queued):
+            rig.send(envelope)
+        await eventually(lambda: rig.receipts(sent[0].id))
+
+    last = {receipt.signal: receipt for receipt in rig.receipts() if receipt.handler == "act"}
+    assert [last[envelope.id].stage for envelope in sent] == [Stage.INTERRUPTED, *[Stage.REFUSED] * 3]
+    assert last[sent[1].id].reason == "the bot stopped before it was run"
+    [box] = [receipt for receipt in rig.receipts(queued.id) if receipt.handler == "box" and receipt.stage.final]
+    assert (box.stage, box.reason) == (Stage.REFUSED, "the bot stopped before it was run")
+    assert rig.broker.published[-1].topic == "signals/v1/bot/demo"
+
+
+async def test_what_waits_when_the_bot_is_cancelled_is_refused_too(bot: SignalListener, gate: asyncio.Event) -> None:
+    @bot.on_trade()
+    async def act(signal: Signal) -> None:
+        await gate.wait()
+
+    async with running(bot) as rig:
+        first, second = build(bot), build(bot)
+        rig.send(first)
+        rig.send(second)
+        await eventually(lambda: rig.receipts(first.id))
+        [main] = [task for task in asyncio.all_tasks() if task.get_name() == "bot_plugin.testing"]
+        main.cancel()
+        await asyncio.wait({main})
+
+    assert rig.receipts(second.id)[-1].stage is Stage.REFUSED
+
+
+async def test_nothing_starts_in_the_grace_of_a_bot_that_stops(clock: Clock, gate: asyncio.Event) -> None:
+    bot = SignalListener(PluginSettings(bot="demo", grace=5), now=clock)
+    calls = []
+
+    @bot.on_trade()
+    async def act(signal: Signal) -> None:
+        calls.append(signal.id)
+        await gate.wait()
+
+    async with running(bot) as rig:
+        first, second = build(bot), build(bot)
+        rig.send(first)
+        rig.send(second)
+        await eventually(lambda: rig.receipts(first.id))
+        bot.stop()
+        await rig.settled(second.id)
+        gate.set()
+
+    assert calls == [first.id]
+    assert rig.receipts(first.id)[-1].stage is Stage.HANDLED
+
+
+async def test_a_clock_that_is_set_back_does_not_make_a_signal_run_late(
+    bot: SignalListener, clock: Clock, gate: asyncio.Event
+) -> None:
+    calls = []
+
+    @bot.on_trade()
+    async def act(signal: Signal) -> None:
+        calls.append(signal)
+        await gate.wait()
+
+    async with running(bot) as rig:
+        first, second = build(bot), build(bot, ttl=30)
+        rig.send(first)
+        rig.send(second)
+        await eventually(lambda: rig.receipts(second.id))
+        clock.step(-3600)
+        clock.advance(31)
+        remaining = calls[0].remaining
+        gate.set()
+        receipt = (await rig.settled(second.id))[-1]
+
+    assert [signal.id for signal in calls] == [first.id]
+    assert remaining < 60 - 30
+    assert receipt.stage is Stage.EXPIRED
+    assert receipt.reason is not None
+    assert "this bot's clock was set back, while it waited for act" in receipt.reason
+
+
+async def test_a_full_inbox_refuses_new_signals_and_says_so(clock: Clock) -> None:
+    bot = SignalListener(DEMO, inbox=MemoryInbox(limit=1, monotonic=clock.monotonic), now=clock)
+    calls = []
+
+    @bot.on_trade()
+    async def act(signal: Signal) -> None:
+        calls.append(signal.id)
+
+    async with running(bot) as rig:
+        first, second = build(bot), build(bot)
+        for envelope in (first, second):
+            rig.send(envelope)
+        receipt = (await rig.settled(second.id))[-1]
+        clock.advance(3700)
+        rig.send(second)
+        await eventually(lambda: len(rig.receipts(second.id)) == 2)
+
+    assert calls == [first.id]
+    assert receipt.stage is Stage.REFUSED
+    assert receipt.reason == "inbox full: 1 signals are remembered, and none of them has expired"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            ValueError("https://me:hunter2hunter2@exchange.test/ refused"),
+            "ValueError: https://me:[redacted]@exchange.test/ refused",
+        ),
+        (ValueError("api_key=AbCdEf123456 is unknown"), "ValueError: api_key=[redacted] is unknown"),
+        (ValueError("lone \ud800 surrogate"), "ValueError: lone ? surrogate"),
+    ],
+)
+async def test_the_text_of_an_error_shows_no_secret_and_can_be_written(
+    bot: SignalListener, error: Exception, reason: str
+) -> None:
+    @bot.on_trade()
+    async def act(signal: Signal) -> None:
+        raise error
+
+    [receipt] = await deliver(bot)
+
+    assert (receipt.stage, receipt.reason) == (Stage.FAILED, reason)
+
+
+async def test_an_error_whose_text_fails_is_told_by_its_type(bot: SignalListener) -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    @bot.on_trade()
+    async def act(signal: Signal) -> None:
+        raise MuteError
+
+    [receipt] = await deliver(bot)
+
+    assert (receipt.stage, receipt.reason) == (Stage.FAILED, "MuteError")
+
+
+async def test_an_id_that_cannot_be_written_ends_nothing(bot: SignalListener) -> None:
+    @bot.on_trade()
+    async def act(signal: Signal) -> None: ...
+
+    async with running(bot) as rig:
+        rig.broker.publish("signals/v1/trade/test/BTC-USDT", b'{"id":"\\ud800"}')
+        envelope = build(bot)
+        rig.send(envelope)
+        await rig.settled(envelope.id)
+
+    assert [receipt.signal for receipt in rig.receipts()] == [envelope.id]

@@ -8,11 +8,25 @@ from collections.abc import Callable
 import pytest
 
 from bot_plugin import Inbox, MemoryInbox
-from bot_plugin.inbox import Arrival
+from bot_plugin.errors import InboxFull
+from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Arrival
 from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
 
 _numbers = itertools.count()
+
+
+class Ticks:
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Ticks:
+    return Ticks()
 
 
 @pytest.fixture(params=[MemoryInbox])
@@ -22,8 +36,8 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Inbox]:
 
 
 @pytest.fixture
-async def inbox(make: Callable[..., Inbox]) -> Inbox:
-    inbox = make()
+async def inbox(make: Callable[..., Inbox], clock: Ticks) -> Inbox:
+    inbox = make(monotonic=clock)
     await inbox.open()
     return inbox
 
@@ -69,24 +83,39 @@ async def test_a_withdrawal_of_what_arrived_is_left_to_the_caller(inbox: Inbox) 
     assert not await inbox.withdraw(receipt("a", Stage.WITHDRAWN), forget_at=1000)
 
 
-async def test_ids_are_forgotten_at_their_time_and_not_before(inbox: Inbox) -> None:
+async def test_ids_are_forgotten_at_their_time_and_not_before(inbox: Inbox, clock: Ticks) -> None:
     await inbox.arrive(arrival("a", forget_at=1000))
     await inbox.arrive(arrival("b", forget_at=2000))
 
-    assert await inbox.prune(now=999) == 0
-    assert await inbox.prune(now=1000) == 1
+    clock.now = 998
+    assert await inbox.prune() == 0
+    clock.now = 999
+    assert await inbox.prune() == 1
     assert not await inbox.arrive(arrival("b"))
     assert await inbox.arrive(arrival("a"))
 
 
-async def test_past_its_limit_the_oldest_finished_ids_are_forgotten_and_no_unfinished_one() -> None:
-    inbox = MemoryInbox(limit=100)
-    await inbox.arrive(arrival("unfinished"))
-    for number in range(500):
-        await inbox.arrive(arrival(f"n{number}"))
-        await inbox.finish(receipt(f"n{number}"))
+async def test_a_full_inbox_forgets_what_expired_and_refuses_where_nothing_has(clock: Ticks) -> None:
+    inbox = MemoryInbox(limit=2, monotonic=clock)
+    await inbox.arrive(arrival("short", forget_at=KEEP_AFTER_EXPIRY + 10))
+    await inbox.arrive(arrival("long", forget_at=KEEP_AFTER_EXPIRY + 1000))
+    with pytest.raises(InboxFull, match="2 signals are remembered, and none of them has expired"):
+        await inbox.arrive(arrival("early"))
 
-    assert len(inbox) <= 100
-    assert not await inbox.arrive(arrival("unfinished"))
-    assert not await inbox.arrive(arrival("n499"))
-    assert await inbox.arrive(arrival("n0"))
+    clock.now = 10
+    assert await inbox.arrive(arrival("new", forget_at=KEEP_AFTER_EXPIRY + 2000))
+    assert not await inbox.arrive(arrival("long"))
+    assert len(inbox) == 2
+    with pytest.raises(InboxFull):
+        await inbox.arrive(arrival("short"))
+
+
+async def test_a_full_inbox_still_remembers_what_it_refused_and_what_is_withdrawn(clock: Ticks) -> None:
+    inbox = MemoryInbox(limit=1, monotonic=clock)
+    forget_at = KEEP_AFTER_EXPIRY + 10
+    await inbox.arrive(arrival("a", forget_at=forget_at))
+
+    assert await inbox.arrive(arrival("refused", handlers=(), forget_at=forget_at))
+    assert not await inbox.arrive(arrival("refused"))
+    with pytest.raises(InboxFull):
+        await inbox.withdraw(receipt("b", Stage.WITHDRAWN), forget_at=forget_at)

@@ -7,8 +7,10 @@ import threading
 
 import pytest
 
-from bot_plugin import PluginSettings, SignalListener
-from bot_plugin.testing import build, running
+from bot_plugin import LinkRefused, ListenerEnded, PluginSettings, SignalListener, ThreadedListener
+from bot_plugin.fake import FakeLink
+from bot_plugin.testing import FakeBroker, build, running
+from bot_plugin.transport import LinkSettings
 from schemas.receipt import Stage
 from tests.brokers import eventually
 from tests.unit.bot_plugin.clock import Clock
@@ -21,7 +23,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def bot(clock: Clock) -> SignalListener:
-    return SignalListener(PluginSettings(bot="demo", grace=0.05), now=clock)
+    return SignalListener(PluginSettings(bot="demo", grace=0.05), now=clock, monotonic=clock.monotonic)
 
 
 async def test_a_queued_signal_is_handled_when_the_block_ends(bot: SignalListener) -> None:
@@ -240,3 +242,94 @@ async def test_an_older_signal_does_not_replace_a_newer_one(bot: SignalListener)
 def test_a_queue_of_no_size_is_refused(bot: SignalListener) -> None:
     with pytest.raises(ValueError, match="1 signal or more"):
         bot.queue(size=0)
+
+
+async def test_after_the_end_of_a_run_mailboxes_hand_nothing_out_and_say_so(bot: SignalListener) -> None:
+    queue, latest = bot.queue("x"), bot.latest("y")
+    async with running(bot) as rig:
+        for source in ("x", "y"):
+            rig.send(build(bot, source=source))
+        await eventually(lambda: len(queue) == 1)
+
+    for look in (queue.get_nowait, latest.get):
+        with pytest.raises(ListenerEnded, match="the listener was stopped"):
+            look()
+    with pytest.raises(ListenerEnded):
+        await queue.get()
+    assert {receipt.stage for receipt in rig.receipts() if receipt.stage.final} == {Stage.REFUSED}
+    assert len(queue) == 0
+
+
+async def test_who_waits_for_a_signal_learns_of_the_end(bot: SignalListener) -> None:
+    queue = bot.queue()
+    async with running(bot):
+        waiting = [asyncio.ensure_future(take(queue)) for _ in range(2)]
+        await asyncio.sleep(0)
+
+    for waiter in waiting:
+        with pytest.raises(ListenerEnded):
+            await waiter
+
+
+async def test_a_listener_that_runs_again_hands_out_again(bot: SignalListener) -> None:
+    queue = bot.queue()
+    async with running(bot):
+        pass
+    async with running(bot) as rig:
+        envelope = build(bot)
+        rig.send(envelope)
+        async with queue.get() as signal:
+            assert signal.id == envelope.id
+
+
+async def test_a_signal_that_was_taken_and_not_settled_is_interrupted_at_the_end(bot: SignalListener) -> None:
+    queue = bot.queue()
+    async with running(bot) as rig:
+        envelope = build(bot)
+        rig.send(envelope)
+        await queue.get()
+
+    receipt = rig.receipts(envelope.id)[-1]
+    assert (receipt.stage, receipt.reason) == (
+        Stage.INTERRUPTED,
+        "the bot stopped before the strategy said what came of it",
+    )
+
+
+async def test_a_strategy_may_settle_within_the_grace(clock: Clock) -> None:
+    bot = SignalListener(PluginSettings(bot="demo", grace=5), now=clock)
+    queue = bot.queue()
+    async with running(bot) as rig:
+        envelope = build(bot)
+        rig.send(envelope)
+        signal = await queue.get()
+        bot.stop()
+        await asyncio.sleep(0.01)
+        signal.done()
+
+    assert rig.receipts(envelope.id)[-1].stage is Stage.HANDLED
+
+
+class RefusedLink(FakeLink):
+    async def run(self, *arguments: object) -> None:
+        raise LinkRefused("wrong password")
+
+
+def test_a_strategy_in_a_thread_learns_what_ended_the_listener(bot: SignalListener) -> None:
+    queue, latest = bot.queue("x"), bot.latest("y")
+
+    def connect(settings: LinkSettings) -> FakeLink:
+        return RefusedLink(FakeBroker(), settings)
+
+    async def run() -> None:
+        await bot.run(connect=connect, claim=False)
+
+    running = ThreadedListener(run, stop=bot.stop, up=threading.Event())
+    with pytest.raises(LinkRefused):
+        running.start()
+
+    assert isinstance(running.error, LinkRefused)
+    for look in (queue.get_nowait, latest.get):
+        with pytest.raises(ListenerEnded, match="wrong password") as ended:
+            look()
+        assert isinstance(ended.value.__cause__, LinkRefused)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot_plugin import NameTaken, PluginSettings, SettingsError, SignalListener
+from bot_plugin import LinkRefused, NameTaken, PluginSettings, SettingsError, SignalListener
 from bot_plugin.presence import Claim, decode_card, encode_card, lock
 from bot_plugin.testing import FakeBroker
 from schemas.card import BotCard, Presence
@@ -115,3 +116,37 @@ async def test_two_bots_of_other_names_do_not_disturb_each_other() -> None:
         await listener.wait_connected()
         listener.stop()
     await asyncio.gather(*runs)
+
+
+class DenyingBroker(FakeBroker):
+    """A broker that lets nobody publish cards; ``reason`` is what its PUBACK says."""
+
+    def __init__(self, reason: int) -> None:
+        super().__init__()
+        self._reason = reason
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+        return self._reason if topic == "signals/v1/bot/demo" else super().publish(topic, payload, retain=retain)
+
+
+async def test_a_bot_that_may_not_publish_its_card_ends_and_says_which_permission_it_lacks() -> None:
+    listener = SignalListener(PluginSettings(bot="demo"))
+
+    with pytest.raises(
+        LinkRefused, match=r"publish its card on signals/v1/bot/demo \(reason 0x87\).*permission to write"
+    ):
+        await asyncio.wait_for(listener.run(connect=DenyingBroker(0x87).link), 5)
+
+
+async def test_a_bot_whose_claim_never_comes_back_warns_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot_plugin.presence.ECHO_TIME", 0.05)
+    listener = SignalListener(PluginSettings(bot="demo"))
+    running = asyncio.ensure_future(listener.run(connect=DenyingBroker(0).link))
+    with caplog.at_level(logging.WARNING):
+        await asyncio.wait_for(listener.wait_connected(), 5)
+    listener.stop()
+    await running
+
+    assert "its login needs the permission to write there" in caplog.text

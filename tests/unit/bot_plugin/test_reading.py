@@ -18,13 +18,13 @@ from schemas import envelope as envelopes
 from schemas.alert import Withdrawal, WithdrawalSchema
 from schemas.topics import Mode
 
-BOT = SignalListener(PluginSettings(bot="demo"), now=lambda: 1_795_352_101_000_000)
+BOT = SignalListener(PluginSettings(bot="demo"), now=lambda: 1_795_352_101_000_000, monotonic=lambda: 7)
 
 
 def reading(topic: str | None = None, /, **signal: Any) -> Any:
     envelope = build(BOT, **signal)
     message = Message(topic=topic or topic_of(BOT, envelope), payload=envelopes.encode(envelope))
-    return read(message, root="signals", now=BOT.now)
+    return read(message, root="signals", now=BOT.now, monotonic=BOT.monotonic)
 
 
 def test_a_trade_is_read_with_its_conveniences() -> None:
@@ -93,6 +93,8 @@ def test_a_signal_on_a_topic_that_is_not_its_own_is_unreadable(topic: str, signa
     )
 )
 def test_nothing_that_arrives_raises(payload: bytes) -> None:
-    found = read(Message(topic="signals/v1/trade/x/y", payload=payload), root="signals", now=BOT.now)
+    found = read(
+        Message(topic="signals/v1/trade/x/y", payload=payload), root="signals", now=BOT.now, monotonic=BOT.monotonic
+    )
 
     assert isinstance(found, Unreadable)

@@ -106,7 +106,7 @@ async def test_no_more_are_in_flight_than_the_window_and_all_go(receipts: Receip
         await settle()
 
     assert link.signals == [str(number) for number in range(10)]
-    assert len(receipts) == 0
+    assert receipts.unsent == 0
 
 
 async def test_a_later_stage_replaces_an_earlier_one_that_waits(receipts: Receipts, link: HandLink) -> None:
@@ -136,36 +136,42 @@ async def test_what_was_in_flight_when_the_link_was_lost_is_sent_again(receipts:
     assert receipts.unsent == 0
 
 
-async def test_what_nobody_heard_is_sent_again_until_somebody_does(receipts: Receipts, link: HandLink) -> None:
+@pytest.mark.parametrize("reason", [0, 0x10])
+async def test_a_receipt_is_sent_again_until_the_gateway_confirms_it(
+    receipts: Receipts, link: HandLink, reason: int
+) -> None:
     receipts.send(receipt("a"))
-    for reason in (0x10, 0x10, 0):
+    for _ in range(3):
         await settle()
         link.acknowledge(reason)
         await settle()
         receipts.retry()
     await settle()
+    receipts.receipted([receipt_id(receipt("a"))])
+    link.acknowledge(reason)
+    await settle()
+    receipts.retry()
+    await settle()
 
-    assert link.signals == ["a", "a", "a"]
+    assert link.signals == ["a"] * 4
+    assert len(receipts) == 0
     assert [confirmed.signal for confirmed in receipts.take_confirmed()] == ["a"]
+    assert receipts.take_confirmed() == []
 
 
-async def test_once_a_gateway_confirms_receipts_are_kept_until_it_does(receipts: Receipts, link: HandLink) -> None:
-    receipts.receipted(["something old"])
+async def test_a_receipt_that_is_never_confirmed_is_given_up_in_the_end(
+    link: HandLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    receipts = Receipts(link, "t", keep_for=0)
     receipts.send(receipt("a"))
     await settle()
     link.acknowledge()
     await settle()
-    assert len(receipts) == 1
     receipts.retry()
-    await settle()
-    receipts.receipted([receipt_id(receipt("a"))])
-    link.acknowledge()
-    await settle()
 
     assert len(receipts) == 0
-    assert link.signals == ["a", "a"]
+    assert "never confirmed by the gateway" in caplog.text
     assert [confirmed.signal for confirmed in receipts.take_confirmed()] == ["a"]
-    assert receipts.take_confirmed() == []
 
 
 async def test_a_refusal_is_logged_once_and_the_receipt_kept(

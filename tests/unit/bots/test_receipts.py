@@ -8,6 +8,7 @@ import pytest
 
 from gateway.bots import Receipts
 from gateway.errors import NotStored
+from gateway.journal import LeftOut
 from gateway.telemetry import NullTelemetry
 from schemas.envelope import RECEIPT, Envelope, body, encode, schema_urn
 from schemas.receipt import ReceiptSchema
@@ -25,22 +26,30 @@ class Journal:
         self.calls = []
         self.told = asyncio.Event()
         self.error = None
+        self.poison = None
+        self.left_out = LeftOut()
 
     async def receive(self, receipts, *, at):
         self.calls.append(list(receipts))
         await self.told.wait()
         if self.error:
             raise self.error
+        if any(one.signal == self.poison for one in receipts):
+            raise OverflowError("a number that no column takes")
+        return self.left_out
 
 
 class Telemetry(NullTelemetry):
     """Remembers what it is told of receipts."""
 
     def __init__(self):
-        self.stored, self.refused, self.unreadable = [], [], []
+        self.stored, self.refused, self.unreadable, self.left_out = [], [], [], []
 
     def receipt(self, receipt):
         self.stored.append(receipt.signal)
+
+    def receipts_left_out(self, *, unknown, surplus):
+        self.left_out.append((unknown, surplus))
 
     def not_stored(self, *, cause):
         self.refused.append(cause)
@@ -54,8 +63,15 @@ class Bench:
 
     def __init__(self):
         self.journal, self.telemetry = Journal(), Telemetry()
+        self.received = []
         self.receipts = Receipts(
-            self.journal, None, topics=TOPICS, instance="g", telemetry=self.telemetry, clock=Clock()
+            self.journal,
+            None,
+            topics=TOPICS,
+            instance="g",
+            received=lambda bot, signal: self.received.append((bot, signal)),
+            telemetry=self.telemetry,
+            clock=Clock(),
         )
 
     def come(self, *signals, bot="demo", type_=RECEIPT):
@@ -116,6 +132,30 @@ async def test_an_error_that_nobody_foresaw_is_raised_in_every_handler(bench):
     bench.journal.told.set()
     results = await asyncio.gather(*bench.come("a", "b"), return_exceptions=True)
     assert results == [bench.journal.error] * 2
+
+
+async def test_a_receipt_that_cannot_be_stored_at_all_does_not_take_the_others_with_it(bench):
+    bench.journal.poison = "b"
+    bench.journal.told.set()
+    results = await asyncio.gather(*bench.come("a", "b", "c"), return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), OverflowError, type(None)]
+    assert bench.telemetry.stored == ["a", "c"]
+    assert bench.receipts._confirmed == {"demo": ["receipt of a", "receipt of c"]}
+
+
+async def test_a_flood_is_stored_in_calls_of_bounded_size(bench):
+    bench.journal.told.set()
+    await asyncio.gather(*bench.come(*map(str, range(600))))
+    assert [len(call) for call in bench.journal.calls] == [256, 256, 88]
+    assert len(bench.telemetry.stored) == 600
+
+
+async def test_what_the_journal_left_out_is_counted_and_confirmed_so_that_it_does_not_come_again(bench):
+    bench.journal.left_out = LeftOut(unknown=1, surplus=1)
+    bench.journal.told.set()
+    await asyncio.gather(*bench.come("a", "b"))
+    assert bench.telemetry.left_out == [(1, 1)]
+    assert bench.receipts._confirmed == {"demo": ["receipt of a", "receipt of b"]}
 
 
 async def test_a_message_whose_connection_ended_does_not_take_the_others_with_it(bench):

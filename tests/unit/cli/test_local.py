@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.cli import bots
 from gateway.cli.main import COMMANDS, cli
 from gateway.config.keyring import KeyRing
 from tests.unit.cli.conftest import Call
@@ -120,6 +124,34 @@ def test_a_rotated_demo_bot_keeps_its_file_up_to_date(call: Call, tmp_path: Path
 
     assert file.read_text() != before
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("change", [("add", "two"), ("rotate", "one"), ("remove", "one")], ids=" ".join)
+def test_what_is_there_its_change_and_what_is_written_for_it_are_one_step_for_other_commands(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str]
+) -> None:
+    call("init")
+    call("bots", "add", "one")
+    locked = []
+
+    def watched(step: Callable[..., Any]) -> Callable[..., Any]:
+        def watch(*arguments: Any, **more: Any) -> Any:
+            with (tmp_path / "data/secrets/.changes.lock").open("a") as other:
+                try:
+                    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    locked.append(False)
+                except BlockingIOError:
+                    locked.append(True)
+            return step(*arguments, **more)
+
+        return watch
+
+    for step in ("read_bots", "put_bot", "remove_bot", "write_mosquitto"):
+        monkeypatch.setattr(bots, step, watched(getattr(bots, step)))
+
+    assert call("bots", *change).code == 0
+    assert len(locked) >= 2
+    assert all(locked)
 
 
 def test_a_taken_port_names_its_holder_and_the_setting(call: Call, ports: dict[str, int]) -> None:

@@ -91,7 +91,7 @@ async def test_a_listener_that_comes_hears_at_once_what_waited(bench):
     await bench.until(lambda: bench.published)
     await bench.listen()
 
-    bench.delivery.hurry()
+    bench.delivery.listeners({"bot": ("signals/#",)})
 
     assert (await bench.ended(accepted.draft.id)).station is Station.PUBLISHED
     assert len(bench.heard) == 1
@@ -307,3 +307,37 @@ async def test_a_once_only_message_that_expired_while_it_was_marked_is_not_sent(
 
     assert (await bench.ended(accepted.draft.id)).station is Station.EXPIRED
     assert bench.published == []
+
+
+async def test_a_slow_bot_is_never_sent_more_than_its_window(bench):
+    bench.settings = DeliverySettings(sweep=0.01, unreceived_window=8)
+    await bench.start()
+    bench.delivery.listeners({"slow": ("signals/v1/trade/slow/+",), "quick": ("signals/v1/trade/quick/+",)})
+    bench.run()
+    slow = [await bench.accept(f"slow/{number % 5}") for number in range(40)]
+    quick = [await bench.accept(f"quick/{number}") for number in range(8)]
+    for signal in quick:
+        assert (await bench.ended(signal.draft.id)).station is Station.PUBLISHED
+    await bench.until(lambda: sum("/slow/" in message.topic for message in bench.published) == 8)
+
+    for _ in range(40):
+        for message in list(bench.published):
+            bench.delivery.received("slow", json.loads(message.payload)["id"])
+        await asyncio.sleep(0.001)
+        assert len(bench.published) <= 48
+    for signal in slow:
+        assert (await bench.ended(signal.draft.id)).station is Station.PUBLISHED
+
+
+async def test_a_bot_that_never_sends_receipts_holds_up_nobody_for_long(bench):
+    bench.settings = DeliverySettings(sweep=0.01, unreceived_window=4)
+    await bench.start()
+    bench.delivery.listeners({"mute": ("signals/#",)})
+    bench.run()
+    signals = [await bench.accept(f"src/{number}") for number in range(20)]
+    await bench.until(lambda: len(bench.published) == 4)
+
+    bench.clock.pass_(seconds=6)
+
+    for signal in signals:
+        assert (await bench.ended(signal.draft.id)).station is Station.PUBLISHED

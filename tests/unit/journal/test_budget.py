@@ -15,7 +15,7 @@ from gateway.errors import NotStored
 from gateway.journal import Accepted, Destination, Duplicate, Identity, Refusal, Station
 from gateway.journal.forget import size
 from gateway.journal.refusals import KEPT
-from tests.journal_drafts import SECOND, START, draft, outcome
+from tests.journal_drafts import SECOND, START, draft, outcome, receipt
 
 MB = 1 << 20
 
@@ -124,6 +124,39 @@ async def test_a_journal_that_is_over_its_budget_is_in_trouble_until_prune_finds
     clock.pass_(60)
     await journal.prune(now=clock())
     assert journal.trouble() is None
+
+
+async def fill_with_receipts(journal, clock):
+    """Receive the largest receipts that there are, for signals that are not finished, until they are refused."""
+    for number in range(20):
+        [accepted] = await journal.accept([draft(at=clock())])
+        large = {"reason": "x" * 2000, "order_ids": ("y" * 64,) * 100}
+        for first in range(0, 64, 8):
+            handlers = [f"h{number}" for number in range(first, first + 8)]
+            await journal.receive([receipt(accepted.draft.id, handler=name, **large) for name in handlers], at=START)
+
+
+async def test_receipts_leave_room_for_signals_however_many_one_bot_sends(opened, clock):
+    journal = opened(max_bytes=MB)
+    with pytest.raises(NotStored) as refused:
+        await fill_with_receipts(journal, clock)
+    assert refused.value.cause == "share"
+    assert isinstance((await journal.accept([draft(at=clock())]))[0], Accepted)
+    assert used(journal) < MB
+    assert journal.trouble() is None
+
+
+async def test_receipts_are_stored_again_when_finished_signals_make_room(opened, clock):
+    journal = opened(max_bytes=MB)
+    with contextlib.suppress(NotStored):
+        await fill_with_receipts(journal, clock)
+    for lane in await journal.lanes():
+        rows = await journal.waiting(lane, after=0, limit=10_000)
+        await journal.record([outcome(row.position, Station.EXPIRED) for row in rows])
+    clock.pass_(61)
+    [accepted] = await journal.accept([draft(at=clock())])
+    await journal.receive([receipt(accepted.draft.id)], at=clock())
+    assert len((await journal.life(accepted.draft.id)).receipts) == 1
 
 
 async def test_the_highest_forgotten_number_outlives_a_restart(opened):

@@ -175,12 +175,13 @@ def test_a_stage_is_final_unless_its_handler_is_still_to_come_or_running(stage: 
         {"handler": ""},
         {"reason": "x" * 2001},
         {"order_ids": ["x"] * 101},
+        {"order_ids": ["x" * 65]},
         {"received_at": 1},
     ],
     ids=str,
 )
 def test_a_wrong_receipt_is_refused_with_its_field(wrong: dict[str, Any]) -> None:
-    assert list(faults(ReceiptSchema, RECEIPT | wrong)) == list(wrong)
+    assert [where.partition("[")[0] for where in faults(ReceiptSchema, RECEIPT | wrong)] == list(wrong)
 
 
 def test_a_record_does_not_change() -> None:

@@ -186,6 +186,20 @@ def test_the_outbox_is_asked_when_the_metrics_are_read(bench: Bench) -> None:
     assert bench.value("outbox_oldest_age_seconds") == 30
 
 
+def test_the_journal_is_asked_whether_it_can_store_when_the_metrics_are_read(bench: Bench) -> None:
+    trouble = None
+    bench.recorder.watch_journal(lambda: trouble)
+    assert bench.value("journal_writable") == 1
+    trouble = "the disk is full"
+    assert bench.value("journal_writable") == 0
+
+
+def test_receipts_that_were_left_out_are_counted_by_why(bench: Bench) -> None:
+    bench.recorder.receipts_left_out(unknown=2, surplus=0)
+    bench.recorder.receipts_left_out(unknown=0, surplus=3)
+    assert (bench.value("unknown_receipts_total"), bench.value("surplus_receipts_total")) == (2, 3)
+
+
 def test_the_broker_and_the_version_are_shown(bench: Bench) -> None:
     bench.recorder.broker_connected(connected=True)
     assert bench.value("broker_connected") == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.web.holder import holder
+from gateway.ports import holder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -19,7 +19,8 @@ def test_a_process_that_listens_is_named_with_its_id(family: socket.AddressFamil
     with socket.socket(family) as listening:
         listening.bind((host, 0))
         listening.listen()
-        assert f"(pid {os.getpid()})" in str(holder(listening.getsockname()[1]))
+        found = holder(listening.getsockname()[1])
+    assert found == f"{Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()})"
 
 
 def test_a_port_that_nobody_holds_has_no_holder() -> None:

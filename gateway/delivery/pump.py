@@ -1,0 +1,227 @@
+"""The pump: which lane's head is published when, and what the broker's answers mean for it."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from gateway.delivery.decide import Turn, answered, expired, lost, outcome, retry_after, turn
+from gateway.delivery.lane import Flight, Place, Queue
+from gateway.delivery.outcomes import Outcomes
+from gateway.delivery.publish import publish
+from gateway.delivery.route import SIGNALS
+from gateway.delivery.unreceived import Unreceived
+from gateway.journal.model import Outcome, Station, Waiting
+from gateway.mqtt.model import Ack, Link, LinkLost, PacketTooLarge, Version
+from gateway.telemetry import Telemetry
+
+_AT_ONCE = 2.0
+"""Seconds after a publish within which the end of its connection is laid at its door."""
+
+
+class Pump:
+    """Publishes the heads of lanes, one in flight per lane.
+
+    Args:
+        want: called with a lane that wants rows of the journal.
+        clock: microseconds since the epoch.
+        timer: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        outcomes: Outcomes,
+        unreceived: Unreceived,
+        want: Callable[[Queue], None],
+        telemetry: Telemetry,
+        clock: Callable[[], int],
+        timer: Callable[[], float],
+    ) -> None:
+        self._link = link
+        self._outcomes = outcomes
+        self._unreceived = unreceived
+        self._want = want
+        self._telemetry = telemetry
+        self._clock = clock
+        self._timer = timer
+        self._ready: deque[Queue] = deque()
+        self._suspects: deque[Queue] = deque()
+        self._held: list[Queue] = []
+        self._answers: deque[tuple[Flight, Future[Ack]]] = deque()
+        self._in_flight = 0
+        self._alone = False
+        self._healthy = False
+        self._wanted = asyncio.Event()
+        self.loaded = 0
+
+    def connected(self, proof: Future[Ack] | None) -> None:
+        """Go on: the broker is there. The answer to ``proof`` shows that the connection is healthy."""
+        self._healthy = False
+        if proof is not None:
+            proof.add_done_callback(self._prove)
+        self._wanted.set()
+
+    def _prove(self, proof: Future[Ack]) -> None:
+        self._healthy = not proof.cancelled() and proof.exception() is None
+        self._wanted.set()
+
+    def put(self, queue: Queue) -> None:
+        """Put a lane, which is in no deque, where it belongs."""
+        if queue.rows and queue.retry_at > self._timer():
+            queue.place = Place.PAUSED
+        elif queue.rows:
+            queue.place = Place.SUSPECT if queue.losses else Place.READY
+            (self._suspects if queue.losses else self._ready).append(queue)
+            self._wanted.set()
+        elif queue.more:
+            queue.place = Place.LOADING
+            self._want(queue)
+        else:
+            queue.place = Place.IDLE
+
+    def release(self) -> None:
+        """Look again at the lanes that were held for a bot that has not receipted enough."""
+        held, self._held = self._held, []
+        for queue in held:
+            self.put(queue)
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._answers:
+                self._answered(*self._answers.popleft())
+            self._pump()
+
+    def _pump(self) -> None:
+        """Publish what the window allows; what was in flight when a connection ended is tried alone."""
+        if self._suspects and not self._in_flight and self._healthy and self._link.connected:
+            self._alone = True
+            self._step(self._suspects.popleft())
+        self._alone = self._alone and self._in_flight > 0
+        if self._alone or (self._suspects and self._in_flight and self._healthy):
+            return
+        for _ in range(len(self._ready)):
+            if not self._link.connected or self._link.free == 0:
+                return
+            self._step(self._ready.popleft())
+
+    def _step(self, queue: Queue) -> None:
+        """Do what the head needs."""
+        row = queue.head
+        if row is None:
+            self.put(queue)
+            return
+        waiting, now = row.waiting, self._clock()
+        late, heard = row.late(now=now, timer=self._timer()), self._link.heard(waiting.topic)
+        decision = turn(waiting, now=now, late=late, heard=heard, tries=queue.unheard)
+        if isinstance(decision, Outcome):
+            self.finish(queue, decision)
+        elif decision is Turn.WAIT:
+            self._unheard(queue)
+        elif not self._unreceived.has_room(waiting):
+            queue.place = Place.HELD
+            self._held.append(queue)
+        elif decision is Turn.MARK:
+            self._mark(queue, waiting)
+        else:
+            self._publish(queue, waiting)
+
+    def _mark(self, queue: Queue, row: Waiting) -> None:
+        """A publish that must not happen twice is on disk as begun before it begins."""
+        queue.place = Place.IN_FLIGHT
+        self._in_flight += 1
+        begun = outcome(row, Station.PUBLISHING, now=self._clock())
+        self._outcomes.add(begun, then=partial(self._marked, queue))
+
+    def _marked(self, queue: Queue) -> None:
+        self._in_flight -= 1
+        row = queue.rows[0]
+        if row.late(now=self._clock(), timer=self._timer()):
+            self.finish(queue, expired(row.waiting, now=self._clock(), tries=0))
+        elif self._link.free:
+            self._publish(queue, row.waiting)
+        else:
+            self._unmark(queue, row.waiting)
+
+    def _unmark(self, queue: Queue, row: Waiting) -> None:
+        """It was not sent after all, and may be."""
+        self._outcomes.add(outcome(row, Station.WAITING, now=self._clock()))
+        self.put(queue)
+
+    def _publish(self, queue: Queue, row: Waiting) -> None:
+        previous = row.previous if row.put else queue.last_put
+        try:
+            answer = publish(row, previous=previous, link=self._link, now=self._clock())
+        except PacketTooLarge as error:
+            self.finish(queue, outcome(row, Station.DEAD, now=self._clock(), reason=str(error)))
+            return
+        except LinkLost:
+            self._unmark(queue, row) if row.once else self.put(queue)
+            return
+        self._unreceived.sent(row)
+        queue.place = Place.IN_FLIGHT
+        self._in_flight += 1
+        flight = Flight(queue, previous, self._timer(), alone=self._alone)
+        answer.add_done_callback(partial(self._land, flight))
+
+    def _land(self, flight: Flight, answer: Future[Ack]) -> None:
+        self._answers.append((flight, answer))
+        self._wanted.set()
+
+    def _answered(self, flight: Flight, answer: Future[Ack]) -> None:
+        self._in_flight -= 1
+        queue, row, now = flight.queue, flight.queue.rows[0].waiting, self._clock()
+        error = None if answer.cancelled() else answer.exception()
+        if error is not None or answer.cancelled():
+            self._lost(flight, row, str(error))
+            return
+        told = self._link.version is Version.V5 or self._link.heard(row.topic) is not None
+        decision = answered(row, answer.result(), now=now, previous=flight.previous, told=told, tries=queue.unheard)
+        if decision is None or decision.station is not Station.PUBLISHED:
+            self._unreceived.not_sent(row)
+        if decision is None:
+            self._unheard(queue)
+        else:
+            self.finish(queue, decision)
+
+    def _lost(self, flight: Flight, row: Waiting, problem: str) -> None:
+        """The connection ended; it was this message's doing only where it was alone and the end came at once."""
+        queue, now = flight.queue, self._timer()
+        self._unreceived.not_sent(row)
+        queue.losses += 1
+        queue.drops += flight.alone and now - flight.sent_at < _AT_ONCE
+        decision = lost(row, now=self._clock(), drops=queue.drops, problem=problem)
+        if decision is not None:
+            self.finish(queue, decision)
+            return
+        queue.retry_at = now + retry_after(queue.losses - 1) if queue.losses > 1 else 0.0
+        self.put(queue)
+
+    def _unheard(self, queue: Queue) -> None:
+        queue.unheard += 1
+        queue.losses = queue.drops = 0
+        queue.retry_at = self._timer() + retry_after(queue.unheard)
+        self.put(queue)
+
+    def finish(self, queue: Queue, result: Outcome) -> None:
+        """Note the outcome of the head, and put the lane where its next row wants it."""
+        self.end_head(queue, result)
+        self.put(queue)
+
+    def end_head(self, queue: Queue, result: Outcome) -> None:
+        self._outcomes.add(result)
+        row = queue.finish()
+        self.loaded -= 1
+        if result.station is Station.PUBLISHED and row.sequence is not None:
+            queue.last_put = row.sequence
+            if row.lane.destination == SIGNALS:
+                seconds = (result.at - row.accepted_at) / 1e6
+                self._telemetry.published(source=row.source, body=row.body, seconds=seconds)
+        self._telemetry.outcome(station=result.station, source=row.source)

@@ -1,0 +1,69 @@
+"""Which receipts are new, and which are left out: the pure rules that every journal shares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from schemas.receipt import Receipt
+
+MOST = 64
+"""Receipts that are kept of one bot for one signal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """How many receipts were not stored, and never will be.
+
+    Args:
+        unknown: of signals that are not known (any more).
+        surplus: of a bot that sent as many for the signal as are kept.
+    """
+
+    unknown: int = 0
+    surplus: int = 0
+
+
+class Place(NamedTuple):
+    """What makes a receipt the same as another."""
+
+    signal: int
+    bot: str
+    handler: str
+    stage: str
+
+
+def new_receipts(
+    receipts: Iterable[Receipt], *, positions: Mapping[str, int], stored: Collection[Place]
+) -> tuple[dict[Place, Receipt], LeftOut]:
+    """Choose the receipts to store.
+
+    Args:
+        receipts: those that came.
+        positions: where the signals stand that are known, by id.
+        stored: what is stored for these signals.
+    """
+    new: dict[Place, Receipt] = {}
+    kept = Counter((place.signal, place.bot) for place in stored)
+    unknown = surplus = 0
+    for receipt in receipts:
+        position = positions.get(receipt.signal)
+        if position is None:
+            unknown += 1
+            continue
+        place = Place(position, receipt.bot, spelled(receipt.handler or ""), receipt.stage.value)
+        if place in stored or place in new:
+            continue
+        if kept[position, receipt.bot] >= MOST:
+            surplus += 1
+            continue
+        kept[position, receipt.bot] += 1
+        new[place] = receipt
+    return new, LeftOut(unknown=unknown, surplus=surplus)
+
+
+def spelled(text: str) -> str:
+    """Text that UTF-8 can spell: JSON may bring a lone surrogate, and a receipt is not lost for it."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
