@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 
 from gateway.config.passwords import hashed, matches
 from gateway.config.permissions import gateway_permissions, permissions
-from gateway.config.store import Signature, locked, read_json, signature, write_json
+from gateway.config.store import Watched, locked, read_json, write_json
 from gateway.errors import Misconfigured
 from gateway.mqtt.permissions import Permissions
 from schemas.fields import from_micros, instant_text, is_name
@@ -21,8 +20,6 @@ RESERVED = frozenset({"predictions"})
 """Names that are segments of the bots' topic tree."""
 
 _DECOY = hashed(secrets.token_hex())
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +93,16 @@ class BotLogins:
     """Says what a login at the embedded broker may do, by the file as it is now; a removed bot has no login at once."""
 
     def __init__(self, path: Path, *, topics: Topics, gateway: tuple[str, str]) -> None:
-        self._path = path
+        self._file = Watched(path, read=read_bots, take=self._take)
         self._topics = topics
         self._gateway, password = gateway
         self._own = hashed(password)
-        self._seen: Signature | object = object()
         self._bots: dict[str, Bot] = {}
         self._revoked: set[str] = set()
 
     def login(self, username: str, password: str) -> Permissions | None:
         """The permissions of a login; None for an unknown name and for a wrong password, after the same work."""
-        self._refresh()
+        self._file.look()
         bot = self._bots.get(username)
         own = username == self._gateway
         right = matches(password, self._own if own else bot.password_hash if bot else _DECOY)
@@ -116,19 +112,10 @@ class BotLogins:
 
     def revoked(self) -> tuple[str, ...]:
         """The bots whose login was removed or changed since the last call: their connections are to be ended."""
-        self._refresh()
+        self._file.look()
         revoked, self._revoked = tuple(sorted(self._revoked)), set()
         return revoked
 
-    def _refresh(self) -> None:
-        found = signature(self._path)
-        if found == self._seen:
-            return
-        self._seen = found
-        try:
-            bots = read_bots(self._path)
-        except Misconfigured as error:
-            _log.error("%s; the logins that were read before stay valid", error)  # the text says it all
-            return
+    def _take(self, bots: dict[str, Bot]) -> None:
         self._revoked |= {name for name, bot in self._bots.items() if bots.get(name) != bot}
         self._bots = bots

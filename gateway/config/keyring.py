@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config.store import Signature, locked, read_json, signature, write_json
+from gateway.config.store import Watched, locked, read_json, write_json
 from gateway.errors import Misconfigured
 from schemas.fields import from_micros, instant, instant_text, to_micros
 
@@ -18,8 +17,6 @@ PREFIX = "sg_"
 _BYTES = 32
 _LEAST = 4
 """Comparisons per check at least, so that one source's second key does not show in the time."""
-
-_log = logging.getLogger(__name__)
 
 
 def new_token() -> str:
@@ -105,9 +102,8 @@ class KeyRing:
     """Says whether a secret opens a source, by the file as it is now: a rotation acts at once."""
 
     def __init__(self, path: Path, *, now: Callable[[], int]) -> None:
-        self._path = path
+        self._file = Watched(path, read=read_keys, take=self._take)
         self._now = now
-        self._seen: Signature | object = object()
         self._ring: Ring = {}
         self._decoys = (_DECOY,) * _LEAST
         self._minted: dict[bytes, tuple[str, int]] = {}
@@ -117,7 +113,7 @@ class KeyRing:
 
         A minted token opens its source once.
         """
-        self._refresh()
+        self._file.look()
         shown, now, held = digest(secret), self._now(), False
         for key in self._ring.get(source, self._decoys):
             held |= hmac.compare_digest(shown, key.digest) & key.live(now)
@@ -138,16 +134,7 @@ class KeyRing:
         del self._minted[shown]
         return True
 
-    def _refresh(self) -> None:
-        found = signature(self._path)
-        if found == self._seen:
-            return
-        self._seen = found
-        try:
-            ring = read_keys(self._path)
-        except Misconfigured as error:
-            _log.error("%s; the keys that were read before stay valid", error)  # the text says it all
-            return
+    def _take(self, ring: Ring) -> None:
         width = max([_LEAST, *map(len, ring.values())])
         self._decoys = (_DECOY,) * width
         self._ring = {source: (*keys, *self._decoys[len(keys) :]) for source, keys in ring.items()}

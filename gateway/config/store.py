@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from gateway.errors import Misconfigured
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PRIVATE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -105,3 +110,32 @@ def signature(path: Path) -> Signature:
     except OSError:
         return None
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+class Watched(Generic[T]):
+    """A file that is read again whenever it changed; while it cannot be read, what was read before stays valid.
+
+    Args:
+        path: the file.
+        read: reads it; raises Misconfigured.
+        take: gets what was read.
+    """
+
+    def __init__(self, path: Path, *, read: Callable[[Path], T], take: Callable[[T], None]) -> None:
+        self._path = path
+        self._read = read
+        self._take = take
+        self._seen: Signature | object = object()
+
+    def look(self) -> None:
+        """Read the file where it changed since the last look."""
+        found = signature(self._path)
+        if found == self._seen:
+            return
+        self._seen = found
+        try:
+            content = self._read(self._path)
+        except Misconfigured as error:
+            _log.error("%s; what was read before stays valid", error)  # the text says it all
+        else:
+            self._take(content)
