@@ -52,6 +52,7 @@ _DRAIN = 10.0
 _PRUNE_EVERY = 10.0
 _GC_THRESHOLD = (20_000, 20, 20)
 _LOOK_FOR_REVOKED = 0.5
+_LOOK_FOR_KEYS = 0.05
 
 
 def clock() -> int:
@@ -156,7 +157,7 @@ class Gateway:
         self._telemetry = Recorder(sources=settings.sources, version=_VERSION, now=clock)
         self._telemetry.watch_outbox(journal.depth, now=clock)
         self._telemetry.watch_journal(journal.trouble)
-        self._keys = KeyRing(settings.folder.keys, now=clock)
+        self._keys = KeyRing(settings.folder.keys, now=clock, look_every=_LOOK_FOR_KEYS)
         self._presence = GatewayPresence(
             topics=self._topics, instance=_INSTANCE, version=_VERSION, clock=clock, new_id=new_id
         )

@@ -99,10 +99,16 @@ def _wire(key: Key) -> dict[str, str]:
 
 
 class KeyRing:
-    """Says whether a secret opens a source, by the file as it is now: a rotation acts at once."""
+    """Says whether a secret opens a source, by the file as it is now: a rotation acts at once.
 
-    def __init__(self, path: Path, *, now: Callable[[], int]) -> None:
-        self._file = Watched(path, read=read_keys, take=self._take)
+    Args:
+        path: the file.
+        now: microseconds since the epoch.
+        look_every: seconds for which what was read is trusted.
+    """
+
+    def __init__(self, path: Path, *, now: Callable[[], int], look_every: float = 0.0) -> None:
+        self._file = Watched(path, read=read_keys, take=self._take, every=look_every)
         self._now = now
         self._ring: Ring = {}
         self._decoys = (_DECOY,) * _LEAST

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -119,16 +120,23 @@ class Watched(Generic[T]):
         path: the file.
         read: reads it; raises Misconfigured.
         take: gets what was read.
+        every: seconds within which one look at the file is enough.
     """
 
-    def __init__(self, path: Path, *, read: Callable[[Path], T], take: Callable[[T], None]) -> None:
+    def __init__(self, path: Path, *, read: Callable[[Path], T], take: Callable[[T], None], every: float = 0.0) -> None:
         self._path = path
         self._read = read
         self._take = take
+        self._every = every
+        self._next = 0.0
         self._seen: Signature | object = object()
 
     def look(self) -> None:
         """Read the file where it changed since the last look."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self._every
         found = signature(self._path)
         if found == self._seen:
             return
