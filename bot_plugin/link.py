@@ -30,6 +30,7 @@ _DEFAULT_RECEIVE_MAXIMUM = 18
 
 _FIRST = asyncio.FIRST_COMPLETED
 
+logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # the link says what happened, in its own words
 _quiet = logging.getLogger("bot_plugin.gmqtt")
 _quiet.setLevel(logging.CRITICAL)
 

@@ -70,3 +70,7 @@ def _timed(steps: Iterable[Step]) -> Iterator[str]:
 def _open(life: Entry) -> Iterator[str]:
     if any(delivery["station"] in {"waiting", "publishing"} for delivery in life.get("deliveries", [])):
         yield f"  not settled; it expires at {life['expires_at']}"
+    elif not life.get("receipts") and any(
+        delivery["station"] == "published" for delivery in life.get("deliveries", [])
+    ):
+        yield "  no bot has sent a receipt"

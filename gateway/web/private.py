@@ -191,7 +191,12 @@ class Private:
     async def _signal(self, _: BaseRequest, *, id_: str) -> Response:
         life = await self._inside.journal.life(id_) if _ID.fullmatch(id_) else None
         if life is None:
-            raise Problem(404, "unknown_signal", "No signal has this id", detail="It may be forgotten, or never was.")
+            raise Problem(
+                404,
+                "unknown_signal",
+                "No signal has this id",
+                detail=f"There is no signal {id_[:64]}: it may be forgotten, or never was.",
+            )
         return _json(views.signal(life))
 
     async def _refusals(self, request: BaseRequest) -> Response:
