@@ -12,9 +12,11 @@ import errno
 import logging
 import ssl
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from amqtt.contexts import Action, BrokerConfig, ListenerConfig, ListenerType
 
@@ -33,6 +35,9 @@ _LISTENER = "default"
 _UNSERVED = 256
 _GATE_POLL = 0.002
 _CONNECT_WITHIN = 5.0
+_GOODBYE = 1.0
+"""Seconds that amqtt gets to notice the end of a connection."""
+
 _GRACE = 1.5
 """MQTT 3.1.1, 3.1.2.10: one and a half keep-alives of silence end a connection."""
 
@@ -195,10 +200,24 @@ class EmbeddedBroker:
         self._clients[client.client_id] = client
         VISITOR.set(client.visitor)
         try:
-            await self._broker.external_connected(reader, client.writer, _LISTENER)
+            await _while_open(client.writer, self._broker.external_connected(reader, client.writer, _LISTENER))
         finally:
             del self._clients[client.client_id]
             client.gone.set()
+
+
+async def _while_open(writer: BoundedWriter, serving: Coroutine[Any, Any, None]) -> None:
+    """Let amqtt serve a connection; one that was cut before amqtt read from it would keep amqtt for ever."""
+    served, closed = asyncio.ensure_future(serving), asyncio.ensure_future(writer.closed())
+    try:
+        await asyncio.wait({served, closed}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({served}, timeout=_GOODBYE)
+    finally:
+        for task in (served, closed):
+            task.cancel()
+        await asyncio.wait({served, closed})
+    if not served.cancelled():
+        served.result()
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import logging
 import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from amqtt.adapters import ReaderAdapter, WriterAdapter
 
@@ -142,6 +143,11 @@ class BoundedWriter(WriterAdapter):
         """Send what waits and close, without waiting for it."""
         self._flush()
         self._stream.close()
+
+    async def closed(self) -> None:
+        """Return when the connection has ended, however it did."""
+        with suppress(OSError):
+            await self._stream.wait_closed()
 
     def abort(self) -> None:
         """Close now."""

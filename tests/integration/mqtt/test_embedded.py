@@ -283,6 +283,20 @@ async def test_a_client_that_says_nothing_is_closed(broker, monkeypatch):
     writer.close()
 
 
+async def test_clients_that_come_at_once_with_one_client_id_lock_nobody_out(broker):
+    body = b"\x00\x04MQTT\x04\xc0\x00\x00\x00\x04same\x00\x03one\x00\x03eno"
+    came = [await asyncio.open_connection("127.0.0.1", broker.port) for _ in range(3)]
+    for _, writer in came:
+        writer.write(b"\x10" + bytes([len(body)]) + body)
+    assert (await asyncio.wait_for(came[-1][0].readexactly(4), 10))[0] == 0x20
+    for _, writer in came:
+        writer.close()
+    await eventually(lambda: not broker._connections, within=10)
+
+    _, writer = await raw(broker, "one")
+    writer.close()
+
+
 async def test_a_client_that_does_not_read_is_cut_off(logins):
     broker = EmbeddedBroker(replace(SETTINGS, max_unread=200_000), logins=logins)
     await broker.start()
