@@ -6,23 +6,13 @@ from enum import Enum
 
 from gateway.journal.model import Outcome, Station, Waiting
 from gateway.mqtt.model import Ack
+from gateway.mqtt.reasons import in_words
 
 MAX_DROPS = 3
 """Connections that a publish may end, alone in flight, before it is given up."""
 
 _RETRY_AFTER = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds between tries of the same publish."""
-
-_REASONS = {
-    0x80: "unspecified error",
-    0x83: "implementation specific error",
-    0x87: "not authorized",
-    0x90: "topic name invalid",
-    0x91: "packet identifier in use",
-    0x97: "quota exceeded",
-    0x99: "payload format invalid",
-}
-"""MQTT 5.0, section 3.4.2.1: PUBACK reason codes."""
 
 
 class Turn(Enum):
@@ -73,9 +63,7 @@ def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bo
         tries: how often nobody heard it before.
     """
     if ack.denied:
-        name = _REASONS.get(ack.reason, "refused")
-        words = f": {ack.text}" if ack.text else ""
-        reason = f"the broker refused it: 0x{ack.reason:02X} {name}{words}"
+        reason = f"the broker refused it: {in_words(ack.reason, text=ack.text)}"
         return outcome(row, Station.DENIED, now=now, reason=reason, tries=tries)
     if ack.unheard and not row.once:
         return None

@@ -125,7 +125,7 @@ def test_a_publish_that_the_acl_denies_ends_as_denied_with_the_brokers_reason(de
     delivery = until(lambda: ended(deployment, answer["id"]))
 
     assert delivery["station"] == "denied"
-    assert "0x87 not authorized" in delivery["reason"]
+    assert "not authorised (0x87)" in delivery["reason"]
 
 
 def test_a_signal_past_its_expiry_is_never_handled(deploy, external):

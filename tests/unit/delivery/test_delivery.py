@@ -65,7 +65,7 @@ async def test_a_denied_publish_ends_as_denied_and_the_key_goes_on(bench):
     delivery = await bench.ended(denied.draft.id)
 
     assert delivery.station is Station.DENIED
-    assert "0x87 not authorized" in delivery.reason
+    assert "not authorised (0x87)" in delivery.reason
     assert (await bench.ended(allowed.draft.id)).station is Station.PUBLISHED
 
 
