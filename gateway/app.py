@@ -22,7 +22,7 @@ from gateway.delivery import Delivery, DeliverySettings
 from gateway.errors import NotStored
 from gateway.intake import Format, Received
 from gateway.journal import open_journal
-from gateway.journal.model import Journal
+from gateway.journal.journal import Journal
 from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.pipeline import Pipeline, Road
@@ -164,7 +164,12 @@ class Gateway:
         self._embedded = embedded
         self._link = self._make_link(embedded.broker if embedded else None)
         self._delivery = Delivery(
-            journal, self._link, telemetry=self._telemetry, clock=clock, settings=DeliverySettings()
+            journal,
+            self._link,
+            telemetry=self._telemetry,
+            clock=clock,
+            settings=DeliverySettings(),
+            named={source.name: source.bots for source in settings.sources.values() if source.bots},
         )
         self._receipts = Receipts(
             journal,
@@ -175,7 +180,14 @@ class Gateway:
             telemetry=self._telemetry,
             clock=clock,
         )
-        self._cards = Cards(topics=self._topics, telemetry=self._telemetry, on_change=self._delivery.listeners)
+        self._cards = Cards(
+            journal,
+            topics=self._topics,
+            telemetry=self._telemetry,
+            on_change=self._delivery.bots,
+            greet=self._receipts.greet,
+            clock=clock,
+        )
         self._pipeline = Pipeline(
             Road(sources=settings.sources, topics=self._topics),
             keys=self._keys,
@@ -189,6 +201,7 @@ class Gateway:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Listen and work until told to stop."""
+        await self._cards.recall()
         await self._link.subscribe(self._topics.every("receipt"), self._receipts.take)
         await self._link.subscribe(self._topics.every("bot"), self._cards.take)
         await self._private.start()
@@ -199,6 +212,7 @@ class Gateway:
             "link": self._link.run,
             "delivery": self._delivery.run,
             "receipts": self._receipts.run,
+            "cards": self._cards.run,
             "journal.prune": self._prune,
             "http.private": self._private.run,
             "http.public": self._public.run,
@@ -278,4 +292,3 @@ class Gateway:
 
     def _disconnected(self) -> None:
         self._telemetry.broker_connected(connected=False)
-        self._cards.forget()

@@ -92,6 +92,7 @@ def source(name: str, section: Mapping[str, Any]) -> Source:
         query_key=section["secret_in"]["query"],
         body_key=section["secret_in"]["body"],
         secret_keys=section["secret_keys"],
+        bots=section["bots"],
         hummingbot=(HummingbotEvent(bots=stock["bots"], event=stock["event"]),) if stock["bots"] else (),
     )
 

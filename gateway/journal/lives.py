@@ -34,7 +34,8 @@ _SIGNALS = """
     sequence, head FROM signals WHERE position IN (SELECT value FROM json_each(?))
 """
 _DELIVERIES = """
-    SELECT position, payload IS NULL, previous, destination, topic, station, at, reason, attempts FROM outbox
+    SELECT position, payload IS NULL, previous, destination, topic, station, at, reason, attempts, published_at,
+    awaiting FROM outbox
     WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position, destination
 """
 _RECEIPTS = """
@@ -102,9 +103,16 @@ def _life(
 
 
 def _delivered(row: Sequence[Any]) -> Delivered:
-    destination, topic, station, at, reason, attempts = row
+    destination, topic, station, at, reason, attempts, published_at, awaiting = row
     return Delivered(
-        destination=destination, topic=topic, station=Station(station), at=at, reason=reason, attempts=attempts
+        destination=destination,
+        topic=topic,
+        station=Station(station),
+        at=at,
+        reason=reason,
+        attempts=attempts,
+        published_at=published_at,
+        awaiting=tuple(awaiting.split()),
     )
 
 

@@ -14,7 +14,7 @@ from aiohttp import hdrs
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from gateway.errors import NotStored, Refused, Unauthorised
-from gateway.journal.model import Journal
+from gateway.journal.journal import Journal
 from gateway.telemetry import Telemetry
 from gateway.web import views
 from gateway.web.access import ApiKeys, Gate

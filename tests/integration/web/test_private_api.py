@@ -13,7 +13,8 @@ import structlog
 from structlog.testing import LogCapture
 
 from gateway.errors import Misconfigured, NotStored
-from gateway.journal.model import Delivered, Depth, Journal, Life, Refusal, Station
+from gateway.journal.journal import Journal
+from gateway.journal.model import Delivered, Depth, Life, Refusal, Station
 from gateway.telemetry import Recorder
 from gateway.web import ApiKeys, Inside, Private, PrivateSettings, Status
 from schemas.errors import Fault
@@ -73,7 +74,7 @@ class Shelf:
         return found[:limit]
 
     def depth(self) -> Depth:
-        return Depth(waiting=3, oldest=NOW)
+        return Depth(waiting=3, oldest=NOW, awaiting=2)
 
 
 @dataclass
@@ -152,7 +153,7 @@ async def test_the_status_says_how_the_gateway_is(bench: Bench) -> None:
         "ready": True,
         "unready": None,
         "broker": {"connected": False, "error": "refused"},
-        "outbox": {"waiting": 3, "oldest": status["since"]},
+        "outbox": {"waiting": 3, "oldest": status["since"], "awaiting": 2},
         "sources": ["btc"],
     }
     assert len(status["since"]) == len(at)
@@ -179,6 +180,8 @@ async def test_a_signal_is_shown_with_its_whole_life(bench: Bench) -> None:
                 "topic": "signals/v1/x",
                 "station": "denied",
                 "at": at,
+                "published_at": None,
+                "awaiting": [],
                 "reason": "not authorised",
                 "attempts": 2,
             }
