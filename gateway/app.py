@@ -14,13 +14,11 @@ from typing import Any
 
 import uuid_utils
 
-from gateway import pipeline
 from gateway.bots import Cards, GatewayPresence, Receipts
 from gateway.config import Address, BotLogins, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
 from gateway.errors import NotStored
-from gateway.intake import Format, Received
 from gateway.journal import open_journal
 from gateway.journal.journal import Journal
 from gateway.mqtt import GmqttLink, LinkLost
@@ -40,8 +38,8 @@ from gateway.web import (
     RateLimit,
     Status,
 )
+from gateway.withdrawal import Withdrawals
 from schemas.card import Presence
-from schemas.envelope import complete
 
 _INSTANCE = "gateway"
 _VERSION = version("signal-gateway")
@@ -63,23 +61,6 @@ def clock() -> int:
 def new_id() -> str:
     """A UUIDv7."""
     return str(uuid_utils.uuid7())
-
-
-def consider(settings: Settings, source: str, body: bytes, *, format_: Format = Format.AUTO) -> list[tuple[str, bytes]]:
-    """What would be published for a body of a source, now: topics and payloads; changes nothing.
-
-    Raises:
-        KeyError: the source is not configured.
-        Refused: the gateway would refuse the body.
-    """
-    road = Road(sources=settings.sources, topics=settings.topics)
-    received = Received(source=source, secrets={}, body=body, at=clock())
-    drafts, _ = pipeline.consider(received, settings.sources[source], road=road, new_id=new_id, format_=format_)
-    return [
-        (destination.topic, destination.payload or complete(draft.head, sequence=draft.accepted_at))
-        for draft in drafts
-        for destination in draft.destinations
-    ]
 
 
 async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
@@ -197,6 +178,9 @@ class Gateway:
             telemetry=self._telemetry,
             new_id=new_id,
         )
+        self._withdrawals = Withdrawals(
+            journal, stop=self._delivery.withdraw, offer=self._delivery.offer, clock=clock, new_id=new_id
+        )
         self._public, self._private = self._make_listeners()
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -259,7 +243,11 @@ class Gateway:
             now=clock,
         )
         inside = Inside(
-            journal=self._journal, status=self._status, exposition=telemetry.exposition, mint=self._mint_token
+            journal=self._journal,
+            status=self._status,
+            exposition=telemetry.exposition,
+            mint=self._mint_token,
+            withdraw=self._withdrawals.withdraw,
         )
         token = read_secret(self._settings.folder.api_token)
         keys = ApiKeys({"api": hashlib.sha256(token.encode()).digest()} if token else {})

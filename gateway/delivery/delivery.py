@@ -8,18 +8,17 @@ from asyncio import Future
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 
+from gateway.delivery.audience import Audience
 from gateway.delivery.decide import expired, outcome
-from gateway.delivery.expected import Expected
 from gateway.delivery.lane import Place, Queue, Row, row_of
 from gateway.delivery.loading import Loader
 from gateway.delivery.outcomes import Outcomes
 from gateway.delivery.pump import Pump
 from gateway.delivery.redelivery import Redelivery
 from gateway.delivery.settings import DeliverySettings
-from gateway.delivery.unreceived import Unreceived
 from gateway.errors import NotStored
 from gateway.journal.journal import Journal
-from gateway.journal.model import Accepted, KnownBot, Lane, Station, Waiting
+from gateway.journal.model import Accepted, KnownBot, Lane, Outcome, Station, Waiting
 from gateway.mqtt.model import Ack, Link
 from gateway.telemetry import Telemetry
 
@@ -56,15 +55,19 @@ class Delivery:
         self._settings = settings
         self._queues: dict[Lane, Queue] = {}
         self._gaps: dict[tuple[str, str], float] = {}
-        self._expected = Expected(named or {}, clock=clock)
+        self._audience = Audience(
+            named or {},
+            window=settings.unreceived_window,
+            patience=settings.redeliver_after,
+            clock=clock,
+            timer=timer,
+        )
         self._outcomes = Outcomes(journal)
-        self._loader = Loader(journal, self._take_loaded, bots=lambda: self._expected.online)
-        self._unreceived = Unreceived(window=settings.unreceived_window, patience=settings.redeliver_after, timer=timer)
+        self._loader = Loader(journal, self._take_loaded, bots=lambda: self._audience.online)
         self._pump = Pump(
             link,
             outcomes=self._outcomes,
-            expected=self._expected,
-            unreceived=self._unreceived,
+            audience=self._audience,
             want=self._want,
             stopped=lambda queue: self._redelivery.stopped(queue),  # noqa: PLW0108 - it is made below
             telemetry=telemetry,
@@ -95,12 +98,33 @@ class Delivery:
         The answer to ``proof`` shows that the connection is healthy.
         """
         self._pump.connected(proof)
-        self._unreceived.forget(self._expected.online)
-        self._redelivery.bots(self._expected.online)
+        self._redelivery.bots(self._audience.begin_again())
+
+    async def withdraw(self, lane: Lane, *, position: int, id_: str, reason: str) -> None:
+        """End a row as withdrawn, on disk, where the broker does not have it and cannot have it.
+
+        Raises:
+            NotStored: the journal cannot store.
+        """
+        if self._queue(lane).begun(id_):
+            return
+        self._pump.withdrawing.add(id_)
+        try:
+            await self._outcomes.flushed(timeout=1.0)
+            step = Outcome(
+                position=position,
+                destination=lane.destination,
+                station=Station.WITHDRAWN,
+                at=self._clock(),
+                reason=reason,
+            )
+            await self._journal.record([step])
+        finally:
+            self._pump.withdrawing.discard(id_)
 
     def received(self, bot: str, signal: str) -> None:
         """A bot has a signal: there may be room for the next, or an earlier one was lost."""
-        sign = self._unreceived.received(bot, signal)
+        sign = self._audience.received(bot, signal)
         if sign.room:
             self._pump.release()
         if sign.again:
@@ -113,9 +137,7 @@ class Delivery:
 
         Those that came are sent again what they have not receipted, and what nobody heard is tried again now.
         """
-        self._expected.learn(bots)
-        self._unreceived.online(self._expected.online)
-        self._unreceived.forget(came)
+        self._audience.learn(bots, came=came)
         self._pump.release()
         if came:
             self._redelivery.bots(came)
@@ -162,7 +184,7 @@ class Delivery:
         """End what expired while it waited, go on with lanes whose pause is over, and redeliver what is overdue."""
         while True:
             await asyncio.sleep(self._settings.sweep)
-            if overdue := self._unreceived.overdue():
+            if overdue := self._audience.overdue():
                 self._redelivery.bots(overdue)
             self._mind_gaps()
             self._pump.release()
@@ -175,7 +197,7 @@ class Delivery:
         for (bot, signal), since in list(self._gaps.items()):
             if since <= seen:
                 del self._gaps[bot, signal]
-                lane = self._unreceived.lacks(bot, signal)
+                lane = self._audience.lacks(bot, signal)
                 if lane is not None:
                     self._pump.rewind(self._queue(lane))
 

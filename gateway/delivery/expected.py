@@ -45,10 +45,14 @@ class Expected:
             return ()
         return self._named.get(row.source) or self._known(self._wants(row.topic))
 
-    def listening(self, row: Waiting) -> tuple[str, ...]:
-        """The bots that are online and get a row."""
+    def lacking(self, row: Waiting) -> tuple[str, ...]:
+        """The bots that are online and listen to a row's topic; of one that was published, those that are awaited."""
         if row.once:
             return ()
+        listening = self._listen(row)
+        return tuple(bot for bot in listening if bot in row.awaiting) if row.awaiting else listening
+
+    def _listen(self, row: Waiting) -> tuple[str, ...]:
         bots = self._listening.get(row.topic)
         if bots is None:
             wanting = self._wants(row.topic)

@@ -82,6 +82,7 @@ class Queue:
         last_put: the sequence last put on each topic.
         reduced_to: the position of the newest row that reduces: opens before it that were never put are pointless.
         trials: by position, what stood in the way of rows.
+        passed: bots that were not sent a row again, and so get no later one before the lane is read again.
         rewind: whether it is to begin again with the oldest row that some bot has not receipted.
         used_at: the timer's second of the last signal.
     """
@@ -95,6 +96,7 @@ class Queue:
     last_put: dict[str, int] = field(default_factory=dict)
     reduced_to: int = 0
     trials: dict[int, Trial] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
     rewind: bool = False
     used_at: float = 0.0
 
@@ -136,6 +138,7 @@ class Queue:
         """Look through the whole lane in the journal once more; how many rows leave the memory for that."""
         dropped = len(self.rows)
         self.rows.clear()
+        self.passed.clear()
         self.rewind = False
         self.more, self.loaded_to = True, -1
         return dropped
@@ -146,6 +149,13 @@ class Queue:
         head = self.rows[0].waiting
         unput = not head.put and not self.trial.losses
         return head.effect == "open" and unput and head.position < self.reduced_to
+
+    def begun(self, id_: str) -> bool:
+        """Whether the broker has a row of the memory, or may have it."""
+        if self.place is Place.IN_FLIGHT and self.rows[0].waiting.id == id_:
+            return True
+        rows = (row.waiting for row in self.rows if row.waiting.id == id_)
+        return any(row.put or self.trials.get(row.position, _UNTRIED).losses for row in rows)
 
     def finish(self) -> Waiting:
         """Take the head away: it is settled, or others see to it."""

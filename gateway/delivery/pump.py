@@ -8,13 +8,12 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+from gateway.delivery.audience import Audience
 from gateway.delivery.decide import Turn, answered, answered_again, expired, lost, outcome, retry_after, turn
-from gateway.delivery.expected import Expected
 from gateway.delivery.lane import Flight, Place, Queue, Row
 from gateway.delivery.outcomes import Outcomes
 from gateway.delivery.publish import publish
 from gateway.delivery.route import SIGNALS
-from gateway.delivery.unreceived import Unreceived
 from gateway.journal.model import Outcome, Station, Waiting
 from gateway.mqtt.model import Ack, Link, LinkLost, PacketTooLarge, Version
 from gateway.telemetry import Telemetry
@@ -38,8 +37,7 @@ class Pump:
         link: Link,
         *,
         outcomes: Outcomes,
-        expected: Expected,
-        unreceived: Unreceived,
+        audience: Audience,
         want: Callable[[Queue], None],
         stopped: Callable[[Queue], None],
         telemetry: Telemetry,
@@ -48,8 +46,7 @@ class Pump:
     ) -> None:
         self._link = link
         self._outcomes = outcomes
-        self._expected = expected
-        self._unreceived = unreceived
+        self._audience = audience
         self._want = want
         self._stopped = stopped
         self._telemetry = telemetry
@@ -65,6 +62,7 @@ class Pump:
         self._waits = False
         self._wanted = asyncio.Event()
         self.loaded = 0
+        self.withdrawing: set[str] = set()
 
     def connected(self, proof: Future[Ack] | None) -> None:
         """The broker is there: wait for ``go``. The answer to ``proof`` shows that the connection is healthy."""
@@ -153,11 +151,11 @@ class Pump:
         waiting, decision = row.waiting, self._turn(queue, row)
         if isinstance(decision, Outcome):
             self.finish(queue, decision)
-        elif decision is Turn.PASS:
+        elif decision is Turn.PASS or waiting.id in self.withdrawing:
             self._pass(queue)
         elif decision is Turn.WAIT:
             self._unheard(queue)
-        elif (bot := self._unreceived.full(self._expected.listening(waiting))) is not None:
+        elif (bot := self._audience.full(waiting)) is not None:
             self._hold(queue, f"bot {bot} was sent as many signals without a receipt as its window holds")
         elif decision is Turn.MARK:
             self._mark(queue, waiting)
@@ -173,11 +171,11 @@ class Pump:
             heard=self._link.heard(waiting.topic),
             tries=queue.trial.unheard,
             superseded=queue.superseded,
-            reaches=not waiting.awaiting or self._unreceived.reaches(waiting.awaiting),
+            reaches=not waiting.awaiting or self._audience.reaches(waiting, passed=queue.passed),
         )
 
     def _pass(self, queue: Queue) -> None:
-        """Leave the head to the journal: its bots are read again when they can be reached."""
+        """Leave the head to the journal: the lane is read again when its bots can be reached."""
         queue.finish()
         self.loaded -= 1
         self.put(queue)
@@ -219,10 +217,10 @@ class Pump:
         except LinkLost:
             self._unmark(queue, row) if row.once else self.put(queue)
             return
-        self._unreceived.sent(row, self._expected.listening(row))
+        self._audience.sent(row)
         queue.place = Place.IN_FLIGHT
         self._in_flight += 1
-        flight = Flight(queue, previous, self._expected.of(row), self._timer(), alone=self._alone)
+        flight = Flight(queue, previous, self._audience.awaited(row), self._timer(), alone=self._alone)
         answer.add_done_callback(partial(self._land, flight))
 
     def _land(self, flight: Flight, answer: Future[Ack]) -> None:
@@ -238,7 +236,7 @@ class Pump:
             return
         decision = self._decide(flight, row, answer.result())
         if answer.result().denied or answer.result().unheard:
-            self._unreceived.not_sent(row)
+            self._audience.not_sent(row)
         if decision is None:
             self._unheard(queue)
         else:
@@ -254,7 +252,7 @@ class Pump:
     def _lost(self, flight: Flight, row: Waiting, problem: str) -> None:
         """The connection ended; it was this message's doing only where it was alone and the end came at once."""
         queue, now = flight.queue, self._timer()
-        self._unreceived.not_sent(row)
+        self._audience.not_sent(row)
         trial = queue.try_()
         trial.losses += 1
         trial.drops += flight.alone and now - flight.sent_at < _AT_ONCE

@@ -37,7 +37,7 @@ class _Window:
         lanes: the lane of each signal.
         sent: by lane, the timer's second of each signal.
         silent: whether it left a signal without a receipt for too long.
-        skipped: whether something was not sent again to it, for want of room.
+        skipped: whether something was not sent again to it, as it was silent.
     """
 
     lanes: dict[str, Lane] = field(default_factory=dict)
@@ -100,9 +100,9 @@ class Unreceived:
         return None
 
     def reaches(self, bots: Collection[str]) -> bool:
-        """Whether one of the bots is there and has room: then sending it again is of use."""
+        """Whether sending something again to one of the bots is of use: a silent one is only tried within a window."""
         there = [window for bot in bots if (window := self._bots.get(bot)) is not None]
-        if any(len(window.lanes) < self._window for window in there):
+        if any(not window.silent or len(window.lanes) < self._window for window in there):
             return True
         for window in there:
             window.skipped = True

@@ -71,7 +71,11 @@ def _read(found: list[tuple[int]], *, database: sqlite3.Connection) -> list[Life
         receipts[position].append((stored_at, _receipt(receipt)))
     lives = {
         position: _life(
-            row, previous=previous.get(position), deliveries=deliveries[position], receipts=receipts[position]
+            row,
+            position=position,
+            previous=previous.get(position),
+            deliveries=deliveries[position],
+            receipts=receipts[position],
         )
         for position, *row in database.execute(_SIGNALS, (positions,))
     }
@@ -81,12 +85,14 @@ def _read(found: list[tuple[int]], *, database: sqlite3.Connection) -> list[Life
 def _life(
     row: Sequence[Any],
     *,
+    position: int,
     previous: int | None,
     deliveries: Iterable[Delivered],
     receipts: Iterable[tuple[int, Receipt]],
 ) -> Life:
     id_, source, body, mode, instrument, effect, accepted_at, expires_at, duplicate_of, sequence, head = row
     return Life(
+        position=position,
         id=id_,
         source=source,
         body=body,

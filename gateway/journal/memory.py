@@ -60,7 +60,7 @@ class MemoryJournal:
         await asyncio.sleep(0)
         for step in outcomes:
             row = self._tables.rows.get((step.position, step.destination))
-            if row is None or not (row.waits or row.awaits):
+            if row is None or not (row.waits or (row.awaits and step.station is not Station.WITHDRAWN)):
                 continue
             if step.station is Station.PUBLISHED and row.waits:
                 self._puts.setdefault(row.lane, {})[row.to.topic] = row.accepted.sequence
@@ -183,6 +183,7 @@ class MemoryJournal:
         previous = next((row.previous for row in rows if row.to.payload is None), None)
         mark = accepted.possible_duplicate_of
         return Life(
+            position=accepted.position,
             id=draft.id,
             source=draft.source,
             body=draft.body,

@@ -230,6 +230,7 @@ class Delivered:
 class Life:
     """All that is known of a signal. ``receipts`` come in the order of arrival, with the microsecond of each."""
 
+    position: int
     id: str
     source: str
     body: str

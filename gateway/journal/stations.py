@@ -74,7 +74,7 @@ def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Conne
     taken = []
     for outcome in outcomes:
         row = rows.get((outcome.position, outcome.destination))
-        if row is None:
+        if row is None or (outcome.station is Station.WITHDRAWN and row.station == Station.PUBLISHED):
             continue
         step = _answered(outcome, receipted[outcome.position]) if outcome.awaiting else outcome
         settled = step.station.final and not step.awaiting

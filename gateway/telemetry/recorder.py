@@ -38,7 +38,9 @@ UNAUTHORISED = frozenset(
 )
 NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
 LISTENERS = frozenset({"public", "private"})
-ROUTES = frozenset({"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens"})
+ROUTES = frozenset(
+    {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
+)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 AUDITED = frozenset({"done", "refused", "failed"})
 

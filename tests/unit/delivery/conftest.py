@@ -97,6 +97,18 @@ class Bench:
             self.delivery.received(bot, id_)
         await self.journal.receive([receipt(id_, bot=bot) for id_ in ids], at=self.clock())
 
+    def answer(self, bot: str) -> None:
+        """Let a bot send a receipt for all that is published, each time."""
+
+        async def run() -> None:
+            seen = 0
+            while True:
+                seen, new = len(self.published), self.published[seen:]
+                await self.receipt(bot, *(json.loads(message.payload)["id"] for message in new))
+                await asyncio.sleep(0.005)
+
+        self.tasks.append(asyncio.create_task(run()))
+
     def sent(self, id_: str) -> int:
         """How often a signal was published."""
         return sum(json.loads(message.payload).get("id") == id_ for message in self.published)
