@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 from amqtt.contexts import Action
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
+from gateway.mqtt.kept import Kept
 from gateway.mqtt.permissions import Permissions
 
 _log = logging.getLogger(__name__)
 
-_REMEMBERED_DENIALS = 1000
+_DENIALS = 100
+"""That are logged of one login; it may go on all day."""
+
+_LEGIBLE = 200
+_SUBSCRIPTION = 32
+"""As many messages a list of filters counts for."""
 
 
 @dataclass(slots=True)
 class Visitor:
-    """A client that showed its password; amqtt adds its session."""
+    """A client that showed its password; amqtt adds its session and what handles its packets."""
 
     username: str
     permissions: Permissions
     session: Session | None = None
+    handler: BrokerProtocolHandler | None = None
 
     @property
     def unserved(self) -> int:
         """How many of its messages wait to be looked at."""
-        return 0 if self.session is None else self.session.delivered_message_queue.qsize()
+        if self.session is None or self.handler is None:
+            return 0
+        lists = self.handler._pending_subscriptions.qsize() + self.handler._pending_unsubscriptions.qsize()  # noqa: SLF001
+        return self.session.delivered_message_queue.qsize() + _SUBSCRIPTION * lists
 
 
 VISITOR: ContextVar[Visitor] = ContextVar("visitor")
@@ -42,13 +51,14 @@ class Guard:
     """What each user may do, as of the last login.
 
     Args:
-        most_queued: messages that are kept for an absent client; further ones are dropped, and the oldest kept, so
-            that what is delivered later is in order.
+        most_queued: messages that are kept for an absent client.
+        most_queued_bytes: what they may have together.
     """
 
     most_queued: int
+    most_queued_bytes: int
     permissions: dict[str, Permissions] = field(default_factory=dict)
-    _denied: set[tuple[str, str]] = field(default_factory=set)
+    _denied: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
     def admit(self, session: Session) -> bool:
         """Take a session that amqtt made, or found, for the visitor."""
@@ -57,8 +67,8 @@ class Guard:
             return False
         visitor.session = session
         self.permissions[visitor.username] = visitor.permissions
-        if not isinstance(session.retained_messages, _Kept):
-            session.retained_messages = _Kept(self.most_queued)
+        if not isinstance(session.retained_messages, Kept):
+            session.retained_messages = Kept(most=self.most_queued, most_bytes=self.most_queued_bytes)
         return True
 
     def allows(self, username: str | None, topic: str, action: Action) -> bool:
@@ -70,25 +80,20 @@ class Guard:
             return permissions.may_receive(topic)
         allowed = permissions.may_publish(topic) if action is Action.PUBLISH else permissions.may_subscribe(topic)
         if not allowed:
-            self._report(username or "", topic, action)
+            self.report(username or "", topic, f"may not {action.value} to")
         return allowed
 
-    def _report(self, username: str, topic: str, action: Action) -> None:
-        """Log a denial once: MQTT 3.1.1 cannot tell a publisher, and it may try again all day."""
-        if (username, topic) in self._denied:
-            return
-        if len(self._denied) >= _REMEMBERED_DENIALS:
-            self._denied.clear()
-        self._denied.add((username, topic))
-        _log.warning("user %r may not %s to %r; the broker ignored it", username, action.value, topic)
+    def forget(self, username: str) -> None:
+        """A login may do nothing any more, until it comes again."""
+        self.permissions.pop(username, None)
+        self._denied.pop(username, None)
 
-
-class _Kept(asyncio.Queue[Any]):
-    """A queue that drops what does not fit."""
-
-    async def put(self, item: Any) -> None:
-        if not self.full():
-            self.put_nowait(item)
+    def report(self, username: str, topic: str, denial: str) -> None:
+        """Log a denial once, and not without end: MQTT 3.1.1 cannot tell the client, and it may try again all day."""
+        denied, key = self._denied.setdefault(username, set()), (denial, topic[:_LEGIBLE])
+        if key not in denied and len(denied) < _DENIALS:
+            denied.add(key)
+            _log.warning("user %r %s %r; the broker ignored it", username, denial, topic[:_LEGIBLE])
 
 
 @dataclass

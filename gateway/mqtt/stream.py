@@ -11,30 +11,36 @@ from contextlib import suppress
 
 from amqtt.adapters import ReaderAdapter, WriterAdapter
 
-from gateway.mqtt.packet import published_topic
+from gateway.mqtt.packet import published_topic, unserved
 
 _log = logging.getLogger(__name__)
 
 _CHUNK = 65536
 _CONTINUED = 0x80
 _LENGTH_BYTES = 4
+_AT_A_STRETCH = 64
+"""Packets; amqtt makes a task of each and would read on while there are bytes."""
 
 
 class PacketReader(ReaderAdapter):
     """Gives amqtt its bytes packet by packet.
 
     Args:
-        largest: bytes of the largest packet; a larger one ends the connection before it is read.
+        largest: bytes of the largest packet; a larger one ends the connection before it is read, and so does a packet
+            of a kind that is not served.
         gate: awaited before each packet, so that a client cannot send faster than it is served.
     """
 
     def __init__(self, stream: StreamReader, *, largest: int, gate: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream
-        self._largest = largest
+        self.largest = largest
         self._gate = gate
         self._received = bytearray()
         self._packet = memoryview(b"")
         self._heard_at = 0.0
+        self._stretch = 0
+        self.fault = ""
+        """What the client did wrong, where that ended the connection."""
         self.silence: float | None = None
         """Seconds without a byte after which the connection ends; None for ever."""
 
@@ -58,11 +64,26 @@ class PacketReader(ReaderAdapter):
         """Bytes of the current packet, never of two; amqtt calls it."""
         if not self._packet:
             await self._gate()
-            self._packet = memoryview(await self.packet())
+            self._packet = memoryview(await self._next())
         taken, self._packet = self._packet[:n], self._packet[n:]
         if len(taken) < n:
             raise ConnectionResetError("the packet is shorter than its fields")
         return bytes(taken)
+
+    async def _next(self) -> bytes:
+        self._stretch += 1
+        if self._stretch >= _AT_A_STRETCH:
+            self._stretch = 0
+            await asyncio.sleep(0)
+        packet = await self.packet()
+        problem = unserved(packet)
+        if problem is not None:
+            raise self._wrong(problem)
+        return packet
+
+    def _wrong(self, fault: str) -> ConnectionResetError:
+        self.fault = fault
+        return ConnectionResetError(fault)
 
     def feed_eof(self) -> None:
         """Let the reader see the end; amqtt calls it."""
@@ -77,10 +98,10 @@ class PacketReader(ReaderAdapter):
             byte = self._received[place + 1]
             size += (byte & ~_CONTINUED) << (7 * place)
             if byte < _CONTINUED:
-                if size + place + 2 > self._largest:
-                    raise ConnectionResetError(f"a packet of {size} bytes; {self._largest} are allowed")
+                if size + place + 2 > self.largest:
+                    raise self._wrong(f"a packet of {size} bytes; {self.largest} are allowed")
                 return size + place + 2
-        raise ConnectionResetError("the packet's length is malformed")
+        raise self._wrong("the packet's length is malformed")
 
     async def _receive(self) -> None:
         loop = asyncio.get_running_loop()
@@ -98,23 +119,18 @@ class PacketReader(ReaderAdapter):
 
 
 class BoundedWriter(WriterAdapter):
-    """Takes amqtt's packets without ever waiting, and writes once for a turn of the event loop.
+    """Takes amqtt's packets without ever waiting, and writes once for a turn of the event loop."""
 
-    A client that does not read is cut off.
-
-    Args:
-        most: bytes that may wait for the client.
-    """
-
-    def __init__(self, stream: StreamWriter, *, most: int) -> None:
+    def __init__(self, stream: StreamWriter) -> None:
         self._stream = stream
-        self._most = most
         self._held = bytearray()
+        self.backlog: Callable[[], None] = self.abort
+        """Called when the client does not read as fast as it is written to."""
         self.permits: Callable[[str], bool] = _nothing
         """Asked for the topic of each PUBLISH; what is not permitted never leaves, whatever amqtt thinks."""
 
     def write(self, data: bytes) -> None:
-        """Send a packet, or end the connection of a client that reads too slowly."""
+        """Send a packet."""
         if self._stream.is_closing():
             return
         topic = published_topic(data)
@@ -144,10 +160,29 @@ class BoundedWriter(WriterAdapter):
         self._flush()
         self._stream.close()
 
+    async def end(self, *, within: float) -> None:
+        """Send what waits and close; a client that has not read it after so many seconds will not get it."""
+        await self.close()
+        try:
+            async with asyncio.timeout(within):
+                await self.closed()
+        except TimeoutError:
+            self.abort()
+
     async def closed(self) -> None:
         """Return when the connection has ended, however it did."""
         with suppress(OSError):
-            await self._stream.wait_closed()
+            await asyncio.shield(self._stream.wait_closed())  # a cancelled one would cancel all others
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the client has not read yet, beyond what its socket takes."""
+        return 0 if self._stream.is_closing() else self._stream.transport.get_write_buffer_size()
+
+    @property
+    def closing(self) -> bool:
+        """Whether the connection has ended, or is about to."""
+        return self._stream.is_closing()
 
     def abort(self) -> None:
         """Close now."""
@@ -157,8 +192,8 @@ class BoundedWriter(WriterAdapter):
         held, self._held = self._held, bytearray()
         if held and not self._stream.is_closing():
             self._stream.write(held)
-            if self._stream.transport.get_write_buffer_size() > self._most:
-                self._stream.transport.abort()
+            if self._stream.transport.get_write_buffer_size():
+                self.backlog()
 
 
 def _nothing(_: str) -> bool:
