@@ -84,6 +84,7 @@ class StrictBroker(Broker):
             for session, _ in self._sessions.values()
             if session.username == arriving.username
             and session.transitions.state != _CONNECTED
+            and not session.clean_session
             and session is not arriving
         ]
         absent.sort(key=lambda session: session.last_disconnect_time or 0)
@@ -148,7 +149,7 @@ class StrictBroker(Broker):
         if not data:
             self._allotment.release(topic)
         elif not self._allotment.take(username, topic, data, bounded=username != self._owner):
-            self._guard.report(username, topic, "has retained as much as it may, without")
+            self._guard.report(username, "retains as much as it may; the broker did not retain %r", topic)
             return
         await super().retain_message(None, topic_name, data, qos)
 
@@ -162,7 +163,7 @@ class StrictBroker(Broker):
             if other != topic_filter or target is not session
         )
         if held >= _FILTERS or len(topic_filter) > _LONGEST_FILTER:
-            self._guard.report(session.username or "", topic_filter, "has too many filters, or too long ones, without")
+            self._guard.report(session.username or "", "has too many filters or too long ones; denied %r", topic_filter)
             return _DENIED
         return await super().add_subscription((topic_filter, min(qos, _QOS)), session)
 
@@ -197,7 +198,7 @@ class StrictBroker(Broker):
         cost = len(data) + _EACH
         most = _OWNERS_UNACKNOWLEDGED if username == self._owner else _UNACKNOWLEDGED
         if self._unacknowledged[username] + cost > most:
-            self._guard.report(username, topic, "acknowledges too slowly to be sent a message on")
+            self._guard.report(username, "acknowledges too slowly; it missed a message on %r", topic)
             return
         self._unacknowledged[username] += cost
         task = asyncio.get_running_loop().create_task(handler.mqtt_publish(topic, data, qos, retain=retain))

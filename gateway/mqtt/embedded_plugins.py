@@ -58,7 +58,7 @@ class Guard:
     most_queued: int
     most_queued_bytes: int
     permissions: dict[str, Permissions] = field(default_factory=dict)
-    _denied: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    _denied: dict[str, set[str]] = field(default_factory=dict)
 
     def admit(self, session: Session) -> bool:
         """Take a session that amqtt made, or found, for the visitor."""
@@ -80,7 +80,7 @@ class Guard:
             return permissions.may_receive(topic)
         allowed = permissions.may_publish(topic) if action is Action.PUBLISH else permissions.may_subscribe(topic)
         if not allowed:
-            self.report(username or "", topic, f"may not {action.value} to")
+            self.report(username or "", f"may not {action.value} to %r; the broker ignored it", topic)
         return allowed
 
     def forget(self, username: str) -> None:
@@ -88,12 +88,12 @@ class Guard:
         self.permissions.pop(username, None)
         self._denied.pop(username, None)
 
-    def report(self, username: str, topic: str, denial: str) -> None:
+    def report(self, username: str, denial: str, topic: str) -> None:
         """Log a denial once, and not without end: MQTT 3.1.1 cannot tell the client, and it may try again all day."""
-        denied, key = self._denied.setdefault(username, set()), (denial, topic[:_LEGIBLE])
-        if key not in denied and len(denied) < _DENIALS:
-            denied.add(key)
-            _log.warning("user %r %s %r; the broker ignored it", username, denial, topic[:_LEGIBLE])
+        denied, text = self._denied.setdefault(username, set()), denial % topic[:_LEGIBLE]
+        if text not in denied and len(denied) < _DENIALS:
+            denied.add(text)
+            _log.warning("user %r %s", username, text)
 
 
 @dataclass

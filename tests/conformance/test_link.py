@@ -257,11 +257,12 @@ async def test_a_filter_subscribed_before_the_connection_is_subscribed_with_it(s
     await eventually(lambda: len(heard) == 1)
 
 
-@only("memory", "mosquitto-v5")
+@only("memory", "mosquitto-v5", "embedded")
 async def test_a_packet_that_the_broker_does_not_accept_is_not_sent(stage):
     link = await stage.connected("a")
     with pytest.raises(PacketTooLarge) as too_large:
         link.publish("t/x", b"x" * LARGEST)
+    assert link.connected
     assert (too_large.value.limit, too_large.value.size > LARGEST) == (LARGEST, True)
     assert (await acked(link.publish("t/x", b"x" * (LARGEST - 100)))).denied is False
 
