@@ -1,8 +1,7 @@
 """A broker in this process, for one machine: amqtt behind a listener that limits, checks and keeps order at the door.
 
-amqtt speaks MQTT 3.1.1 only. It acknowledges before it delivers, never delivers an unacknowledged message again, hands
-over what it queued for an absent client with the retain flag, and forgets everything when it stops; the gateway's
-receipts and repeats are what makes that safe.
+amqtt speaks MQTT 3.1.1 only. It acknowledges before it delivers, never delivers an unacknowledged message again, and
+forgets everything when it stops; the gateway's receipts and repeats are what makes that safe.
 """
 
 from __future__ import annotations
@@ -10,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import socket
 import ssl
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from amqtt.contexts import Action, BrokerConfig, ListenerConfig, ListenerType
 
@@ -28,22 +24,17 @@ from gateway.mqtt.embedded_plugins import VISITOR, Guard, LoginPlugin, TopicPlug
 from gateway.mqtt.filters import matches
 from gateway.mqtt.permissions import Logins
 from gateway.mqtt.places import Client, Places
-from gateway.mqtt.stream import BoundedWriter, PacketReader
+from gateway.mqtt.stream import BoundedWriter, PacketReader, while_open
 from gateway.ports import holder
 
 _log = logging.getLogger(__name__)
 
 _LISTENER = "default"
-_UNSERVED = 256
-_GATE_POLL = 0.002
 _CONNECT_WITHIN = 5.0
 _WAITING = 64
 """Connections that have not sent their CONNECT; one more, and the one that waits longest is closed."""
 
 _LARGEST_CONNECT = 65_536
-_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""Two minutes until a host that vanished is noticed where its client asked for no keepalive."""
-
 _GOODBYE = 1.0
 """Seconds that amqtt gets to notice the end of a connection, and a client to read its last bytes."""
 
@@ -182,7 +173,7 @@ class EmbeddedBroker:
         task = asyncio.current_task()
         assert task is not None
         writer = BoundedWriter(sink)
-        _probe(sink)
+        writer.probe()
         self._connections.add(task)
         try:
             await self._welcome(stream, writer)
@@ -193,8 +184,7 @@ class EmbeddedBroker:
             self._connections.discard(task)
 
     async def _welcome(self, stream: StreamReader, writer: BoundedWriter) -> None:
-        gate = _Gate()
-        reader = PacketReader(stream, largest=min(_LARGEST_CONNECT, self.max_packet_size), gate=gate.wait)
+        reader = PacketReader(stream, largest=min(_LARGEST_CONNECT, self.max_packet_size))
         greeting = await greet(await self._first_packet(reader, writer), self._logins)
         if isinstance(greeting, Refusal):
             _log.warning("refused a client: %s", greeting.reason)
@@ -203,8 +193,9 @@ class EmbeddedBroker:
         reader.unread(greeting.packet)
         reader.largest = self.max_packet_size
         reader.silence = greeting.keepalive * _GRACE or None
-        gate.visitor = Visitor(greeting.username, greeting.permissions)
-        await self._seat(Client(gate.visitor, greeting.client_id, writer), reader)
+        visitor = Visitor(greeting.username, greeting.permissions)
+        reader.gate = visitor.served
+        await self._seat(Client(visitor, greeting.client_id, writer), reader)
 
     async def _first_packet(self, reader: PacketReader, writer: BoundedWriter) -> bytes:
         if len(self._waiting) >= _WAITING:
@@ -235,44 +226,9 @@ class EmbeddedBroker:
         client.writer.permits = partial(self._guard.allows, username, action=Action.RECEIVE)
         client.writer.backlog = partial(self._places.relieve, username)
         VISITOR.set(client.visitor)
-        await _while_open(client.writer, broker.external_connected(reader, client.writer, _LISTENER))
+        await while_open(client.writer, broker.external_connected(reader, client.writer, _LISTENER), goodbye=_GOODBYE)
         if reader.fault:
             _log.warning("cut %r off: it sent %s", client.client_id, reader.fault)
-
-
-async def _while_open(writer: BoundedWriter, serving: Coroutine[Any, Any, None]) -> None:
-    """Let amqtt serve a connection; one that was cut before amqtt read from it would keep amqtt for ever."""
-    served, closed = asyncio.ensure_future(serving), asyncio.ensure_future(writer.closed())
-    try:
-        await asyncio.wait({served, closed}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({served}, timeout=_GOODBYE)
-    finally:
-        for task in (served, closed):
-            task.cancel()
-        await asyncio.wait({served, closed})
-    if not served.cancelled():
-        served.result()
-
-
-@dataclass(slots=True)
-class _Gate:
-    """Holds a client back while too many of its messages wait to be looked at."""
-
-    visitor: Visitor | None = None
-
-    async def wait(self) -> None:
-        """Return when the client may be read again."""
-        while self.visitor is not None and self.visitor.unserved > _UNSERVED:  # noqa: ASYNC110 - amqtt tells nobody
-            await asyncio.sleep(_GATE_POLL)
-
-
-def _probe(sink: StreamWriter) -> None:
-    """Let TCP find out whether the client's host is still there."""
-    endpoint = sink.get_extra_info("socket")
-    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE.items():
-        if hasattr(socket, name):  # some systems call them otherwise
-            endpoint.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _cannot_listen(settings: EmbeddedSettings, error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,10 +17,13 @@ from gateway.mqtt.permissions import Permissions
 
 _log = logging.getLogger(__name__)
 
+_RECENT_TOPICS = 1024
 _DENIALS = 100
 """That are logged of one login; it may go on all day."""
 
 _LEGIBLE = 200
+_UNSERVED = 256
+_POLL = 0.002
 _SUBSCRIPTION = 32
 """As many messages a list of filters counts for."""
 
@@ -41,6 +45,11 @@ class Visitor:
         lists = self.handler._pending_subscriptions.qsize() + self.handler._pending_unsubscriptions.qsize()  # noqa: SLF001
         return self.session.delivered_message_queue.qsize() + _SUBSCRIPTION * lists
 
+    async def served(self) -> None:
+        """Return when so few of its messages wait that it may be read again."""
+        while self.unserved > _UNSERVED:  # noqa: ASYNC110 - amqtt tells nobody
+            await asyncio.sleep(_POLL)
+
 
 VISITOR: ContextVar[Visitor] = ContextVar("visitor")
 """The client on whose connection the current task works; amqtt's plugins are not told otherwise."""
@@ -59,6 +68,7 @@ class Guard:
     most_queued_bytes: int
     permissions: dict[str, Permissions] = field(default_factory=dict)
     _denied: dict[str, set[str]] = field(default_factory=dict)
+    _may_receive: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def admit(self, session: Session) -> bool:
         """Take a session that amqtt made, or found, for the visitor."""
@@ -67,25 +77,38 @@ class Guard:
             return False
         visitor.session = session
         self.permissions[visitor.username] = visitor.permissions
+        self._may_receive.clear()
         if not isinstance(session.retained_messages, Kept):
             session.retained_messages = Kept(most=self.most_queued, most_bytes=self.most_queued_bytes)
         return True
 
     def allows(self, username: str | None, topic: str, action: Action) -> bool:
         """Whether a user may publish to a topic, receive from it, or subscribe to a filter."""
+        if action is Action.RECEIVE:
+            return self._receives(username or "", topic)
         permissions = self.permissions.get(username or "")
         if permissions is None:
             return False
-        if action is Action.RECEIVE:
-            return permissions.may_receive(topic)
         allowed = permissions.may_publish(topic) if action is Action.PUBLISH else permissions.may_subscribe(topic)
         if not allowed:
             self.report(username or "", f"may not {action.value} to %r; the broker ignored it", topic)
         return allowed
 
+    def _receives(self, username: str, topic: str) -> bool:
+        """Asked twice for each message to each client, so the answers for recent topics are remembered."""
+        known = self._may_receive.get((username, topic))
+        if known is None:
+            permissions = self.permissions.get(username)
+            known = permissions is not None and permissions.may_receive(topic)
+            if len(self._may_receive) >= _RECENT_TOPICS:
+                self._may_receive.clear()
+            self._may_receive[username, topic] = known
+        return known
+
     def forget(self, username: str) -> None:
         """A login may do nothing any more, until it comes again."""
         self.permissions.pop(username, None)
+        self._may_receive.clear()
         self._denied.pop(username, None)
 
     def report(self, username: str, denial: str, topic: str) -> None:

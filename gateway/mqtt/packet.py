@@ -49,7 +49,10 @@ def unserved(packet: bytes) -> str | None:
 
 
 def _body(packet: bytes) -> int:
-    return next(place for place in range(1, len(packet)) if packet[place] < _CONTINUED) + 1
+    place = 1
+    while packet[place] >= _CONTINUED:
+        place += 1
+    return place + 1
 
 
 def _properties_size(properties: Mapping[str, Any]) -> int:

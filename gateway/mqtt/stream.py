@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from amqtt.adapters import ReaderAdapter, WriterAdapter
 
@@ -16,6 +18,9 @@ from gateway.mqtt.packet import published_topic, unserved
 _log = logging.getLogger(__name__)
 
 _CHUNK = 65536
+_PROBES = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""Two minutes until a host that vanished is noticed where its client asked for no keepalive."""
+
 _CONTINUED = 0x80
 _LENGTH_BYTES = 4
 _AT_A_STRETCH = 64
@@ -28,13 +33,13 @@ class PacketReader(ReaderAdapter):
     Args:
         largest: bytes of the largest packet; a larger one ends the connection before it is read, and so does a packet
             of a kind that is not served.
-        gate: awaited before each packet, so that a client cannot send faster than it is served.
     """
 
-    def __init__(self, stream: StreamReader, *, largest: int, gate: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, stream: StreamReader, *, largest: int) -> None:
         self._stream = stream
         self.largest = largest
-        self._gate = gate
+        self.gate: Callable[[], Awaitable[None]] | None = None
+        """Awaited before each packet, so that a client cannot send faster than it is served."""
         self._received = bytearray()
         self._packet = memoryview(b"")
         self._heard_at = 0.0
@@ -63,7 +68,6 @@ class PacketReader(ReaderAdapter):
     async def read(self, n: int = -1) -> bytes:
         """Bytes of the current packet, never of two; amqtt calls it."""
         if not self._packet:
-            await self._gate()
             self._packet = memoryview(await self._next())
         taken, self._packet = self._packet[:n], self._packet[n:]
         if len(taken) < n:
@@ -75,6 +79,8 @@ class PacketReader(ReaderAdapter):
         if self._stretch >= _AT_A_STRETCH:
             self._stretch = 0
             await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate()
         packet = await self.packet()
         problem = unserved(packet)
         if problem is not None:
@@ -143,6 +149,14 @@ class BoundedWriter(WriterAdapter):
         if len(self._held) >= _CHUNK:
             self._flush()
 
+    def probe(self) -> None:
+        """Let TCP find out whether the client's host is still there."""
+        endpoint = self._stream.get_extra_info("socket")
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _PROBES.items():
+            if hasattr(socket, name):  # some systems call them otherwise
+                endpoint.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
     async def drain(self) -> None:
         """Return at once: what may wait is bounded."""
 
@@ -194,6 +208,26 @@ class BoundedWriter(WriterAdapter):
             self._stream.write(held)
             if self._stream.transport.get_write_buffer_size():
                 self.backlog()
+
+
+async def while_open(writer: BoundedWriter, serving: Coroutine[Any, Any, None], *, goodbye: float) -> None:
+    """Let amqtt serve a connection; one that was cut before amqtt read from it would keep amqtt for ever.
+
+    Args:
+        writer: the connection.
+        serving: what amqtt does with it.
+        goodbye: seconds that amqtt gets to notice the end.
+    """
+    served, closed = asyncio.ensure_future(serving), asyncio.ensure_future(writer.closed())
+    try:
+        await asyncio.wait({served, closed}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({served}, timeout=goodbye)
+    finally:
+        for task in (served, closed):
+            task.cancel()
+        await asyncio.wait({served, closed})
+    if not served.cancelled():
+        served.result()
 
 
 def _nothing(_: str) -> bool:

@@ -12,13 +12,9 @@ from hypothesis import strategies as st
 from gateway.mqtt.stream import BoundedWriter, PacketReader
 
 
-async def open_gate():
-    pass
-
-
 def reader(*, largest=1000):
     stream = asyncio.StreamReader()
-    return stream, PacketReader(stream, largest=largest, gate=open_gate)
+    return stream, PacketReader(stream, largest=largest)
 
 
 def packet(size):
