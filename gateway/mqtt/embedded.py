@@ -193,7 +193,7 @@ class EmbeddedBroker:
         reader.unread(greeting.packet)
         reader.largest = self.max_packet_size
         reader.silence = greeting.keepalive * _GRACE or None
-        visitor = Visitor(greeting.username, greeting.permissions)
+        visitor = Visitor(greeting.username, greeting.permissions, self._guard.under_way)
         reader.gate = visitor.served
         await self._seat(Client(visitor, greeting.client_id, writer), reader)
 

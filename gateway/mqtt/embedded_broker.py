@@ -126,7 +126,7 @@ class StrictBroker(Broker):
         for target, qos in targets:
             # what was kept while a client was away goes first
             if target.transitions.state == _CONNECTED and target.retained_messages.empty():
-                self._send(target, topic, data, qos=qos, retain=False)
+                self._send(target, topic, data, qos=qos, retain=False, by=session)
             elif qos and not target.clean_session:
                 await self._retain_broadcast_message(message, qos, target)
 
@@ -191,7 +191,16 @@ class StrictBroker(Broker):
             if matches(topic_filter, topic) and self._guard.allows(session.username, topic, Action.RECEIVE):
                 self._send(session, topic, retained.data, qos=min(qos, _qos(retained, qos)), retain=True)
 
-    def _send(self, session: Session, topic: str, data: bytes | bytearray, *, qos: int, retain: bool) -> None:
+    def _send(
+        self,
+        session: Session,
+        topic: str,
+        data: bytes | bytearray,
+        *,
+        qos: int,
+        retain: bool,
+        by: Session | None = None,
+    ) -> None:
         handler, username = self._get_handler(session), session.username or ""
         if handler is None:
             return
@@ -200,13 +209,18 @@ class StrictBroker(Broker):
         if self._unacknowledged[username] + cost > most:
             self._guard.report(username, "acknowledges too slowly; it missed a message on %r", topic)
             return
+        author = (by and by.username) or self._owner  # who is never held back
         self._unacknowledged[username] += cost
+        if author != self._owner:
+            self._guard.under_way[author] += cost
         task = asyncio.get_running_loop().create_task(handler.mqtt_publish(topic, data, qos, retain=retain))
         self._sending.add(task)
-        task.add_done_callback(partial(self._sent, username, cost))
+        task.add_done_callback(partial(self._sent, username, author, cost))
 
-    def _sent(self, username: str, cost: int, task: Task[Any]) -> None:
+    def _sent(self, username: str, author: str, cost: int, task: Task[Any]) -> None:
         self._unacknowledged[username] -= cost
+        if author != self._owner:
+            self._guard.under_way[author] -= cost
         self._sending.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.debug("a message to a client was given up: %s", error)

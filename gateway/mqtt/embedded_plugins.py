@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -23,6 +24,9 @@ _DENIALS = 100
 
 _LEGIBLE = 200
 _UNSERVED = 256
+_UNDER_WAY = 2_097_152
+"""Bytes, with what each message costs: some 400 receipts that the gateway has not acknowledged."""
+
 _POLL = 0.002
 _SUBSCRIPTION = 32
 """As many messages a list of filters counts for."""
@@ -34,6 +38,7 @@ class Visitor:
 
     username: str
     permissions: Permissions
+    under_way: Counter[str] = field(default_factory=Counter)
     session: Session | None = None
     handler: BrokerProtocolHandler | None = None
 
@@ -46,8 +51,8 @@ class Visitor:
         return self.session.delivered_message_queue.qsize() + _SUBSCRIPTION * lists
 
     async def served(self) -> None:
-        """Return when so few of its messages wait that it may be read again."""
-        while self.unserved > _UNSERVED:  # noqa: ASYNC110 - amqtt tells nobody
+        """Return when so few of its messages wait, here and for those who get them, that it may be read again."""
+        while self.unserved > _UNSERVED or self.under_way[self.username] > _UNDER_WAY:  # noqa: ASYNC110 - amqtt tells nobody
             await asyncio.sleep(_POLL)
 
 
@@ -67,6 +72,9 @@ class Guard:
     most_queued: int
     most_queued_bytes: int
     permissions: dict[str, Permissions] = field(default_factory=dict)
+    under_way: Counter[str] = field(default_factory=Counter)
+    """Bytes of each login's messages that somebody has still to acknowledge."""
+
     _denied: dict[str, set[str]] = field(default_factory=dict)
     _may_receive: dict[tuple[str, str], bool] = field(default_factory=dict)
 

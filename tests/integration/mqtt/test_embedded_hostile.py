@@ -280,11 +280,11 @@ async def test_a_flood_takes_bounded_memory_and_the_others_are_served(connect, b
 @pytest.mark.parametrize("size", [10, 100_000])
 async def test_who_acknowledges_nothing_is_sent_a_bounded_number_of_bytes(connect, broker, size, caplog):
     bot = await connect("bot")
-    bot.send(subscribe("own/bot/#"))
+    bot.send(subscribe("signals/#"))
     assert (await bot.next())[0] == 0x90
     before, most = rss(), 0
-    sender = await connect("bot", "sender")
-    task = asyncio.create_task(sender.flood(publish("own/bot/x", b"x" * size), rounds=20_000))
+    sender = await connect("gateway", "sender")
+    task = asyncio.create_task(sender.flood(publish("signals/y", b"x" * size), rounds=20_000))
     reading = asyncio.create_task(bot.read_on())
     await eventually(lambda: "acknowledges too slowly" in caplog.text, within=20)
     await served(connect)
@@ -293,6 +293,24 @@ async def test_who_acknowledges_nothing_is_sent_a_bounded_number_of_bytes(connec
     for running in (task, reading):
         running.cancel()
     assert most - before < bounds._UNACKNOWLEDGED + GRACE
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+async def test_who_sends_more_than_the_gateway_acknowledges_is_held_back_and_the_others_are_not(connect, broker, size):
+    gateway = await connect("gateway")
+    gateway.send(subscribe("receipts/+"))
+    assert (await gateway.next())[0] == 0x90
+    bot, before = await connect("bot"), rss()
+    task = asyncio.create_task(bot.flood(publish("receipts/bot", b"x" * size)))
+    while (await gateway.next())[0] == 0x32 and broker._guard.under_way["bot"] < 2_000_000:
+        pass
+    good = await connect("good")
+    good.send(publish("receipts/good", b"receipt"))
+    while not (await gateway.next())[1].endswith(b"receipt"):
+        pass
+    assert broker._guard.under_way["bot"] < 2_097_152 + 200 * (4096 + size)
+    assert rss() - before < GRACE
+    task.cancel()
 
 
 async def test_who_reads_nothing_on_many_connections_is_cut_off_before_it_takes_more_than_one_may(connect, broker):
