@@ -223,7 +223,7 @@ class Gateway:
     def _make_link(self, broker: EmbeddedBroker | None) -> GmqttLink:
         settings = self._settings.link
         if broker is not None:
-            settings = replace(settings, port=broker.port)
+            settings = replace(settings, port=broker.port, max_packet_size=broker.max_packet_size)
         heard = broker.heard if broker is not None else None
         return GmqttLink(
             replace(settings, will=self._presence.will),
