@@ -56,7 +56,7 @@ def test_a_withdrawal_is_read() -> None:
     ("signal", "problem"),
     [
         ({"type": "signal.trade.v2"}, "does not read 'signal.trade.v2'"),
-        ({"mode": "live", "partitionkey": None, "sequence": None}, "lacks partitionkey, sequence"),
+        ({"partitionkey": None}, "lacks partitionkey"),
         ({"expirytime": None}, "expirytime: is missing"),
         ({"data": {"action": "buy"}}, "instrument"),
         ({"data": {"action": "hold", "instrument": {"raw": "x"}}}, "action"),
