@@ -162,6 +162,8 @@ class Order(Generic[T]):
         del line[: len(turns)]
         if not line:
             del self._lines[topic]
+        if not self._lines:
+            self._next_due = None
         return turns
 
     def _release(self, topic: str, sequence: int) -> None:
