@@ -221,7 +221,8 @@ class Lifecycle:
     def _receipt(self, job: Job, reason: str | None = None) -> Receipt:
         at = self._now()
         started = job.started_at
-        reason = "; ".join(filter(None, (reason, job.note)))
+        if job.note:
+            reason = f"{reason}; {job.note}" if reason else job.note
         return Receipt(
             signal=job.signal.id,
             bot=self._bot,

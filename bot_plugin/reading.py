@@ -84,16 +84,15 @@ def read(
         envelope = envelopes.decode(message.payload)
     except ContractError as error:
         return Unreadable(_id(message.payload), str(error))
-    place = _place(envelope, message.topic)
     try:
         problem = _misplaced(envelope, message.topic, root=root)
         if problem:
             return Unreadable(envelope.id, problem)
         if envelope.type == envelopes.WITHDRAW:
-            return _withdrawn(envelope, place)
+            return _withdrawn(envelope, message.topic)
         return _signal(envelope, message.expiry, now=now, monotonic=monotonic, latest=latest or now)
     except ContractError as error:
-        return Unreadable(envelope.id, str(error), place)
+        return Unreadable(envelope.id, str(error), _place(envelope, message.topic))
 
 
 def _place(envelope: Envelope, topic: str) -> Place | None:
@@ -129,12 +128,12 @@ def _source(envelope: Envelope) -> str:
     return envelope.source.removeprefix("/sources/")
 
 
-def _withdrawn(envelope: Envelope, place: Place | None) -> Withdrawn:
+def _withdrawn(envelope: Envelope, topic: str) -> Withdrawn:
     assert envelope.expirytime is not None
     return Withdrawn(
         envelope.id,
         load(WithdrawalSchema, envelope.data),
-        place,
+        _place(envelope, topic),
         to_micros(envelope.time),
         to_micros(envelope.expirytime),
     )

@@ -89,8 +89,10 @@ class Sequencer:
             place, jobs = turn.item
             if turn.missing is not None:
                 self._report(place, turn.missing, jobs)
-            answers = [(job, self._workers.put(job)) for job in jobs]
-            refused += [(job, reason) for job, reason in answers if reason is not None]
+            for job in jobs:
+                reason = self._workers.put(job)
+                if reason is not None:
+                    refused.append((job, reason))
         return refused
 
     def _report(self, place: Place, missing: int, jobs: Sequence[Job]) -> None:

@@ -165,14 +165,14 @@ class Session:
                 await self._end(id_, verdict, message, forget_at=self._now() + KEEP_AFTER_EXPIRY, place=place)
 
     async def _dispatch(self, signal: Signal, message: Message) -> None:
-        self._gateway.observe(to_micros(signal.time), monotonic=self._monotonic())
-        now = self._now()
+        now, monotonic = self._now(), self._monotonic()
+        self._gateway.observe(to_micros(signal.time), monotonic=monotonic)
         decision = decide(
             signal,
             now=now,
             registrations=self._plan.registrations,
             modes=self._settings.modes,
-            offset=self._gateway.offset(now=now, monotonic=self._monotonic()),
+            offset=self._gateway.offset(now=now, monotonic=monotonic),
         )
         place = Place(topic=message.topic, sequence=signal.sequence, previous=signal.previous, deadline=signal.deadline)
         forget_at = to_micros(signal.expires_at) + KEEP_AFTER_EXPIRY

@@ -93,7 +93,7 @@ class GatewayCardSchema(RecordSchema):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipted:
-    """The receipts, by the ids of their envelopes, that are on the gateway's disk; none where it only tells the time."""
+    """The receipts, by the ids of their envelopes, that are on the gateway's disk; none to tell the time only."""
 
     receipts: tuple[str, ...] = ()
 
