@@ -151,6 +151,8 @@ class Session:
         self._raw.put(message)
 
     async def _take_signal(self, message: Message) -> None:
+        if not self._link.connected:
+            self._sequencer.connected()  # what a session kept comes before its subscriptions are answered
         root = self._settings.root
         match reading.read(message, root=root, now=self._now, monotonic=self._monotonic, latest=self._latest):
             case Signal() as signal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from typing import Any
 
 import pytest
@@ -230,3 +231,23 @@ async def test_an_alert_is_withdrawn_on_its_own_topic(bot: Bot) -> None:
         receipt = await ended(rig, alert)
 
     assert receipt.stage is Stage.WITHDRAWN
+
+
+async def test_what_a_broker_lost_and_the_gateway_sends_again_runs_in_its_place(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ordering, "PATIENCE", 60_000_000)
+    chance = random.Random(7)
+    sent = [bot.build(number, number - 1 if number > 1 else None) for number in range(1, 201)]
+    lost = [envelope for envelope in sent[1:] if chance.random() < 0.2]
+    async with running(bot.listener) as rig:
+        for envelope in sent:
+            if envelope not in lost:
+                rig.send(envelope)
+        await eventually(lambda: rig.receipts(sent[-1].id))
+        again = sorted([*lost, *chance.sample(sent, 50)], key=lambda envelope: envelope.sequence or 0)
+        for envelope in again:
+            rig.send(envelope)
+        await eventually(lambda: len(bot.seen) == len(sent))
+
+    assert bot.seen == list(range(1, 201))
