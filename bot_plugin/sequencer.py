@@ -47,6 +47,7 @@ class Sequencer:
         self._order: Order[_Line] = Order(released, backlog=backlog)
         self._timer: TimerHandle | None = None
         self._due: int | None = None
+        self._closed = False
 
     def connected(self) -> None:
         """A connection stands."""
@@ -72,15 +73,16 @@ class Sequencer:
             await self._enter(place, ())
 
     def close(self) -> None:
-        """Let nothing more through."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Let nothing more through that waits now or later."""
+        self._closed = True
+        self._cancel()
 
     async def _enter(self, place: Place, jobs: Sequence[Job]) -> None:
         turns = self._order.take(place, (place, jobs), now=self._now(), monotonic=self._monotonic())
         refused = self._let_through(turns)
         self._look_later()
-        await self._refuse(refused)
+        if refused:
+            await self._refuse(refused)
 
     def _let_through(self, turns: Iterable[Turn[_Line]]) -> list[tuple[Job, str]]:
         """Hand over, without a pause that another signal could come in by; what the workers would not take, and why."""
@@ -107,13 +109,17 @@ class Sequencer:
 
     def _look_later(self) -> None:
         due = self._order.next_due
-        if due == self._due:
+        if due == self._due or self._closed:
             return
-        self.close()
+        self._cancel()
         self._due = due
         if due is not None:
             pause = max(0, due - self._monotonic()) / 1_000_000
             self._timer = asyncio.get_running_loop().call_later(pause, self._look)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _look(self) -> None:
         self._due = None
