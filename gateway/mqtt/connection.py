@@ -17,7 +17,7 @@ import gmqtt
 from gateway.mqtt.acknowledgement import Acknowledgements
 from gateway.mqtt.client import Client, Limits
 from gateway.mqtt.model import Ack, LinkLost, LinkSettings, PacketTooLarge, Version
-from gateway.mqtt.packet import publish_size
+from gateway.mqtt.packet import Publish, publish_size
 from gateway.mqtt.reasons import SESSION_TAKEN_OVER, in_words, is_permanent, read_reason
 
 _SPARE_PACKET_IDS = 4
@@ -113,11 +113,12 @@ class Connection:
         """
         if self.free < 1:
             raise LinkLost("not connected" if self.ended.done() else "the window is full")
+        told = properties if self._settings.version is Version.V5 else None
         limit = self._limits.maximum_packet_size
         if limit is not None and (size := publish_size(topic, payload, properties)) > limit:
             raise PacketTooLarge(size=size, limit=limit)
         try:
-            self._client.publish(gmqtt.Message(topic, payload, qos=1, retain=retain, **properties))
+            self._client.send(Publish(topic, payload, retain, told))
         except OverflowError:
             raise LinkLost("the window is full") from None
         return self._acknowledgements.latest
