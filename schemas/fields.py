@@ -39,6 +39,9 @@ def exact_text(value: Decimal) -> str:
     Raises:
         ValueError: not a number, infinite, or more than 38 digits: no reader would take it.
     """
+    text = str(value)
+    if len(text) <= MAX_DIGITS and text.replace(".", "").isdigit():
+        return text  # as nearly all are: finite, without a sign and an exponent
     if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
         raise ValueError(f"{value} is not a decimal of at most {MAX_DIGITS} digits")
     text = plain_text(value or value.copy_abs())

@@ -62,7 +62,9 @@ _SUSPECT = re.compile(
     "pass|pin|sec|tok|key|auth|bear|cred|lic|sign|stub|pointer|uuid|discord|slack|telegram|webhook", re.IGNORECASE
 )
 _INNOCENT = re.compile(
-    r"[\w.+%!]{0,80}|[A-Za-z0-9.+%!-]{0,80}|\d{4}-\d\d-\d\dT[\d:.]{5,20}Z|[A-Z0-9]{1,20}[:/][A-Z0-9.]{1,30}", re.ASCII
+    r"(?!.{0,80}earer )[\w.+%! ]{0,80}|[A-Za-z0-9.+%!-]{0,80}"
+    r"|\d{4}-\d\d-\d\dT[\d:.]{5,20}Z|[A-Z0-9]{1,20}[:/][A-Z0-9.]{1,30}",
+    re.ASCII,
 )
 """Most values of most alerts: no form of a secret above fits them."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from gateway.errors import Code, Refused
@@ -22,12 +23,16 @@ MAX_SHORT = 256
 MAX_TEXT = 4096
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,60}\.?[0-9]{0,60}|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_SHORT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
+_MAX_SHORT_NUMBER = 32
 _MAX_BLANK = 80
 _ABSENT = frozenset({"", "null"})
 _NAN = frozenset({"nan", "na", "n/a", "none", "undefined"})
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)\d*(?: ?(Z|UTC|[+-]\d\d:?\d\d))?", re.ASCII
 )
+_TIMENOW = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_TIMENOW_LENGTH = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1), (10**20, Decimal("0.001")))
 """A number of time below the first is counted in units of so many microseconds: s, ms, us, ns."""
@@ -66,18 +71,30 @@ def number(where: str, value: Any) -> Decimal:
 
 def _spelled(where: str, value: Any) -> Decimal | None:
     """The number that a value spells; None for what spells none. Most values do: nothing else is tried before."""
-    if value.__class__ is Decimal:
-        return _bounded(where, value)
-    if value.__class__ is str and _NUMBER.fullmatch(text := value.strip()):
-        return _bounded(where, Decimal(text))
-    return None
+    kind = value.__class__
+    if kind is str:
+        if len(value) <= _MAX_SHORT_NUMBER and (short := _short(value)) is not None:
+            return short
+        spelled = value.strip()
+        return _bounded(where, Decimal(spelled)) if _NUMBER.fullmatch(spelled) else None
+    return _bounded(where, value) if kind is Decimal else None
+
+
+@lru_cache(maxsize=4096)
+def _short(text: str) -> Decimal | None:
+    """A number as nearly all are sent; many come again, such as sizes."""
+    return _unsigned_zero(Decimal(text)) if _SHORT.fullmatch(text) else None
+
+
+def _unsigned_zero(value: Decimal) -> Decimal:
+    return value or value.copy_abs()
 
 
 def _bounded(where: str, value: Decimal) -> Decimal:
     if abs(value.adjusted()) <= MAX_DIGITS:
         text = plain_text(value)
         if len(text) <= MAX_DIGITS or sum(map(str.isdigit, text)) <= MAX_DIGITS:
-            return value or value.copy_abs()
+            return _unsigned_zero(value)
     raise refused(
         where, f"has more than {MAX_DIGITS} digits", value, "Round it, in Pine with str.tostring and a format."
     )
@@ -171,6 +188,8 @@ def flag(where: str, value: Any) -> bool | None:
 def instant(where: str, value: Any) -> datetime | None:
     """Read ISO 8601 with a zone, or seconds, milliseconds, micro- or nanoseconds since 1970, told by magnitude."""
     text = value.strip() if isinstance(value, str) else ""
+    if len(text) == _TIMENOW_LENGTH and (now := _timenow(text)) is not None:
+        return now
     iso = _TIME.fullmatch(text)
     if iso is None and is_missing(value):
         return None
@@ -184,6 +203,15 @@ def instant(where: str, value: Any) -> datetime | None:
         if isinstance(error, Refused) and (OPENING in text or "zone" in str(error)):
             raise
         raise refused(where, "is not a time", value, "Send {{timenow}}, such as 2026-11-22T10:15:01Z.") from None
+
+
+@lru_cache(maxsize=1024)
+def _timenow(text: str) -> datetime | None:
+    """An instant as TradingView's {{timenow}} spells it; all alerts of a second have the same."""
+    try:
+        return datetime.fromisoformat(text) if _TIMENOW.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def _iso(where: str, value: Any, day: str, clock: str, zone: str | None) -> datetime:

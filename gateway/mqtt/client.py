@@ -14,6 +14,7 @@ from gmqtt.mqtt.handler import MQTTConnectError
 
 from gateway.mqtt.acknowledgement import Acknowledgements
 from gateway.mqtt.model import LinkSettings
+from gateway.mqtt.publishing import Publish
 from gateway.mqtt.writing import GatheredWrites, acknowledge_at_once
 
 _RECEIVE_MAXIMUM = 500
@@ -66,6 +67,19 @@ class Client(gmqtt.Client):
             keepalive=settings.keepalive,
             version=int(settings.version),
         )
+
+    def send(self, message: Publish) -> None:
+        """Publish: what gmqtt's ``publish`` does, but for the packet, which is written here.
+
+        Raises:
+            OverflowError: no packet id is free.
+        """
+        assert self._connection is not None
+        protocol = self._connection._protocol  # noqa: SLF001
+        packet_id: int = protocol.id_generator.next_id()
+        packet = message.packet(packet_id)
+        protocol.write_data(packet)
+        self._persistent_storage.push_message(packet_id, packet)
 
     async def _create_connection(self, *arguments: Any, **options: Any) -> Any:
         connection = await super()._create_connection(*arguments, **options)

@@ -18,6 +18,7 @@ from gateway.mqtt.acknowledgement import Acknowledgements
 from gateway.mqtt.client import Client
 from gateway.mqtt.model import Ack, LinkLost, LinkSettings, PacketTooLarge, Version
 from gateway.mqtt.packet import publish_size
+from gateway.mqtt.publishing import Publish
 from gateway.mqtt.reasons import SESSION_TAKEN_OVER, in_words, is_permanent, read_reason
 
 _SPARE_PACKET_IDS = 4
@@ -115,12 +116,12 @@ class Connection:
         """
         if self.free < 1:
             raise LinkLost("not connected" if self.ended.done() else "the window is full")
+        told = properties if self._settings.version is Version.V5 else None
         limit = self._largest
-        sized = properties if self._settings.version is Version.V5 else None
-        if limit is not None and (size := publish_size(topic, payload, sized)) > limit:
+        if limit is not None and (size := publish_size(topic, payload, told)) > limit:
             raise PacketTooLarge(size=size, limit=limit)
         try:
-            self._client.publish(gmqtt.Message(topic, payload, qos=1, retain=retain, **properties))
+            self._client.send(Publish(topic, payload, retain, told))
         except OverflowError:
             raise LinkLost("the window is full") from None
         return self._acknowledgements.latest

@@ -1,6 +1,8 @@
 """What is a secret in a document or a text, and what is not."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.secrets import REDACTED, excerpt, redact, redact_text, shown_as
 
@@ -58,6 +60,12 @@ def test_a_secret_in_a_text_is_redacted(text):
 )
 def test_an_ordinary_text_stays_as_it_is(text):
     assert redact_text(text) == text
+
+
+@given(st.lists(st.sampled_from([*" .+%!-_:/=,|", "entry", "BTC", "17", "Bearer", "bearer ", "token", CANARY])))
+def test_a_text_within_a_document_is_redacted_as_it_is_alone(parts):
+    text = "".join(parts)
+    assert redact({"note": text}) == {"note": redact_text(text)}
 
 
 def test_keys_of_secrets_are_redacted_at_every_depth_and_in_every_spelling():

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.mqtt.packet import publish_size, published_topic
+from gateway.mqtt.publishing import Publish
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 properties = st.fixed_dictionaries(
@@ -45,3 +46,18 @@ def test_the_topic_is_that_of_the_packet(topic, payload, qos, retain):
 
 def test_another_packet_has_no_topic():
     assert published_topic(ConnackPacket.build(0, 0).to_bytes()) is None
+
+
+@given(
+    topic=texts,
+    payload=st.binary(max_size=300) | st.integers(0, 40_000).map(bytes),
+    retain=st.booleans(),
+    extras=properties | st.none(),
+    packet_id=st.integers(1, 0xFFFF),
+)
+def test_a_packet_is_the_one_that_gmqtt_builds(topic, payload, retain, extras, packet_id):
+    version = 4 if extras is None else 5
+    protocol = SimpleNamespace(proto_ver=version, id_generator=SimpleNamespace(next_id=lambda: packet_id))
+    message = gmqtt.Message(topic, payload, qos=1, retain=retain, **extras or {})
+    _, built = PublishPacket.build_package(message, protocol)
+    assert Publish(topic, payload, retain, extras).packet(packet_id) == built

@@ -215,6 +215,17 @@ def test_every_attribute_but_the_data_is_mirrored() -> None:
     }
 
 
+def test_what_the_data_holds_is_never_mirrored() -> None:
+    inside = {"data": {"sequence": "1"}, "mode": ',"data":{}', "sequence": "}"}
+    plain = attributes(encode(replace(ENVELOPE, sequence=7, previoussequence=6, possibleduplicateof="2")))
+    assert (
+        attributes(encode(replace(ENVELOPE, sequence=7, previoussequence=6, possibleduplicateof="2", data=inside)))
+        == plain
+    )
+    assert dict(attributes(encode(replace(ENVELOPE, data=inside))))["mode"] == "live"
+    assert "sequence" not in dict(attributes(encode(replace(ENVELOPE, data=inside))))
+
+
 @pytest.mark.parametrize("character", ["\x00", "\n", "\x7f", "\x85", "\ufdd0", "\uffff", "\U0001ffff"])
 def test_a_text_that_mqtt_forbids_is_not_mirrored(character: str) -> None:
     assert "subject" not in dict(attributes(encode(replace(ENVELOPE, subject=f"a{character}b"))))
