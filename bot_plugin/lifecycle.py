@@ -10,6 +10,7 @@ from threading import Lock, get_ident
 from bot_plugin.dispatch import Verdict, expiry
 from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Inbox
 from bot_plugin.receipts import Receipts
+from bot_plugin.recovery import Left
 from bot_plugin.registration import Registration
 from bot_plugin.signal import Signal
 from schemas.alert import Withdrawal
@@ -29,15 +30,19 @@ STOPPED = "the bot stopped before it was run"
 
 
 class Job:
-    """One signal on its way through one handler. ``stage`` is the last one reached."""
+    """One signal on its way through one handler. ``stage`` is the last one reached.
 
-    __slots__ = ("expires_at", "registration", "signal", "stage", "started_at")
+    ``cut`` says why it is not to be run but reported: an earlier process was inside the handler when it ended.
+    """
+
+    __slots__ = ("cut", "expires_at", "registration", "signal", "stage", "started_at")
 
     def __init__(self, signal: Signal, registration: Registration) -> None:
         self.signal, self.registration = signal, registration
         self.expires_at = to_micros(signal.expires_at)
         self.stage = Stage.RECEIVED
         self.started_at: int | None = None
+        self.cut: str | None = None
 
     def __repr__(self) -> str:
         return f"Job({self.signal.id} in {self.registration.name}, {self.stage})"
@@ -70,12 +75,23 @@ class Lifecycle:
             self._watch(job)
         return jobs
 
-    async def refuse(self, signal: str, verdict: Verdict, *, received_at: int) -> None:
-        """End a signal that no handler will see."""
+    def recovered(self, left: Left) -> list[Job]:
+        """Open the jobs of a signal that an earlier process left: to be run, or to be reported as cut short."""
+        if left.signal is None:
+            return []
+        jobs = self.received(left.signal, (*left.cut, *left.run))
+        for job in jobs[: len(left.cut)]:
+            job.stage, job.cut = Stage.STARTED, left.cut[job.registration]
+            job.started_at = left.started.get(job.registration.name)
+        return jobs
+
+    async def refuse(self, signal: str, verdict: Verdict, *, received_at: int, handler: str | None = None) -> None:
+        """End a signal that no handler will see, or one of them will not."""
         await self._end(
             Receipt(
                 signal=signal,
                 bot=self._bot,
+                handler=handler,
                 stage=verdict.stage,
                 reason=_reason(verdict.reason),
                 at=from_micros(self._now()),
@@ -85,14 +101,20 @@ class Lifecycle:
 
     async def start(self, job: Job) -> bool:
         """Take the last step before the call; False where the job has ended, or ends now as it is too late."""
+        if self.stopped or not await self._in_time(job):
+            return False
+        self._inbox.start(job.signal.id, job.registration.name, at=self._now())
+        await self._inbox.stored()
         if not await self._in_time(job):
             return False
-        await self._inbox.start(job.signal.id, job.registration.name, at=self._now())
-        return await self._in_time(job) and self._started(job)
+        started = self._started(job)
+        if self.stopped and not started:
+            await self.finish(job, Stage.REFUSED, STOPPED)
+        return started
 
     def start_now(self, job: Job) -> bool:
         """As ``start``, for a strategy that looks, on any thread; leaves an end to the sweep."""
-        if job.stage is not Stage.RECEIVED or self._is_late(job):
+        if self.stopped or job.stage is not Stage.RECEIVED or self._is_late(job):
             return False
         self._inbox.start_now(job.signal.id, job.registration.name, at=self._now())
         return self._started(job)
@@ -111,8 +133,8 @@ class Lifecycle:
 
     async def repeat(self, id_: str) -> None:
         """Send the latest receipts of a signal again."""
-        for receipt in await self._inbox.receipts(id_):
-            self._receipts.send(receipt)
+        for receipt in self._inbox.receipts(id_):
+            self._send_stored(receipt)
         for job in self._jobs.get(id_, ()):
             if not job.ended:
                 self._receipts.send(self._receipt(job))
@@ -123,8 +145,8 @@ class Lifecycle:
         unknown = Receipt(
             signal=withdrawal.signal, bot=self._bot, stage=Stage.WITHDRAWN, reason=reason, at=from_micros(self._now())
         )
-        if await self._inbox.withdraw(unknown, forget_at=expires_at + KEEP_AFTER_EXPIRY):
-            self._receipts.send(unknown)
+        if self._inbox.withdraw(unknown, forget_at=expires_at + KEEP_AFTER_EXPIRY):
+            self._send_stored(unknown)
             return
         for job in list(self._jobs.get(withdrawal.signal, ())):
             if job.stage is Stage.RECEIVED:
@@ -137,22 +159,28 @@ class Lifecycle:
             await self._in_time(job)
 
     async def stop(self) -> None:
-        """Start nothing from now on, and end what waits."""
+        """Start nothing from now on, and end what waits, unless the next start will find it."""
         with self._lock:
             self.stopped = True
-        await self._end_all(Stage.RECEIVED, Stage.REFUSED, STOPPED)
+        if not self._inbox.durable:
+            await self._end_all(Stage.RECEIVED, Stage.REFUSED, STOPPED)
+
+    async def turn_away(self, job: Job) -> None:
+        """A job came when the bot had stopped."""
+        if not self._inbox.durable:
+            await self.finish(job, Stage.REFUSED, STOPPED)
 
     async def close(self) -> None:
-        """End what waits, and what a strategy took and said nothing of; a run that may be repeated is left as it is."""
+        """Stop, and end what a strategy took and said nothing of; a run that may be repeated is left as it is."""
         await self.stop()
         await self._end_all(
             Stage.STARTED, Stage.INTERRUPTED, "the bot stopped before the strategy said what came of it"
         )
 
     async def idle(self, *, timeout: float) -> None:  # noqa: ASYNC109
-        """Return when every job has ended, or after the timeout (seconds)."""
+        """Return when every job that was started has ended, or after the timeout (seconds)."""
         deadline = self._loop.time() + timeout
-        while self._jobs and self._loop.time() < deadline:  # noqa: ASYNC110  # ends come from many places
+        while self._running() and self._loop.time() < deadline:  # noqa: ASYNC110  # ends come from many places
             await asyncio.sleep(0.005)
 
     def late(self, job: Job) -> Verdict | None:
@@ -167,9 +195,12 @@ class Lifecycle:
     def _open(self, stage: Stage) -> list[Job]:
         return [job for jobs in self._jobs.values() for job in jobs if job.stage is stage]
 
+    def _running(self) -> list[Job]:
+        return [job for job in self._open(Stage.STARTED) if job.cut is None]
+
     async def _end_all(self, at: Stage, stage: Stage, reason: str) -> None:
         for job in self._open(at):
-            if at is Stage.STARTED and job.registration.rerun:
+            if at is Stage.STARTED and (job.registration.rerun or job.cut is not None):
                 continue
             try:
                 await self.finish(job, stage, reason)
@@ -197,8 +228,17 @@ class Lifecycle:
         return True
 
     async def _end(self, receipt: Receipt) -> None:
-        await self._inbox.finish(receipt)
-        self._receipts.send(receipt)
+        self._inbox.finish(receipt)
+        self._send_stored(receipt)
+
+    def _send_stored(self, receipt: Receipt) -> None:
+        """Send a receipt once what it says is in the inbox; where that fails, the inbox ends the run."""
+
+        def send(error: OSError | None) -> None:
+            if error is None:
+                self._receipts.send(receipt)
+
+        self._inbox.when_stored(send)
 
     def _receipt(self, job: Job, reason: str | None = None) -> Receipt:
         at = self._now()

@@ -14,12 +14,13 @@ from bot_plugin import reading
 from bot_plugin.desk import LoopDesk
 from bot_plugin.dispatch import Verdict, decide
 from bot_plugin.errors import InboxFull
-from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Arrival, Inbox
+from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Arrival, Inbox, Recovered
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.plan import Plan
 from bot_plugin.presence import decode_card, encode_card
 from bot_plugin.raw import RawHandlers
 from bot_plugin.receipts import Receipts
+from bot_plugin.recovery import decide_left
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
 from bot_plugin.transport import REFUSED, Link, Message
@@ -57,13 +58,36 @@ class Session:
         self._prefixes = reading.prefixes(settings.root)
         self.receipts = Receipts(link, self._topics.receipt(settings.bot))
         self._lifecycle = Lifecycle(bot=settings.bot, inbox=inbox, receipts=self.receipts, now=now, monotonic=monotonic)
-        self._workers = Workers(self._lifecycle, group, threads=settings.threads, backlog=settings.backlog)
+        self._workers = Workers(
+            self._lifecycle,
+            group,
+            threads=settings.threads,
+            backlog=settings.backlog,
+            on_interrupted=plan.interrupted,
+        )
         self._raw = RawHandlers(plan.topics, group, threads=settings.threads)
         for mailbox in plan.mailboxes:
             mailbox.open(LoopDesk(self._lifecycle, group))
         self._stopping = False
         self._closed = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def recover(self, recovered: Recovered) -> None:
+        """Take up what an earlier process left, before anything new comes."""
+        for receipt in recovered.owed:
+            self.receipts.send(receipt)
+        for left in decide_left(
+            recovered.unfinished,
+            registrations=self._plan.registrations,
+            modes=self._settings.modes,
+            root=self._settings.root,
+            now=self._now,
+            monotonic=self._monotonic,
+        ):
+            for handler, verdict in left.ended.items():
+                await self._lifecycle.refuse(left.id, verdict, received_at=left.received_at, handler=handler)
+            for job in self._lifecycle.recovered(left):
+                await self._workers.put(job)
 
     async def until(self, stop: asyncio.Event) -> None:
         """Run until stopped, then start nothing more and let what runs end within the settings' grace.
@@ -111,6 +135,7 @@ class Session:
         if not self._stopping:
             try:
                 await self._take(message)
+                await self._inbox.stored()
             except Exception as error:  # noqa: BLE001  # it ends the run, through until()
                 if not self._failed.done():
                     self._failed.set_exception(error)
@@ -147,31 +172,37 @@ class Session:
         decision = decide(signal, now=self._now(), registrations=self._plan.registrations, modes=self._settings.modes)
         forget_at = to_micros(signal.expires_at) + KEEP_AFTER_EXPIRY
         if decision.verdict is not None:
-            await self._refuse(signal.id, decision.verdict, message, forget_at=forget_at)
+            await self._refuse(signal.id, decision.verdict, message, sequence=signal.sequence, forget_at=forget_at)
             return
         names = tuple(registration.name for registration in decision.run)
         try:
-            if not await self._arrive(signal.id, message, handlers=names, forget_at=forget_at):
+            if not await self._arrive(
+                signal.id, message, handlers=names, sequence=signal.sequence, forget_at=forget_at
+            ):
                 return
         except InboxFull as full:
-            await self._refuse(signal.id, Verdict(Stage.REFUSED, str(full)), message, forget_at=forget_at)
+            verdict = Verdict(Stage.REFUSED, str(full))
+            await self._refuse(signal.id, verdict, message, sequence=signal.sequence, forget_at=forget_at)
             return
         for job in self._lifecycle.received(signal, decision.run):
             await self._workers.put(job)
 
-    async def _refuse(self, id_: str, verdict: Verdict, message: Message, *, forget_at: int) -> None:
+    async def _refuse(self, id_: str, verdict: Verdict, message: Message, *, forget_at: int, sequence: int = 0) -> None:
         with suppress(InboxFull):  # it is refused all the same
-            if not await self._arrive(id_, message, handlers=(), forget_at=forget_at):
+            if not await self._arrive(id_, message, handlers=(), sequence=sequence, forget_at=forget_at):
                 return
         await self._lifecycle.refuse(id_, verdict, received_at=self._now())
 
-    async def _arrive(self, id_: str, message: Message, *, handlers: tuple[str, ...], forget_at: int) -> bool:
-        new = await self._inbox.arrive(
+    async def _arrive(
+        self, id_: str, message: Message, *, handlers: tuple[str, ...], forget_at: int, sequence: int = 0
+    ) -> bool:
+        new = self._inbox.arrive(
             Arrival(
                 id=id_,
                 topic=message.topic,
                 payload=message.payload,
                 handlers=handlers,
+                sequence=sequence,
                 received_at=self._now(),
                 forget_at=forget_at,
             )
@@ -219,9 +250,10 @@ class Session:
             await self._lifecycle.sweep()
             self.receipts.retry()
             if confirmed := self.receipts.take_confirmed():
-                await self._inbox.confirm(confirmed)
+                self._inbox.confirm(confirmed)
             if seconds % _PRUNE_EVERY == 0:
-                await self._inbox.prune()
+                self._inbox.prune()
+            await self._inbox.stored()
 
 
 def _say_refused(published: asyncio.Future[int]) -> None:

@@ -106,7 +106,7 @@ async def test_the_card_shows_what_the_bot_wants_and_says_goodbye(
     assert online.handlers == ("first",)
     assert online.subscriptions == ("signals/v1/trade/x/+", "signals-test/v1/trade/x/+")
     assert online.modes == ("live", "test")
-    assert online.durable is False
+    assert online.durable is True
     assert online.clock is not None
 
 
