@@ -115,7 +115,11 @@ class Session:
     async def farewell(self) -> None:
         """End what is left, send its receipts and say goodbye, as far as the broker is there."""
         await self._lifecycle.close()
+        with suppress(OSError):  # it has ended the run already
+            await self._inbox.stored()
         await self.receipts.drained(timeout=max(2, self._settings.grace))
+        with suppress(OSError):
+            self._inbox.confirm(self.receipts.take_confirmed())
         if self._link.connected:
             goodbye = self._publish_card(Presence.OFFLINE)
             if goodbye is not None:
@@ -139,6 +143,7 @@ class Session:
             except Exception as error:  # noqa: BLE001  # it ends the run, through until()
                 if not self._failed.done():
                     self._failed.set_exception(error)
+                    self._failed.exception()  # where another part ends the run first, nobody asks for it
             else:
                 return
         await self._closed.wait()
