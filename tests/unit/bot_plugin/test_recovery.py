@@ -53,8 +53,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def bot(clock: Clock) -> SignalListener:
-    return SignalListener(PluginSettings(bot="demo", grace=0.05), now=clock, monotonic=clock.monotonic)
+def bot(clock: Clock, tmp_path: Path) -> SignalListener:
+    settings = PluginSettings(bot="demo", grace=0.05, state_dir=str(tmp_path / "state"))
+    return SignalListener(settings, now=clock, monotonic=clock.monotonic)
 
 
 def left(
