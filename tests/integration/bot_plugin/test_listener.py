@@ -113,7 +113,12 @@ async def test_the_card_shows_what_the_bot_wants_and_says_goodbye(
 async def test_the_example_prints_what_it_gets_and_a_kill_is_shown_by_the_broker(
     make_listener: Make, broker: Mosquitto, gateway: Gateway
 ) -> None:
-    environ = {"SIGNAL_GATEWAY_BOT": "demo", "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port), "PYTHONPATH": str(ROOT)}
+    environ = {
+        "SIGNAL_GATEWAY_BOT": "demo",
+        "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port),
+        "SIGNAL_GATEWAY_STATE_DIR": str(tmp_path / "state"),
+        "PYTHONPATH": str(ROOT),
+    }
     bot = await asyncio.create_subprocess_exec(
         sys.executable, str(ROOT / "examples" / "print_signals.py"), env=environ, stdout=asyncio.subprocess.PIPE
     )
@@ -135,7 +140,12 @@ async def test_the_example_prints_what_it_gets_and_a_kill_is_shown_by_the_broker
 async def test_the_example_with_a_queue_acts_at_its_ticks(
     make_listener: Make, broker: Mosquitto, gateway: Gateway
 ) -> None:
-    environ = {"SIGNAL_GATEWAY_BOT": "demo", "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port), "PYTHONPATH": str(ROOT)}
+    environ = {
+        "SIGNAL_GATEWAY_BOT": "demo",
+        "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port),
+        "SIGNAL_GATEWAY_STATE_DIR": str(tmp_path / "state"),
+        "PYTHONPATH": str(ROOT),
+    }
     bot = await asyncio.create_subprocess_exec(
         sys.executable, str(ROOT / "examples" / "queue_strategy.py"), env={**environ, "TICK": "0.01"}
     )
