@@ -111,7 +111,7 @@ async def test_the_card_shows_what_the_bot_wants_and_says_goodbye(
 
 
 async def test_the_example_prints_what_it_gets_and_a_kill_is_shown_by_the_broker(
-    make_listener: Make, broker: Mosquitto, gateway: Gateway
+    make_listener: Make, broker: Mosquitto, gateway: Gateway, tmp_path: Path
 ) -> None:
     environ = {
         "SIGNAL_GATEWAY_BOT": "demo",
@@ -138,7 +138,7 @@ async def test_the_example_prints_what_it_gets_and_a_kill_is_shown_by_the_broker
 
 
 async def test_the_example_with_a_queue_acts_at_its_ticks(
-    make_listener: Make, broker: Mosquitto, gateway: Gateway
+    make_listener: Make, broker: Mosquitto, gateway: Gateway, tmp_path: Path
 ) -> None:
     environ = {
         "SIGNAL_GATEWAY_BOT": "demo",
