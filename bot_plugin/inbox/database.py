@@ -33,12 +33,16 @@ T = TypeVar("T")
 class Database:
     """The open file: batches of changes, one transaction each. One thread at a time may use it.
 
+    Args:
+        path: the file.
+        room: bytes that its files take from the start: a commit that makes a file longer waits for the disk for longer.
+
     Raises:
         SettingsError: it cannot be used; it names the path, and what to do.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, room: int) -> None:
+        self._path, self._room = path, room
         self._database = self._explained(self._open)
         self._file = _identity(path)
 
@@ -107,6 +111,7 @@ class Database:
             for pragma in _PRAGMAS:
                 database.execute(pragma)
             _migrate(database)
+            _take_room(database, self._room)
         except BaseException:
             database.close()
             raise
@@ -141,6 +146,16 @@ def _migrate(database: sqlite3.Connection) -> None:
         database.execute("COMMIT")
     database.execute("BEGIN IMMEDIATE")
     database.execute("ROLLBACK")
+
+
+def _take_room(database: sqlite3.Connection, room: int) -> None:
+    """Fill the write-ahead log once, and begin it anew: from then on commits write over what is there."""
+    if room:
+        database.execute("DROP TABLE IF EXISTS room")
+        database.execute("CREATE TABLE room (taken BLOB)")
+        database.execute("INSERT INTO room VALUES (zeroblob(?))", (room,))
+        database.execute("DROP TABLE room")
+        database.execute("PRAGMA wal_checkpoint(RESTART)")
 
 
 def _identity(path: Path) -> tuple[int, int]:

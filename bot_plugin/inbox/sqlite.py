@@ -17,6 +17,8 @@ from bot_plugin.inbox.tables import Known
 from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
+ROOM = 4_000_000
+
 
 class SqliteInbox:
     """The Inbox of a bot that survives its process: what it stored is on the disk (WAL, ``synchronous = FULL``).
@@ -28,6 +30,7 @@ class SqliteInbox:
     Args:
         path: the file; it and its folder are made where they are missing.
         limit: ids of signals to run that are kept at most, and as many of others.
+        room: bytes that the files take from the start, so that commits need not make them longer.
         now: the clock, microseconds since the epoch.
         monotonic: a clock that nobody sets, microseconds.
     """
@@ -39,10 +42,11 @@ class SqliteInbox:
         path: Path,
         *,
         limit: int = LIMIT,
+        room: int = ROOM,
         now: Callable[[], int] = lambda: time.time_ns() // 1000,
         monotonic: Callable[[], int] = system_monotonic,
     ) -> None:
-        self._path, self._limit = path, limit
+        self._path, self._limit, self._room = path, limit, room
         self._now, self._monotonic = now, monotonic
 
     def __len__(self) -> int:
@@ -50,7 +54,7 @@ class SqliteInbox:
 
     async def open(self) -> Recovered:
         """Open the file, and read what an earlier process left."""
-        database = Database(self._path)
+        database = Database(self._path, room=self._room)
         try:
             known, left = database.read(tables.known), database.read(tables.recovered)
         except BaseException:

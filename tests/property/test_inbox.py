@@ -94,7 +94,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.open()
 
     def open(self) -> Recovered:
-        self.inbox = SqliteInbox(self.path, now=self.clock.now, monotonic=self.clock.monotonic)
+        self.inbox = SqliteInbox(self.path, room=0, now=self.clock.now, monotonic=self.clock.monotonic)
         return self.run(self.inbox.open())
 
     def teardown(self):

@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def inbox(path: Path, clock: Clock) -> AsyncIterator[SqliteInbox]:
-    inbox = SqliteInbox(path, now=clock.now, monotonic=clock.monotonic)
+    inbox = SqliteInbox(path, room=0, now=clock.now, monotonic=clock.monotonic)
     await inbox.open()
     yield inbox
     await inbox.close()
@@ -228,6 +228,18 @@ async def test_what_is_forgotten_is_gone_from_the_disk(inbox: SqliteInbox, path:
     assert [one.arrival.id for one in left.unfinished] == ["b"]
     assert len(other) == 1
     await other.close()
+
+
+async def test_commits_write_over_what_its_files_have_from_the_start(path: Path, clock: Clock) -> None:
+    inbox = SqliteInbox(path, room=1_000_000)
+    await inbox.open()
+    log = path.with_name(f"{path.name}-wal")
+    before = log.stat().st_size
+    for _ in range(20):
+        await tell_arrived(inbox, arrival())
+
+    assert log.stat().st_size == before > 1_000_000
+    await inbox.close()
 
 
 async def refusal(path: Path) -> str:
