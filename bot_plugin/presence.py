@@ -202,7 +202,7 @@ def lock(folder: Path | None, bot: str) -> Iterator[None]:
     path = folder / f"{bot}.lock"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "a")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "a")
     except OSError as error:
         cure = "make it writable for this user, or name another one as state_dir"
         raise SettingsError([f"the bot's folder {folder} cannot be written: {error.strerror}; {cure}"]) from None

@@ -104,7 +104,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         path = self._path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         _inspect(path)
         database = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
         try:
