@@ -179,7 +179,10 @@ class Rig:
         listening = self.folder / "listening"
         listening.unlink(missing_ok=True)
         command = [sys.executable, "-m", "bench.bot", str(self.samples), str(listening)]
-        environment = {"SIGNAL_GATEWAY_ENV_FILE": str(self.data / "bots" / "demo.env")}
+        environment = {
+            "SIGNAL_GATEWAY_ENV_FILE": str(self.data / "bots" / "demo.env"),
+            "SIGNAL_GATEWAY_STATE_DIR": str(self.folder / "state"),
+        }
         with process(*command, log=self.folder / "bot.log", **environment):
             until(listening.exists)
             yield

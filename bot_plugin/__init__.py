@@ -34,7 +34,7 @@ def _guard() -> None:
 _guard()
 
 from bot_plugin.errors import LinkRefused, ListenerEnded, NameTaken, SettingsError  # noqa: E402  # behind the guard
-from bot_plugin.inbox import Inbox, MemoryInbox  # noqa: E402
+from bot_plugin.inbox import Inbox, MemoryInbox, SqliteInbox  # noqa: E402
 from bot_plugin.listener import SignalListener  # noqa: E402
 from bot_plugin.mailbox import Latest, QueuedSignal, SignalQueue  # noqa: E402
 from bot_plugin.settings import PluginSettings  # noqa: E402
@@ -54,5 +54,6 @@ __all__ = [
     "Signal",
     "SignalListener",
     "SignalQueue",
+    "SqliteInbox",
     "ThreadedListener",
 ]

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Generator
 from threading import get_ident
 from typing import Any
 
-from bot_plugin.lifecycle import Job, Lifecycle
+from bot_plugin.job import Job
+from bot_plugin.lifecycle import Lifecycle
 from schemas.receipt import Stage
 
 log = logging.getLogger("bot_plugin.desk")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from bot_plugin.mailbox import Latest, SignalQueue
 from bot_plugin.plan import Plan
 from bot_plugin.registration import ALERT, ANY, TRADE, Registration, TopicRegistration
+from bot_plugin.signal import Signal
 from schemas.instrument import Kind
 from schemas.topics import Mode
 
@@ -21,11 +22,12 @@ class Handlers:
     def __init__(self) -> None:
         self._registrations: list[Registration] = []
         self._topics: list[TopicRegistration] = []
+        self._interrupted: list[Callable[[Signal], Any]] = []
 
     @property
     def plan(self) -> Plan:
         """What is registered by now."""
-        return Plan(tuple(self._registrations), tuple(self._topics))
+        return Plan(tuple(self._registrations), tuple(self._topics), tuple(self._interrupted))
 
     def on_trade(self, source: str = ANY, **filters: Any) -> Callable[[Handler], Handler]:
         """Call a function for each trade signal of a source. A coroutine function is awaited, another runs in a thread.
@@ -62,6 +64,15 @@ class Handlers:
             return handler
 
         return register
+
+    def on_interrupted(self, handler: Handler) -> Handler:
+        """Call a function, at the next start, with each signal whose callback a crash cut short, once per handler.
+
+        It is called before newer signals of the same source and instrument run, and again at the next start where this
+        one ends before it does. What the callback had done by then nobody but the exchange knows.
+        """
+        self._interrupted.append(handler)
+        return handler
 
     def queue(self, source: str = ANY, *, size: int = 100, body: str = TRADE, **filters: Any) -> SignalQueue:
         """A queue of signals for a strategy that takes them when it is ready; filters as for ``on_trade``."""

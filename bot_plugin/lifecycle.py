@@ -10,47 +10,24 @@ from threading import Lock, get_ident
 from bot_plugin.clock import GatewayClock
 from bot_plugin.dispatch import Verdict, expiry
 from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Inbox
+from bot_plugin.job import Job
 from bot_plugin.receipts import Receipts
+from bot_plugin.recovery import Left
 from bot_plugin.registration import Registration
 from bot_plugin.signal import Signal
+from bot_plugin.wording import in_receipt
 from schemas.alert import Withdrawal
-from schemas.fields import from_micros, to_micros
+from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
-from schemas.secrets import redact_text
 
 log = logging.getLogger("bot_plugin.lifecycle")
 
 PATIENCE = 0.05
 """Seconds after which ``received`` and ``started`` are sent; a handler that ends sooner tells them in its last one."""
 
-MAX_REASON = 500
-_MAX_TEXT = 10_000
-
 STOPPED = "the bot stopped before it was run"
 
-
-class Job:
-    """One signal on its way through one handler.
-
-    ``stage`` is the last one reached, and ``note`` what its receipts say from now on beside their own reasons.
-    """
-
-    __slots__ = ("expires_at", "note", "registration", "signal", "stage", "started_at")
-
-    def __init__(self, signal: Signal, registration: Registration) -> None:
-        self.signal, self.registration = signal, registration
-        self.expires_at = to_micros(signal.expires_at)
-        self.stage = Stage.RECEIVED
-        self.started_at: int | None = None
-        self.note: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Job({self.signal.id} in {self.registration.name}, {self.stage})"
-
-    @property
-    def ended(self) -> bool:
-        """Whether its final stage is reached."""
-        return self.stage.final
+FORGOTTEN = "an earlier run of this bot took it, and ended before it could say what became of it; it started nothing"
 
 
 class Lifecycle:
@@ -82,14 +59,25 @@ class Lifecycle:
             self._watch(job)
         return jobs
 
-    async def refuse(self, signal: str, verdict: Verdict, *, received_at: int) -> None:
-        """End a signal that no handler will see."""
+    def recovered(self, left: Left) -> list[Job]:
+        """Open the jobs of a signal that an earlier process left: to be run, or to be reported as cut short."""
+        if left.signal is None:
+            return []
+        jobs = self.received(left.signal, (*left.cut, *left.run))
+        for job in jobs[: len(left.cut)]:
+            job.stage, job.cut = Stage.STARTED, left.cut[job.registration]
+            job.started_at = left.started.get(job.registration.name)
+        return jobs
+
+    async def refuse(self, signal: str, verdict: Verdict, *, received_at: int, handler: str | None = None) -> None:
+        """End a signal that no handler will see, or one of them will not."""
         await self._end(
             Receipt(
                 signal=signal,
                 bot=self._bot,
+                handler=handler,
                 stage=verdict.stage,
-                reason=_reason(verdict.reason),
+                reason=in_receipt(verdict.reason),
                 at=from_micros(self._now()),
                 received_at=from_micros(received_at),
             )
@@ -97,14 +85,20 @@ class Lifecycle:
 
     async def start(self, job: Job) -> bool:
         """Take the last step before the call; False where the job has ended, or ends now as it is too late."""
+        if self.stopped or not await self._in_time(job):
+            return False
+        self._inbox.start(job.signal.id, job.registration.name, at=self._now())
+        await self._inbox.stored()
         if not await self._in_time(job):
             return False
-        await self._inbox.start(job.signal.id, job.registration.name, at=self._now())
-        return await self._in_time(job) and self._started(job)
+        started = self._started(job)
+        if self.stopped and not started:
+            await self.finish(job, Stage.REFUSED, STOPPED)
+        return started
 
     def start_now(self, job: Job) -> bool:
         """As ``start``, for a strategy that looks, on any thread; leaves an end to the sweep."""
-        if job.stage is not Stage.RECEIVED or self._is_late(job):
+        if self.stopped or job.stage is not Stage.RECEIVED or self._is_late(job):
             return False
         self._inbox.start_now(job.signal.id, job.registration.name, at=self._now())
         return self._started(job)
@@ -123,20 +117,23 @@ class Lifecycle:
 
     async def repeat(self, id_: str) -> None:
         """Send the latest receipts of a signal again."""
-        for receipt in await self._inbox.receipts(id_):
-            self._receipts.send(receipt)
-        for job in self._jobs.get(id_, ()):
+        known, jobs = self._inbox.receipts(id_), self._jobs.get(id_, [])
+        for receipt in known:
+            self._send_stored(receipt)
+        for job in jobs:
             if not job.ended:
                 self._receipts.send(self._receipt(job))
+        if not known and not jobs:
+            await self.refuse(id_, Verdict(Stage.REFUSED, FORGOTTEN), received_at=self._now())
 
     async def withdraw(self, withdrawal: Withdrawal, *, expires_at: int) -> None:
         """Stop a signal in every handler that was not started; one that has not arrived will not run either."""
-        reason = _reason(f"withdrawn: {withdrawal.reason}")
+        reason = in_receipt(f"withdrawn: {withdrawal.reason}")
         unknown = Receipt(
             signal=withdrawal.signal, bot=self._bot, stage=Stage.WITHDRAWN, reason=reason, at=from_micros(self._now())
         )
-        if await self._inbox.withdraw(unknown, forget_at=expires_at + KEEP_AFTER_EXPIRY):
-            self._receipts.send(unknown)
+        if self._inbox.withdraw(unknown, forget_at=expires_at + KEEP_AFTER_EXPIRY):
+            self._send_stored(unknown)
             return
         for job in list(self._jobs.get(withdrawal.signal, ())):
             if job.stage is Stage.RECEIVED:
@@ -149,22 +146,28 @@ class Lifecycle:
             await self._in_time(job)
 
     async def stop(self) -> None:
-        """Start nothing from now on, and end what waits."""
+        """Start nothing from now on, and end what waits, unless the next start will find it."""
         with self._lock:
             self.stopped = True
-        await self._end_all(Stage.RECEIVED, Stage.REFUSED, STOPPED)
+        if not self._inbox.durable:
+            await self._end_all(Stage.RECEIVED, Stage.REFUSED, STOPPED)
+
+    async def turn_away(self, job: Job) -> None:
+        """A job came when the bot had stopped."""
+        if not self._inbox.durable:
+            await self.finish(job, Stage.REFUSED, STOPPED)
 
     async def close(self) -> None:
-        """End what waits, and what a strategy took and said nothing of; a run that may be repeated is left as it is."""
+        """Stop, and end what a strategy took and said nothing of; a run that may be repeated is left as it is."""
         await self.stop()
         await self._end_all(
             Stage.STARTED, Stage.INTERRUPTED, "the bot stopped before the strategy said what came of it"
         )
 
     async def idle(self, *, timeout: float) -> None:  # noqa: ASYNC109
-        """Return when every job has ended, or after the timeout (seconds)."""
+        """Return when every job that was started has ended, or after the timeout (seconds)."""
         deadline = self._loop.time() + timeout
-        while self._jobs and self._loop.time() < deadline:  # noqa: ASYNC110  # ends come from many places
+        while self._running() and self._loop.time() < deadline:  # noqa: ASYNC110  # ends come from many places
             await asyncio.sleep(0.005)
 
     def late(self, job: Job) -> Verdict | None:
@@ -185,9 +188,12 @@ class Lifecycle:
     def _open(self, stage: Stage) -> list[Job]:
         return [job for jobs in self._jobs.values() for job in jobs if job.stage is stage]
 
+    def _running(self) -> list[Job]:
+        return [job for job in self._open(Stage.STARTED) if job.cut is None]
+
     async def _end_all(self, at: Stage, stage: Stage, reason: str) -> None:
         for job in self._open(at):
-            if at is Stage.STARTED and job.registration.rerun:
+            if at is Stage.STARTED and (job.registration.rerun or job.cut is not None):
                 continue
             try:
                 await self.finish(job, stage, reason)
@@ -215,8 +221,17 @@ class Lifecycle:
         return True
 
     async def _end(self, receipt: Receipt) -> None:
-        await self._inbox.finish(receipt)
-        self._receipts.send(receipt)
+        self._inbox.finish(receipt)
+        self._send_stored(receipt)
+
+    def _send_stored(self, receipt: Receipt) -> None:
+        """Send a receipt once what it says is in the inbox; where that fails, the inbox ends the run."""
+
+        def send(error: OSError | None) -> None:
+            if error is None:
+                self._receipts.send(receipt)
+
+        self._inbox.when_stored(send)
 
     def _receipt(self, job: Job, reason: str | None = None) -> Receipt:
         at = self._now()
@@ -228,7 +243,7 @@ class Lifecycle:
             bot=self._bot,
             handler=job.registration.name,
             stage=job.stage,
-            reason=_reason(reason) if reason else None,
+            reason=in_receipt(reason) if reason else None,
             at=from_micros(at),
             received_at=job.signal.received_at,
             started_at=None if started is None else from_micros(started),
@@ -254,18 +269,3 @@ class Lifecycle:
         self._watching = bool(self._watched)
         if self._watching:
             self._loop.call_at(self._watched[0][0], self._look)
-
-
-def describe_error(error: BaseException) -> str:
-    """``Type: message``, the first line of it, without the secrets that it shows."""
-    name = type(error).__name__
-    try:
-        lines = str(error).splitlines()
-    except Exception:  # noqa: BLE001  # an error's own text may fail too
-        return name
-    return f"{name}: {redact_text(lines[0][:_MAX_TEXT])}" if lines else name
-
-
-def _reason(text: str) -> str:
-    """What a receipt can carry of a text: lone surrogates have no UTF-8."""
-    return text[:MAX_REASON].encode(errors="replace").decode()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot_plugin.handlers import Handlers
-from bot_plugin.inbox import Inbox, MemoryInbox
+from bot_plugin.inbox import Inbox, SqliteInbox
 from bot_plugin.reconnecting import MqttBroker
 from bot_plugin.runner import Connect, Runner
 from bot_plugin.settings import PluginSettings
@@ -34,7 +34,8 @@ class SignalListener(Handlers):
 
     Args:
         settings: how to reach the broker and what may run.
-        inbox: the memory of what ran; one that ends with the process where None.
+        inbox: the memory of what ran; one in the settings' state folder where None. ``MemoryInbox()`` writes nothing,
+            and forgets at the end of the process.
         now: the clock, microseconds since the epoch.
         monotonic: a clock that nobody sets, microseconds. A signal is late when either of them says so.
     """
@@ -51,7 +52,7 @@ class SignalListener(Handlers):
         self.settings = settings
         self.now = now
         self.monotonic = monotonic
-        self._inbox = MemoryInbox(monotonic=monotonic) if inbox is None else inbox
+        self.inbox = inbox
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
         self._up = threading.Event()
 
@@ -76,7 +77,8 @@ class SignalListener(Handlers):
     async def run(self, *, connect: Connect | None = None, claim: bool = True) -> None:
         """Listen until cancelled, or until ``stop``; then let running handlers end, send receipts, say goodbye.
 
-        What waits then is refused. Afterwards queues and ``latest`` raise ListenerEnded, until it runs again.
+        What waits then waits for the next start, or is refused where the inbox is in memory. Afterwards queues and
+        ``latest`` raise ListenerEnded, until it runs again.
 
         Args:
             connect: makes the connections; ``bot_plugin.testing`` has one without a broker.
@@ -85,7 +87,8 @@ class SignalListener(Handlers):
         Raises:
             NameTaken: another living process has the bot's name.
             LinkRefused: the broker refuses the bot, and never accepted it in this run.
-            SettingsError: the handlers ask for what the settings do not allow.
+            SettingsError: the handlers ask for what the settings do not allow, or the state folder cannot be used.
+            OSError: the state folder's disk failed: nothing that it does not hold was run or acknowledged.
         """
         if self._running is not None:
             raise RuntimeError("this listener runs already")
@@ -95,7 +98,7 @@ class SignalListener(Handlers):
         runner = Runner(
             settings=self.settings,
             plan=plan,
-            inbox=self._inbox,
+            inbox=self._durable() if self.inbox is None else self.inbox,
             connect=connect or MqttBroker().link,
             now=self.now,
             monotonic=self.monotonic,
@@ -113,6 +116,10 @@ class SignalListener(Handlers):
             self._up.clear()
             for mailbox in plan.mailboxes:
                 mailbox.close(cause)
+
+    def _durable(self) -> Inbox:
+        path = self.settings.state_folder / f"{self.settings.bot}.inbox.db"
+        return SqliteInbox(path, now=self.now, monotonic=self.monotonic)
 
     def stop(self) -> None:
         """End ``run``; from any thread."""

@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from bot_plugin.errors import ListenerEnded
-from bot_plugin.lifecycle import Job, describe_error
+from bot_plugin.job import Job
 from bot_plugin.registration import Desk, Mailbox
 from bot_plugin.signal import Signal
+from bot_plugin.wording import describe_error
 from schemas.receipt import Stage
 
 

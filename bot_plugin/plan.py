@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bot_plugin.registration import ANY, Mailbox, Registration, TopicRegistration
 from bot_plugin.settings import PluginSettings
+from bot_plugin.signal import Signal
 from schemas.topics import Mode
 
 _EVERY = "+"
@@ -14,10 +16,11 @@ _EVERY = "+"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The registrations of one run."""
+    """The registrations of one run, and what is called for a run that a crash cut short."""
 
     registrations: tuple[Registration, ...] = ()
     topics: tuple[TopicRegistration, ...] = ()
+    interrupted: tuple[Callable[[Signal], Any], ...] = ()
 
     @property
     def handlers(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,7 +188,7 @@ class Claimant:
 
 
 @contextlib.contextmanager
-def lock(state_dir: str | None, bot: str) -> Iterator[None]:
+def lock(folder: Path | None, bot: str) -> Iterator[None]:
     """Hold the lock of the state folder; none without a folder, or where the system has no such locks.
 
     Raises:
@@ -195,15 +196,16 @@ def lock(state_dir: str | None, bot: str) -> Iterator[None]:
         SettingsError: the folder cannot be written.
     """
     fcntl = _fcntl()
-    if state_dir is None or fcntl is None:
+    if folder is None or fcntl is None:
         yield
         return
-    path = Path(state_dir) / f"{bot}.lock"
+    path = folder / f"{bot}.lock"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "a")
     except OSError as error:
-        raise SettingsError([f"state_dir {state_dir!r} cannot be written: {error.strerror}"]) from None
+        cure = "make it writable for this user, or name another one as state_dir"
+        raise SettingsError([f"the bot's folder {folder} cannot be written: {error.strerror}; {cure}"]) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

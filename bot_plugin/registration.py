@@ -15,7 +15,7 @@ from schemas.receipt import Stage
 from schemas.topics import Mode
 
 if TYPE_CHECKING:  # a job has a registration
-    from bot_plugin.lifecycle import Job
+    from bot_plugin.job import Job
 
 ANY = "*"
 TRADE, ALERT = "trade", "alert"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from asyncio import Event, Task, TaskGroup
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bot_plugin.errors import NameTaken, SettingsError, TakenOver
-from bot_plugin.inbox import Inbox
+from bot_plugin.inbox import Inbox, Recovered
 from bot_plugin.plan import Plan
 from bot_plugin.presence import Claimant, encode_card, lock
 from bot_plugin.reading import BODIES
@@ -51,28 +52,34 @@ class Runner:
         if problems := list(self.plan.problems(self.settings)):
             raise SettingsError(problems)
         try:
-            with lock(self.settings.state_dir, self.settings.bot):
+            with lock(self._folder(), self.settings.bot):
                 await self._run(stop)
         except BaseExceptionGroup as group:
             raise _only(group) from None
 
     async def _run(self, stop: Event) -> None:
         card = self._card()
-        await self.inbox.open()
+        left = await self.inbox.open()
         try:
             async with TaskGroup() as lines:
-                await self._work(lines, card, stop)
+                await self._work(lines, card, left, stop)
         finally:
             await self.inbox.close()
 
-    async def _work(self, lines: TaskGroup, card: BotCard, stop: Event) -> None:
+    def _folder(self) -> Path | None:
+        if self.inbox.durable or self.settings.state_dir is not None:
+            return self.settings.state_folder
+        return None
+
+    async def _work(self, lines: TaskGroup, card: BotCard, left: Recovered, stop: Event) -> None:
         link = self.connect(self._link_settings(card))
         name = _Name(self, card, lines)
         session: Session | None = None
         serving: Task[None] | None = None
         try:
             async with TaskGroup() as group:
-                session = self._session(link, card, group)
+                session = self._session(link, card, group, left)
+                await session.recover(left)
                 serving = lines.create_task(self._serve(link, session, name), name="bot_plugin.link")
                 await session.until(stop)
         finally:
@@ -85,7 +92,7 @@ class Runner:
             if session is not None:
                 session.closed()
 
-    def _session(self, link: Link, card: BotCard, group: TaskGroup) -> Session:
+    def _session(self, link: Link, card: BotCard, group: TaskGroup, left: Recovered) -> Session:
         return Session(
             self.settings,
             self.plan,
@@ -95,6 +102,7 @@ class Runner:
             group=group,
             now=self.now,
             monotonic=self.monotonic,
+            released=left.sequences,
         )
 
     async def _serve(self, link: Link, session: Session, name: _Name) -> None:
@@ -176,8 +184,14 @@ class _Name:
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error of a group, however deep it is; the group where there are several."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    """The one error of a group, however deep it is and however often it is there; the group where there are several."""
+    errors = {(type(error), str(error)): error for error in _leaves(group)}
+    return group if len(errors) > 1 else errors.popitem()[1]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    else:
+        yield error

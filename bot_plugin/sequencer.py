@@ -8,7 +8,8 @@ from asyncio import TaskGroup, TimerHandle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bot_plugin.dispatch import Verdict
-from bot_plugin.lifecycle import Job, Lifecycle
+from bot_plugin.job import Job
+from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.order import Order, Place, Turn
 from bot_plugin.registration import Registration
 from bot_plugin.signal import Signal
@@ -67,6 +68,13 @@ class Sequencer:
             verdict = Verdict(Stage.OUT_OF_ORDER, reason)
             await self._lifecycle.refuse(signal.id, verdict, received_at=to_micros(signal.received_at))
 
+    async def resume(self, jobs: Sequence[Job], place: Place) -> None:
+        """Let a signal through that an earlier process took: at once where it had its turn then."""
+        if self._order.later(place) is None:
+            await self._enter(place, jobs)
+        else:
+            await self._refuse(self._hand_over(jobs))
+
     async def skip(self, place: Place) -> None:
         """Note a signal that runs nothing, so that none waits for it."""
         if self._order.later(place) is None:
@@ -86,16 +94,17 @@ class Sequencer:
 
     def _let_through(self, turns: Iterable[Turn[_Line]]) -> list[tuple[Job, str]]:
         """Hand over, without a pause that another signal could come in by; what the workers would not take, and why."""
-        refused = []
+        refused: list[tuple[Job, str]] = []
         for turn in turns:
             place, jobs = turn.item
             if turn.missing is not None:
                 self._report(place, turn.missing, jobs)
-            for job in jobs:
-                reason = self._workers.put(job)
-                if reason is not None:
-                    refused.append((job, reason))
+            refused += self._hand_over(jobs)
         return refused
+
+    def _hand_over(self, jobs: Iterable[Job]) -> list[tuple[Job, str]]:
+        reasons = [(job, self._workers.put(job)) for job in jobs]
+        return [(job, reason) for job, reason in reasons if reason is not None]
 
     def _report(self, place: Place, missing: int, jobs: Sequence[Job]) -> None:
         note = f"the signal before it (sequence {sequence_text(missing)}) did not come in time"
@@ -105,7 +114,10 @@ class Sequencer:
 
     async def _refuse(self, refused: Iterable[tuple[Job, str]]) -> None:
         for job, reason in refused:
-            await self._lifecycle.finish(job, Stage.REFUSED, reason)
+            if self._lifecycle.stopped:
+                await self._lifecycle.turn_away(job)
+            else:
+                await self._lifecycle.finish(job, Stage.REFUSED, reason)
 
     def _look_later(self) -> None:
         due = self._order.next_due

@@ -15,12 +15,13 @@ from bot_plugin.clock import GatewayClock
 from bot_plugin.desk import LoopDesk
 from bot_plugin.dispatch import Verdict, decide
 from bot_plugin.errors import InboxFull
-from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Arrival, Inbox
+from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Arrival, Inbox, Recovered
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.order import Place
 from bot_plugin.plan import Plan
 from bot_plugin.raw import RawHandlers
 from bot_plugin.receipts import Receipts
+from bot_plugin.recovery import decide_left
 from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
@@ -52,7 +53,7 @@ class Session:
         group: TaskGroup,
         now: Callable[[], int],
         monotonic: Callable[[], int],
-        released: Mapping[str, int] | None = None,
+        released: Mapping[str, int],
     ) -> None:
         self._settings, self._plan, self._link, self._inbox = settings, plan, link, inbox
         self._group, self._now, self._monotonic = group, now, monotonic
@@ -69,11 +70,17 @@ class Session:
             now=now,
             monotonic=monotonic,
         )
-        self._workers = Workers(self._lifecycle, group, threads=settings.threads, backlog=settings.backlog)
+        self._workers = Workers(
+            self._lifecycle,
+            group,
+            threads=settings.threads,
+            backlog=settings.backlog,
+            on_interrupted=plan.interrupted,
+        )
         self._sequencer = Sequencer(
             self._lifecycle,
             self._workers,
-            released=released or {},
+            released=released,
             backlog=settings.backlog,
             group=group,
             now=self._latest,
@@ -85,6 +92,23 @@ class Session:
         self._stopping = False
         self._closed = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def recover(self, recovered: Recovered) -> None:
+        """Take up what an earlier process left, before anything new comes."""
+        for receipt in recovered.owed:
+            self.receipts.send(receipt)
+        for left in decide_left(
+            recovered.unfinished,
+            registrations=self._plan.registrations,
+            modes=self._settings.modes,
+            root=self._settings.root,
+            now=self._now,
+            monotonic=self._monotonic,
+        ):
+            for handler, verdict in left.ended.items():
+                await self._lifecycle.refuse(left.id, verdict, received_at=left.received_at, handler=handler)
+            if left.signal is not None:
+                await self._sequencer.resume(self._lifecycle.recovered(left), _place(left.signal, left.topic))
 
     async def until(self, stop: asyncio.Event) -> None:
         """Run until stopped, then start nothing more and let what runs end within the settings' grace.
@@ -113,7 +137,11 @@ class Session:
     async def farewell(self) -> None:
         """End what is left, send its receipts and say goodbye, as far as the broker is there."""
         await self._lifecycle.close()
+        with suppress(OSError):  # it has ended the run already
+            await self._inbox.stored()
         await self.receipts.drained(timeout=max(2, self._settings.grace))
+        with suppress(OSError):
+            self._inbox.confirm(self.receipts.take_confirmed())
         if self._link.connected:
             goodbye = self._card.show(Presence.OFFLINE)
             if goodbye is not None:
@@ -134,9 +162,11 @@ class Session:
         if not self._stopping:
             try:
                 await self._take(message)
+                await self._inbox.stored()
             except Exception as error:  # noqa: BLE001  # it ends the run, through until()
                 if not self._failed.done():
                     self._failed.set_exception(error)
+                    self._failed.exception()  # where another part ends the run first, nobody asks for it
             else:
                 return
         await self._closed.wait()
@@ -176,7 +206,7 @@ class Session:
             modes=self._settings.modes,
             offset=self._gateway.offset(now=now, monotonic=monotonic),
         )
-        place = Place(topic=message.topic, sequence=signal.sequence, previous=signal.previous, deadline=signal.deadline)
+        place = _place(signal, message.topic)
         forget_at = to_micros(signal.expires_at) + KEEP_AFTER_EXPIRY
         if decision.verdict is not None:
             await self._end(signal.id, decision.verdict, message, forget_at=forget_at, place=place)
@@ -216,12 +246,13 @@ class Session:
     async def _arrive(
         self, id_: str, message: Message, *, handlers: tuple[str, ...], forget_at: int, place: Place | None
     ) -> bool:
-        new = await self._inbox.arrive(
+        new = self._inbox.arrive(
             Arrival(
                 id=id_,
                 topic=message.topic,
                 payload=message.payload,
                 handlers=handlers,
+                sequence=0 if place is None else place.sequence,
                 received_at=self._now(),
                 forget_at=forget_at,
             )
@@ -255,6 +286,11 @@ class Session:
             if news := self._gateway.news(now=self._now(), monotonic=self._monotonic()):
                 log.warning("%s", news)
             if confirmed := self.receipts.take_confirmed():
-                await self._inbox.confirm(confirmed)
+                self._inbox.confirm(confirmed)
             if seconds % _PRUNE_EVERY == 0:
-                await self._inbox.prune()
+                self._inbox.prune()
+            await self._inbox.stored()
+
+
+def _place(signal: Signal, topic: str) -> Place:
+    return Place(topic=topic, sequence=signal.sequence, previous=signal.previous, deadline=signal.deadline)

@@ -34,7 +34,8 @@ class PluginSettings:
         namespace: the prefix of the bots' own topics.
         mqtt_version: ``auto`` (MQTT 5, else 3.1.1), ``5`` or ``3.1.1``.
         modes: the modes that this bot runs; it refuses the others.
-        state_dir: a folder of this bot's own, for what must survive a restart; None for none.
+        state_dir: a folder of this bot's own, for what must survive a restart; ``./data/signal-gateway/<bot>`` where
+            None.
         sources: the sources that ``*`` stands for; empty for every source of the gateway.
         threads: plain functions that may run at once.
         backlog: signals of one key that may wait; further ones are refused.
@@ -73,6 +74,11 @@ class PluginSettings:
     def topics(self) -> Topics:
         """The topic tree."""
         return Topics(root=self.root, namespace=self.namespace)
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the bot keeps what must survive a restart."""
+        return Path("data", "signal-gateway", self.bot) if self.state_dir is None else Path(self.state_dir)
 
     @property
     def versions(self) -> tuple[int, ...]:

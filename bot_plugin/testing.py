@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot_plugin.fake import FakeBroker, FakeLink
+from bot_plugin.inbox import MemoryInbox
 from bot_plugin.listener import SignalListener
 from schemas import envelope as envelopes
 from schemas.alert import Alert, AlertSchema
@@ -151,7 +152,9 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def running(listener: SignalListener, *, broker: FakeBroker | None = None) -> AsyncIterator[Rig]:
-    """Run a listener on a fake broker while the block lasts."""
+    """Run a listener on a fake broker while the block lasts; with a MemoryInbox, unless it was given another."""
+    if listener.inbox is None:
+        listener.inbox = MemoryInbox(monotonic=listener.monotonic)
     rig = Rig(listener, broker or FakeBroker())
     task = asyncio.create_task(listener.run(connect=rig.broker.link, claim=False), name="bot_plugin.testing")
     connected = asyncio.create_task(listener.wait_connected())

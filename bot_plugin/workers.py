@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import TaskGroup
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bot_plugin.job import Job
 from bot_plugin.lanes import Lanes
-from bot_plugin.lifecycle import STOPPED, Job, Lifecycle, describe_error
-from bot_plugin.registration import Mailbox
+from bot_plugin.lifecycle import STOPPED, Lifecycle
+from bot_plugin.registration import Mailbox, is_async
+from bot_plugin.signal import Signal
+from bot_plugin.wording import describe_error
 from schemas.receipt import Stage
 
 log = logging.getLogger("bot_plugin.workers")
@@ -29,10 +32,19 @@ class Workers:
         group: where they live; one that dies unexpectedly ends it.
         threads: plain functions that run at once, at most.
         backlog: jobs that one key may keep waiting; further ones are refused.
+        on_interrupted: what is called with a signal that a crash cut short.
     """
 
-    def __init__(self, lifecycle: Lifecycle, group: TaskGroup, *, threads: int, backlog: int) -> None:
-        self._lifecycle, self._backlog = lifecycle, backlog
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        group: TaskGroup,
+        *,
+        threads: int,
+        backlog: int,
+        on_interrupted: Sequence[Callable[[Signal], Any]] = (),
+    ) -> None:
+        self._lifecycle, self._backlog, self._on_interrupted = lifecycle, backlog, on_interrupted
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="signal")
         self._places = asyncio.Semaphore(threads)
@@ -57,7 +69,9 @@ class Workers:
 
     async def _run(self, job: Job) -> None:
         target = job.registration.target
-        if isinstance(target, Mailbox):
+        if job.cut is not None:
+            await self._report(job)
+        elif isinstance(target, Mailbox):
             target.offer(job)
         elif job.registration.is_async:
             if await self._lifecycle.start(job):
@@ -114,6 +128,27 @@ class Workers:
         except BaseException as error:  # noqa: BLE001  # whatever it is, it is the callback's
             return self._failure(job, error)
         return Stage.HANDLED, None
+
+    async def _report(self, job: Job) -> None:
+        """Tell the strategy of a run that a crash cut short, then the inbox: a crash in between tells it again."""
+        if self._lifecycle.stopped:
+            return
+        log.warning("handler %s on signal %s: %s", job.registration.name, job.signal.id, job.cut)
+        for callback in self._on_interrupted:
+            try:
+                await self._tell(callback, job.signal)
+            except BaseException as error:
+                if _cancelled(error) or isinstance(error, KeyboardInterrupt):
+                    raise
+                log.exception("on_interrupted failed on signal %s", job.signal.id)
+        await self._lifecycle.finish(job, Stage.INTERRUPTED, job.cut)
+
+    async def _tell(self, callback: Callable[[Signal], Any], signal: Signal) -> None:
+        if is_async(callback):
+            await callback(signal)
+        else:
+            async with self._places:
+                await self._loop.run_in_executor(self._pool, callback, signal)
 
     async def _interrupt(self, job: Job) -> None:
         if not job.registration.rerun:

@@ -48,7 +48,7 @@ def test_the_page_shows_how_to_listen_to_tick_and_to_test() -> None:
         for handler in names["listener"].plan.handlers
     }
 
-    assert {"act", "note", "heard", "queue:btc-breakout", "latest:trend:BTC-USDT"} == handlers
+    assert {"act", "note", "heard", "remember", "queue:btc-breakout", "latest:trend:BTC-USDT"} == handlers
     assert any(name.startswith("test_") for names in shown for name in names)
 
 

@@ -35,6 +35,7 @@ def start(deployment: Deployment) -> Iterator[Start]:
     def run(name: str, *arguments: str, bot: str = "demo", **environment: str) -> Callable[[], str]:
         log = deployment.folder / f"{name}.out"
         environment["SIGNAL_GATEWAY_ENV_FILE"] = str(deployment.data / "bots" / f"{bot}.env")
+        environment["SIGNAL_GATEWAY_STATE_DIR"] = str(deployment.folder / f"{bot}.state")
         processes.append(spawn([sys.executable, *arguments], log=log, PYTHONPATH=str(ROOT), **environment))
         return log.read_text
 

@@ -168,7 +168,10 @@ class Deployment:
         record = self.folder / f"{name}.jsonl"
         record.touch()
         log = self.folder / f"{name}.log"
-        options |= {"SIGNAL_GATEWAY_ENV_FILE": str(environment)}
+        options |= {
+            "SIGNAL_GATEWAY_ENV_FILE": str(environment),
+            "SIGNAL_GATEWAY_STATE_DIR": str(self.folder / f"{name}.state"),
+        }
         process = spawn([sys.executable, str(BOT), str(record)], log=log, **options)
         self._bots.append(process)
         bot = Bot(record, process, log)

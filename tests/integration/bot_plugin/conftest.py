@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,12 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def make_listener(broker: Mosquitto) -> Callable[..., SignalListener]:
+def make_listener(broker: Mosquitto, tmp_path: Path) -> Callable[..., SignalListener]:
+    numbers = itertools.count()
+
     def make(**settings: Any) -> SignalListener:
-        given = {"bot": "demo", "host": "127.0.0.1", "port": broker.port, "grace": 0.2, **settings}
+        folder = str(tmp_path / f"bot{next(numbers)}")
+        given = {"bot": "demo", "host": "127.0.0.1", "port": broker.port, "grace": 0.2, "state_dir": folder, **settings}
         return SignalListener(PluginSettings(**given))
 
     return make

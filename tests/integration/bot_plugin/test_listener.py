@@ -106,14 +106,19 @@ async def test_the_card_shows_what_the_bot_wants_and_says_goodbye(
     assert online.handlers == ("first",)
     assert online.subscriptions == ("signals/v1/trade/x/+", "signals-test/v1/trade/x/+")
     assert online.modes == ("live", "test")
-    assert online.durable is False
+    assert online.durable is True
     assert online.clock is not None
 
 
 async def test_the_example_prints_what_it_gets_and_a_kill_is_shown_by_the_broker(
-    make_listener: Make, broker: Mosquitto, gateway: Gateway
+    make_listener: Make, broker: Mosquitto, gateway: Gateway, tmp_path: Path
 ) -> None:
-    environ = {"SIGNAL_GATEWAY_BOT": "demo", "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port), "PYTHONPATH": str(ROOT)}
+    environ = {
+        "SIGNAL_GATEWAY_BOT": "demo",
+        "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port),
+        "SIGNAL_GATEWAY_STATE_DIR": str(tmp_path / "state"),
+        "PYTHONPATH": str(ROOT),
+    }
     bot = await asyncio.create_subprocess_exec(
         sys.executable, str(ROOT / "examples" / "print_signals.py"), env=environ, stdout=asyncio.subprocess.PIPE
     )
@@ -133,9 +138,14 @@ async def test_the_example_prints_what_it_gets_and_a_kill_is_shown_by_the_broker
 
 
 async def test_the_example_with_a_queue_acts_at_its_ticks(
-    make_listener: Make, broker: Mosquitto, gateway: Gateway
+    make_listener: Make, broker: Mosquitto, gateway: Gateway, tmp_path: Path
 ) -> None:
-    environ = {"SIGNAL_GATEWAY_BOT": "demo", "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port), "PYTHONPATH": str(ROOT)}
+    environ = {
+        "SIGNAL_GATEWAY_BOT": "demo",
+        "SIGNAL_GATEWAY_MQTT_PORT": str(broker.port),
+        "SIGNAL_GATEWAY_STATE_DIR": str(tmp_path / "state"),
+        "PYTHONPATH": str(ROOT),
+    }
     bot = await asyncio.create_subprocess_exec(
         sys.executable, str(ROOT / "examples" / "queue_strategy.py"), env={**environ, "TICK": "0.01"}
     )
@@ -159,10 +169,10 @@ async def test_a_second_process_with_the_same_name_says_so_and_stops_while_the_f
     async with connected(first) as running:
         with pytest.raises(NameTaken, match="bot name 'demo' is in use by another process"):
             await asyncio.wait_for(second.run(), 10)
-        [receipt] = await gateway.settled(await gateway.send(first))
+        receipts = await gateway.settled(await gateway.send(first))
 
         assert not running.done()
-    assert receipt.stage is Stage.HANDLED
+    assert receipts[-1].stage is Stage.HANDLED
     assert sum(card.presence is Presence.OFFLINE for card in cards(gateway)) <= 1
 
 

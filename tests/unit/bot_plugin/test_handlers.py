@@ -576,7 +576,7 @@ async def test_an_inbox_that_cannot_store_ends_the_bot_and_acknowledges_nothing(
     from bot_plugin.inbox import Arrival  # noqa: PLC0415
 
     class Full(MemoryInbox):
-        async def arrive(self, arrival: Arrival) -> bool:
+        def arrive(self, arrival: Arrival) -> bool:
             raise OSError("no space left on device")
 
     bot = SignalListener(DEMO, inbox=Full(), now=clock)

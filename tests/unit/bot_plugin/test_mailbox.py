@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from bot_plugin import LinkRefused, ListenerEnded, PluginSettings, SignalListener, ThreadedListener
+from bot_plugin import LinkRefused, ListenerEnded, MemoryInbox, PluginSettings, SignalListener, ThreadedListener
 from bot_plugin.fake import FakeLink
 from bot_plugin.testing import FakeBroker, build, running
 from bot_plugin.transport import LinkSettings
@@ -245,6 +245,7 @@ def test_a_queue_of_no_size_is_refused(bot: SignalListener) -> None:
 
 
 async def test_after_the_end_of_a_run_mailboxes_hand_nothing_out_and_say_so(bot: SignalListener) -> None:
+    bot.inbox = MemoryInbox()
     queue, latest = bot.queue("x"), bot.latest("y")
     async with running(bot) as rig:
         for source in ("x", "y"):
@@ -316,6 +317,7 @@ class RefusedLink(FakeLink):
 
 
 def test_a_strategy_in_a_thread_learns_what_ended_the_listener(bot: SignalListener) -> None:
+    bot.inbox = MemoryInbox()
     queue, latest = bot.queue("x"), bot.latest("y")
 
     def connect(settings: LinkSettings) -> FakeLink:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot_plugin import LinkRefused, NameTaken, PluginSettings, SettingsError, SignalListener
+from bot_plugin import LinkRefused, MemoryInbox, NameTaken, PluginSettings, SettingsError, SignalListener
 from bot_plugin.presence import Claim, decode_card, encode_card, lock
 from bot_plugin.testing import FakeBroker
 from schemas.card import BotCard, Presence
@@ -78,7 +78,7 @@ def test_a_card_is_read_as_it_was_written_and_what_is_none_is_none() -> None:
 
 
 def test_a_folder_is_locked_by_one_process(tmp_path: Path) -> None:
-    state = str(tmp_path / "state")
+    state = tmp_path / "state"
     with lock(state, "demo"):
         with pytest.raises(NameTaken, match=r"it holds .*demo\.lock"), lock(state, "demo"):
             pass
@@ -90,13 +90,16 @@ def test_a_folder_is_locked_by_one_process(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"state_dir .* cannot be written"), lock(str(tmp_path / "file"), "demo"):
+    with (
+        pytest.raises(SettingsError, match=r"folder .*file cannot be written: .*; make it"),
+        lock(tmp_path / "file", "demo"),
+    ):
         pass
 
 
 async def test_a_second_listener_on_one_broker_stops_and_the_first_goes_on() -> None:
     broker = FakeBroker()
-    first, second = (SignalListener(PluginSettings(bot="demo")) for _ in range(2))
+    first, second = (SignalListener(PluginSettings(bot="demo"), inbox=MemoryInbox()) for _ in range(2))
     running = asyncio.ensure_future(first.run(connect=broker.link))
     await first.wait_connected()
 
@@ -110,7 +113,7 @@ async def test_a_second_listener_on_one_broker_stops_and_the_first_goes_on() -> 
 
 async def test_two_bots_of_other_names_do_not_disturb_each_other() -> None:
     broker = FakeBroker()
-    listeners: list[Any] = [SignalListener(PluginSettings(bot=name)) for name in ("one", "two")]
+    listeners: list[Any] = [SignalListener(PluginSettings(bot=name), inbox=MemoryInbox()) for name in ("one", "two")]
     runs = [asyncio.ensure_future(listener.run(connect=broker.link)) for listener in listeners]
     for listener in listeners:
         await listener.wait_connected()
@@ -130,7 +133,7 @@ class DenyingBroker(FakeBroker):
 
 
 async def test_a_bot_that_may_not_publish_its_card_ends_and_says_which_permission_it_lacks() -> None:
-    listener = SignalListener(PluginSettings(bot="demo"))
+    listener = SignalListener(PluginSettings(bot="demo"), inbox=MemoryInbox())
 
     with pytest.raises(
         LinkRefused, match=r"publish its card on signals/v1/bot/demo \(reason 0x87\).*permission to write"
@@ -142,7 +145,7 @@ async def test_a_bot_whose_claim_never_comes_back_warns_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("bot_plugin.presence.ECHO_TIME", 0.05)
-    listener = SignalListener(PluginSettings(bot="demo"))
+    listener = SignalListener(PluginSettings(bot="demo"), inbox=MemoryInbox())
     running = asyncio.ensure_future(listener.run(connect=DenyingBroker(0).link))
     with caplog.at_level(logging.WARNING):
         await asyncio.wait_for(listener.wait_connected(), 5)

@@ -1,0 +1,195 @@
+"""The inbox's tables, the statements that change them, and what is read from them at start."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from sqlite3 import Connection
+from typing import Any
+
+from bot_plugin.inbox.model import Arrival, Recovered, Step, Unfinished
+from schemas.receipt import Receipt, ReceiptSchema
+from schemas.record import load, wire
+
+Change = tuple[str, tuple[Any, ...]]
+"""A statement and its values."""
+
+TOPICS = 10_000
+"""Topics whose sequence is kept at most."""
+
+WEEK = 7 * 86_400_000_000
+"""Microseconds that a topic's sequence is kept past the newest one's."""
+
+MIGRATIONS = (
+    (
+        """
+        CREATE TABLE signals (
+            id TEXT PRIMARY KEY,
+            topic TEXT NOT NULL,
+            sequence INTEGER NOT NULL,
+            payload BLOB,
+            received_at INTEGER NOT NULL,
+            forget_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE runs (
+            signal TEXT NOT NULL,
+            handler TEXT NOT NULL,
+            step TEXT NOT NULL,
+            started_at INTEGER,
+            receipt TEXT,
+            owed INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (signal, handler)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE TABLE topics (topic TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at INTEGER NOT NULL) STRICT",
+    ),
+)
+"""Each step brings the schema from the version before to its own. A run without a handler (``''``) is the signal's."""
+
+_MOST = (1 << 63) - 1
+"""The greatest number of SQLite."""
+
+_ARRIVE = "INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?)"
+_SEE = "INSERT INTO runs (signal, handler, step) VALUES (?, ?, 'seen')"
+_START = "UPDATE runs SET step = 'started', started_at = ? WHERE signal = ? AND handler = ? AND step <> 'done'"
+_FINISH = "INSERT OR REPLACE INTO runs (signal, handler, step, receipt, owed) VALUES (?, ?, 'done', ?, 1)"
+_EMPTY = """
+    UPDATE signals SET payload = NULL
+    WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'done')
+"""
+_CONFIRM = "UPDATE runs SET owed = 0 WHERE signal = ? AND handler = ?"
+_LEAVE_SEQUENCES = """
+    INSERT INTO topics
+    SELECT topic, max(sequence), max(received_at) FROM signals
+    WHERE id IN (SELECT value FROM json_each(?)) AND sequence > 0 GROUP BY topic
+    ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
+"""
+_FORGET = (
+    _LEAVE_SEQUENCES,
+    "DELETE FROM runs WHERE signal IN (SELECT value FROM json_each(?))",
+    "DELETE FROM signals WHERE id IN (SELECT value FROM json_each(?))",
+)
+_FORGET_TOPICS = """
+    DELETE FROM topics
+    WHERE at < (SELECT max(at) FROM topics) - ? OR topic NOT IN (SELECT topic FROM topics ORDER BY at DESC LIMIT ?)
+"""
+_SEQUENCES = """
+    SELECT topic, max(sequence) FROM (
+        SELECT topic, sequence FROM topics
+        UNION ALL
+        SELECT topic, sequence FROM signals
+        WHERE sequence > 0 AND EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'seen')
+    ) GROUP BY topic
+"""
+_UNFINISHED = """
+    SELECT id, topic, sequence, payload, received_at, forget_at, handler, step, started_at
+    FROM signals JOIN runs ON signal = id
+    WHERE payload IS NOT NULL ORDER BY sequence, signals.rowid
+"""
+
+
+def arrived(arrival: Arrival) -> Iterator[Change]:
+    """A signal was seen; one that no handler will see needs no payload."""
+    payload = arrival.payload if arrival.handlers else None
+    yield (
+        _ARRIVE,
+        (arrival.id, arrival.topic, min(arrival.sequence, _MOST), payload, arrival.received_at, arrival.forget_at),
+    )
+    for handler in arrival.handlers:
+        yield _SEE, (arrival.id, handler)
+
+
+def withdrawn(receipt: Receipt, *, at: int, forget_at: int) -> Iterator[Change]:
+    """A signal that never came is not to be run."""
+    yield _ARRIVE, (receipt.signal, "", 0, None, at, forget_at)
+    yield from finished(receipt)
+
+
+def started(id_: str, handler: str, *, at: int) -> Change:
+    """A handler is about to be called."""
+    return _START, (at, id_, handler)
+
+
+def finished(receipt: Receipt) -> Iterator[Change]:
+    """A handler ended; the payload of a signal whose handlers all have is dropped."""
+    yield _FINISH, (receipt.signal, receipt.handler or "", json.dumps(wire(receipt)))
+    yield _EMPTY, (receipt.signal,)
+
+
+def confirmed(receipts: Iterable[Receipt]) -> Iterator[Change]:
+    """The gateway has final receipts."""
+    for receipt in receipts:
+        if receipt.stage.final:
+            yield _CONFIRM, (receipt.signal, receipt.handler or "")
+
+
+def forgotten(ids: list[str]) -> Iterator[Change]:
+    """Ids are forgotten; the highest sequence of each topic stays."""
+    for statement in _FORGET:
+        yield statement, (json.dumps(ids),)
+
+
+def topics_forgotten() -> Change:
+    """The sequences of topics on which nothing came for long are forgotten."""
+    return _FORGET_TOPICS, (WEEK, TOPICS)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An id that an earlier process left. Times are microseconds by that process's clock."""
+
+    id: str
+    received_at: int
+    forget_at: int
+    receipts: tuple[Receipt, ...]
+
+
+def known(database: Connection) -> list[Known]:
+    """Every id, with its final receipts."""
+    receipts: dict[str, tuple[Receipt, ...]] = defaultdict(tuple)
+    for id_, text in database.execute("SELECT signal, receipt FROM runs WHERE receipt IS NOT NULL"):
+        receipts[id_] += (_receipt(text),)
+    rows = database.execute("SELECT id, received_at, forget_at FROM signals")
+    return [Known(id_, received_at, forget_at, receipts.get(id_, ())) for id_, received_at, forget_at in rows]
+
+
+def recovered(database: Connection) -> Recovered:
+    """What is unfinished and owed."""
+    owed = database.execute("SELECT receipt FROM runs WHERE owed ORDER BY signal, handler")
+    return Recovered(
+        unfinished=tuple(_unfinished(database)),
+        owed=tuple(_receipt(text) for (text,) in owed),
+        sequences=dict(database.execute(_SEQUENCES)),
+    )
+
+
+def _unfinished(database: Connection) -> Iterable[Unfinished]:
+    found: dict[str, Unfinished] = {}
+    steps: dict[str, dict[str, Step]] = defaultdict(dict)
+    begun: dict[str, dict[str, int]] = defaultdict(dict)
+    for id_, topic, sequence, payload, received_at, forget_at, handler, step, started_at in database.execute(
+        _UNFINISHED
+    ):
+        steps[id_][handler] = Step(step)
+        if started_at is not None:
+            begun[id_][handler] = started_at
+        arrival = Arrival(
+            id=id_,
+            topic=topic,
+            payload=payload,
+            handlers=tuple(steps[id_]),
+            sequence=sequence,
+            received_at=received_at,
+            forget_at=forget_at,
+        )
+        found[id_] = Unfinished(arrival=arrival, steps=steps[id_], started=begun[id_])
+    return found.values()
+
+
+def _receipt(text: str) -> Receipt:
+    receipt: Receipt = load(ReceiptSchema, json.loads(text))
+    return receipt
