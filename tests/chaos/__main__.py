@@ -1,0 +1,49 @@
+"""``make soak``: a run of any size; exits with 1 and keeps its folder where a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from tests.chaos import report
+from tests.chaos.run import Plan, carry_out
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=None, help="repeats the faults of an earlier run")
+    parser.add_argument("--signals", type=int, default=1_000_000)
+    parser.add_argument("--kills", type=int, default=200, help="of the gateway, the broker and each bot")
+    parser.add_argument("--broker", choices=("mosquitto", "embedded"), default="mosquitto")
+    parser.add_argument("--data", type=Path, help="a folder for everything, which must not exist")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run, say what happened, and keep the folder where something was wrong."""
+    given = arguments()
+    seed = int(time.time()) if given.seed is None else given.seed
+    folder = given.data or Path(tempfile.mkdtemp(prefix="signal-gateway-soak-")) / "run"
+    folder.mkdir(parents=True)
+    plan = Plan(seed=seed, signals=given.signals, kills=given.kills, external=given.broker == "mosquitto")
+    print(f"seed {seed}, in {folder}", flush=True)
+    run = uvloop.run(carry_out(plan, folder=folder))
+    print(report.text(run))
+    report.write(run, folder.with_suffix(".json"))
+    if run.verdict.findings:
+        print(f"\nBROKEN. Everything is in {folder}; the same faults again: make soak SEED={seed}")
+        return 1
+    shutil.rmtree(folder)
+    print(f"\nKept. The figures are in {folder.with_suffix('.json')}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
