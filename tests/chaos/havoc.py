@@ -7,8 +7,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tests.chaos.schedule import Fault, Kind
 from tests.chaos.world import World
@@ -22,14 +21,14 @@ class Havoc:
     """The faults of one run, on one world.
 
     Args:
-        events: the file that gets a JSON line as each fault begins and ends.
+        events: gets a JSON line as each fault begins and ends.
 
     ``pauses`` says of each process when it was stopped: from and to, in microseconds since the epoch.
     """
 
-    def __init__(self, world: World, *, events: Path) -> None:
+    def __init__(self, world: World, *, events: TextIO) -> None:
         self._world = world
-        self._events = events.open("a", buffering=1)
+        self._events = events
         self._absent: set[str] = set()
         self.pauses: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
 

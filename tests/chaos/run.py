@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,12 +92,20 @@ async def _break_under_load(this: Run, folder: Path) -> None:
     rate = plan.signals * (1 - CALM) / ends(this.faults)
     answered = folder / "answered.tsv"
     this.posting = Posting(world.deployment.webhooks, answered=answered, total=plan.signals, rate=rate)
-    this.havoc = Havoc(world, events=folder / "events.jsonl")
-    async with asyncio.TaskGroup() as whole:
-        beside = [whole.create_task(work) for work in (this.havoc.watch(), sample(world.memory, into=this.memory))]
-        await _together(this.posting.run(), this.havoc.wreak(this.faults))
-        this.settled = await settle(world, within=plan.settle_within)
-        for task in beside:
+    with (folder / "events.jsonl").open("w", buffering=1) as events:
+        this.havoc = Havoc(world, events=events)
+        async with _beside(this.havoc.watch(), sample(world.memory, into=this.memory)):
+            await _together(this.posting.run(), this.havoc.wreak(this.faults))
+            this.settled = await settle(world, within=plan.settle_within)
+
+
+@asynccontextmanager
+async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run some work until the block ends; an error of it ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+        yield
+        for task in tasks:
             task.cancel()
 
 
