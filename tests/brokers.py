@@ -245,6 +245,8 @@ class Proxy:
         with suppress(OSError):
             while data := await reader.read(65536):
                 await gate.wait()
+                if writer.is_closing():
+                    break
                 writer.write(data)
                 await writer.drain()
         writer.close()

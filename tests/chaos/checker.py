@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from tests.chaos.accounts import Account
 from tests.chaos.findings import Finding, Wrong
@@ -12,6 +14,19 @@ from tests.chaos.outcomes import UNFINISHED, Outcome, Said
 
 HANDLED, INTERRUPTED, EXPIRED = "handled", "interrupted", "expired"
 _ENDS_OF_TIME = frozenset({"expired", "unheard", "unanswered"})
+
+
+class Answer(NamedTuple):
+    """What a signal that was answered 2xx is known by: its partition key, and whether nothing broke any more then."""
+
+    key: str
+    calm: bool
+
+
+@lru_cache
+def answer(key: str, *, calm: bool) -> Answer:
+    """Few answers differ: a million signals share them."""
+    return Answer(key, calm)
 
 
 @dataclass(slots=True)
@@ -30,12 +45,12 @@ class Verdict:
     tallies: Mapping[str, Tally]
 
 
-def check(answered: Mapping[str, str], *, accounts: Iterable[Account], outcomes: Mapping[str, Outcome]) -> Verdict:
+def check(answered: Mapping[str, Answer], *, accounts: Iterable[Account], outcomes: Mapping[str, Outcome]) -> Verdict:
     """Judge a run that has settled.
 
     Args:
-        answered: the ids that were answered 2xx, with their partition keys. Others may have been stored too: they need
-            not be handled, but what a bot does with them is held to the rest.
+        answered: the ids that were answered 2xx. Others may have been stored too: they need not be handled, but what a
+            bot does with them is held to the rest.
         accounts: each expected bot's.
         outcomes: each signal of the journal.
     """
@@ -43,8 +58,8 @@ def check(answered: Mapping[str, str], *, accounts: Iterable[Account], outcomes:
     tallies = {}
     for account in accounts:
         judged = _Judgement(account, outcomes=outcomes)
-        for id_, key in answered.items():
-            judged.answered(id_, key=key)
+        for id_, known in answered.items():
+            judged.answered(id_, known)
         for id_ in account.began.keys() - answered.keys():
             judged.unanswered(id_)
         findings += [*account.findings, *judged.findings, *judged.interrupted_too_often()]
@@ -70,15 +85,15 @@ class _Judgement:
         self.tally = Tally()
         self.findings: list[Finding] = []
 
-    def answered(self, id_: str, *, key: str) -> None:
+    def answered(self, id_: str, known: Answer) -> None:
         """A signal that this bot must have handled, or whose other end must be allowed and shown."""
         outcome = self._outcomes.get(id_)
         if outcome is None:
             self._wrong(Wrong.LOST, id_, "the gateway answered 2xx and does not know it")
         elif id_ in self._account.began:
-            self._began(id_, outcome.at(self._account.bot), key=key)
+            self._began(id_, outcome.at(self._account.bot), key=known.key)
         else:
-            self._never_began(id_, outcome, key=key)
+            self._never_began(id_, outcome, known)
 
     def unanswered(self, id_: str) -> None:
         """A signal that was handled though nobody was told that it was stored."""
@@ -122,21 +137,27 @@ class _Judgement:
                 what = "its handler ended" if ended else "its handler began and did not end"
                 self._wrong(Wrong.UNEXPLAINED, id_, f"{what}, and the gateway says {word}")
 
-    def _never_began(self, id_: str, outcome: Outcome, *, key: str) -> None:
+    def _never_began(self, id_: str, outcome: Outcome, known: Answer) -> None:
         said = outcome.at(self._account.bot)
         station = outcome.station
         match said:
             case Said(word="interrupted"):
                 self.tally.ends[INTERRUPTED] += 1
-                self._interrupted[key] += 1
+                self._interrupted[known.key] += 1
             case Said(word="expired", early=False):
-                self.tally.ends[EXPIRED] += 1
+                self._ran_out_of_time(id_, EXPIRED, known)
             case None if station.word in _ENDS_OF_TIME and not station.early:
-                self.tally.ends[station.word] += 1
+                self._ran_out_of_time(id_, station.word, known)
             case None | Said(word="received" | "started"):
                 self._wrong(Wrong.LOST, id_, f"never began; {station.word}, and the bot says {_words(said)}")
             case Said(word=word, early=early):
                 self._wrong(Wrong.UNEXPLAINED, id_, f"never began; the bot says {word}{' early' * early}")
+
+    def _ran_out_of_time(self, id_: str, word: str, known: Answer) -> None:
+        if known.calm:
+            self._wrong(Wrong.UNEXPLAINED, id_, f"{word}, though nothing was broken any more")
+        else:
+            self.tally.ends[word] += 1
 
     def _wrong(self, wrong: Wrong, id_: str, detail: str) -> None:
         self.tally.ends[str(wrong)] += 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.accounts import Account, read_account
-from tests.chaos.checker import Verdict, check
+from tests.chaos.checker import Answer, Verdict, answer, check
 from tests.chaos.findings import Finding, Wrong
 from tests.chaos.havoc import Havoc
 from tests.chaos.memory import Sample, growth, sample
@@ -24,6 +24,9 @@ from tests.chaos.world import World
 
 CALM = 0.2
 """The part of the posting, at its end, in which nothing breaks: memory must be flat while nothing is restarted."""
+
+CONVALESCENCE = 15_000_000
+"""Microseconds after the last fault from which on nothing has an excuse: a link looks for its broker every few."""
 
 MOST_GROWTH = 20.0
 """MB that a process may grow in the second half of a long life."""
@@ -121,10 +124,16 @@ def _judge(this: Run, folder: Path) -> None:
         with record.open() as lines:
             this.accounts += (read_account(bot, lines, pauses=this.havoc.pauses[bot]),)
     this.outcomes = dict(read_outcomes(this.world.deployment))
-    with (folder / "answered.tsv").open() as lines:
-        answered = {id_: key for id_, _, key, *_ in (line.split("\t") for line in lines)}
-    verdict = check(answered, accounts=this.accounts, outcomes=this.outcomes)
+    verdict = check(_answered(this, folder), accounts=this.accounts, outcomes=this.outcomes)
     this.verdict = Verdict((*verdict.findings, *_of_the_whole(this)), verdict.tallies)
+
+
+def _answered(this: Run, folder: Path) -> dict[str, Answer]:
+    assert this.havoc is not None
+    calm = this.havoc.over + CONVALESCENCE
+    with (folder / "answered.tsv").open() as lines:
+        rows = (line.split("\t") for line in lines)
+        return {id_: answer(key, calm=int(at) > calm) for id_, _, key, _, at in rows}
 
 
 def _of_the_whole(this: Run) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.chaos.accounts import Account, read_account
-from tests.chaos.checker import check
+from tests.chaos.checker import Answer, check
 from tests.chaos.findings import Wrong
 from tests.chaos.outcomes import Outcome, Said
 
@@ -26,7 +26,7 @@ class Story:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.answered: dict[str, str] = {}
+        self.answered: dict[str, Answer] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.pauses: list[tuple[int, int]] = []
         self.now = 0
@@ -41,8 +41,8 @@ class Story:
         """A process begins; where there was one, that one was killed."""
         return self.write(began=1)
 
-    def posted(self, id_: str, told: Outcome | None, *, key: str = KEY) -> Story:
-        self.answered[id_] = key
+    def posted(self, id_: str, told: Outcome | None, *, key: str = KEY, calm: bool = False) -> Story:
+        self.answered[id_] = Answer(key, calm)
         if told is not None:
             self.outcomes[id_] = told
         return self
@@ -199,6 +199,10 @@ def test_an_end_that_nobody_asked_for_is_unexplained(word):
 @pytest.mark.parametrize("told", [outcome("expired", early=False), outcome(None, station="unheard", early=False)])
 def test_a_signal_that_expired_with_that_outcome_shown_is_no_fault(told):
     assert Story().posted("a", told).wrong() == []
+
+
+def test_a_signal_that_expired_when_nothing_was_broken_any_more_is_a_fault():
+    assert Story().posted("a", outcome("expired", early=False), calm=True).wrong() == [(Wrong.UNEXPLAINED, "a")]
 
 
 @pytest.mark.parametrize(
