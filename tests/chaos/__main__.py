@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -12,7 +14,7 @@ from pathlib import Path
 import uvloop
 
 from tests.chaos import report
-from tests.chaos.run import Plan, carry_out
+from tests.chaos.run import Plan, Run, carry_out
 
 
 def arguments() -> argparse.Namespace:
@@ -34,7 +36,7 @@ def main() -> int:
     folder.mkdir(parents=True)
     plan = Plan(seed=seed, signals=given.signals, kills=given.kills, external=given.broker == "mosquitto")
     print(f"seed {seed}, in {folder}", flush=True)
-    run = uvloop.run(carry_out(plan, folder=folder))
+    run = uvloop.run(_until_told_to_stop(plan, folder))
     print(report.text(run))
     report.write(run, folder.with_suffix(".json"))
     if run.verdict.findings:
@@ -43,6 +45,14 @@ def main() -> int:
     shutil.rmtree(folder)
     print(f"\nKept. The figures are in {folder.with_suffix('.json')}")
     return 0
+
+
+async def _until_told_to_stop(plan: Plan, folder: Path) -> Run:
+    """SIGTERM ends a run as Ctrl-C does: no process and no mounted disk is left."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await carry_out(plan, folder=folder)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,7 +53,7 @@ def read_account(bot: str, lines: Iterable[str], *, pauses: Iterable[tuple[int, 
                 if entry["at"] - _stopped(entry, pauses) > entry["expires"] + TOLERANCE:
                     late = (entry["at"] - entry["expires"]) / 1e6
                     account.findings.append(_finding(Wrong.LATE, bot, id_, f"began {late:.3f} s after its expiry"))
-                account.began.setdefault(id_, (account.lives, key))
+                account.began.setdefault(id_, (account.lives, sys.intern(key)))
                 newest[key] = max(sequence, newest.get(key, 0))
             case {"end": id_}:
                 account.ended.add(id_)
