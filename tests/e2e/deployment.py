@@ -193,8 +193,11 @@ class Deployment:
         record = self.folder / f"{name}.jsonl"
         record.touch()
         log = self.folder / f"{name}.log"
-        options |= {"SIGNAL_GATEWAY_ENV_FILE": str(self._environment(name))}
-        process = spawn([sys.executable, str(self._bot_program), str(record)], log=log, **options)
+        environment = {
+            "SIGNAL_GATEWAY_ENV_FILE": str(self._environment(name)),
+            "SIGNAL_GATEWAY_STATE_DIR": str(self.folder / f"{name}.state"),
+        }
+        process = spawn([sys.executable, str(self._bot_program), str(record)], log=log, **environment | options)
         self._bots.append(process)
         return Bot(record, process, log)
 
