@@ -205,7 +205,7 @@ class Proxy:
         self._hears.clear()
 
     def reset(self) -> None:
-        """Reset every connection, with what was held; new ones are served."""
+        """End every connection, with what was held; new ones are served."""
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
@@ -213,7 +213,7 @@ class Proxy:
         self._hears.set()
 
     def cut(self) -> None:
-        """Reset every connection, with what was held, and refuse new ones until ``restore``."""
+        """End every connection, with what was held, and refuse new ones until ``restore``."""
         self._refuses = True
         self.reset()
 

@@ -11,7 +11,9 @@ import pytest
 
 from tests.brokers import eventually
 from tests.chaos import posting
+from tests.chaos.findings import Finding, Wrong
 from tests.chaos.memory import Sample, growth, highest
+from tests.chaos.offenders import first_of_each_kind, in_words
 from tests.chaos.outcomes import Said, outcome
 from tests.chaos.posting import Posting, Unacceptable
 
@@ -128,3 +130,21 @@ def test_growth_is_told_for_the_second_half_of_the_long_life_that_grew_most():
 
 def test_the_growth_of_a_process_that_lived_for_less_than_a_minute_is_not_told():
     assert growth(samples("bot-a", 1, 10, 80)) == {}
+
+
+def test_of_each_kind_of_finding_only_the_first_are_told_at_length():
+    findings = [
+        Finding(wrong=wrong, bot="", id=str(n), detail="") for n in range(4) for wrong in (Wrong.LOST, Wrong.LATE)
+    ]
+
+    first = first_of_each_kind(findings, most=2)
+
+    assert Counter(finding.wrong for finding in first) == {Wrong.LOST: 2, Wrong.LATE: 2}
+    assert {finding.id for finding in first} == {"0", "1"}
+
+
+def test_a_life_is_told_step_by_step_also_where_the_gateway_does_not_know_it():
+    assert list(in_words({"gateway": None, "bot-a": [{"end": "x", "at": 1}]})) == [
+        "  the gateway does not know it",
+        '  bot-a wrote down {"end": "x", "at": 1}',
+    ]
