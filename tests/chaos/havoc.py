@@ -23,15 +23,15 @@ class Havoc:
     Args:
         events: gets a JSON line as each fault begins and ends.
 
-    In microseconds since the epoch, ``pauses`` says of each process when it was stopped, from and to, and ``over`` when
-    the last fault ended.
+    ``pauses`` says of each process when it was stopped, from and to, in microseconds since the epoch; ``over`` is set
+    when the last fault has ended.
     """
 
     def __init__(self, world: World, *, events: TextIO) -> None:
         self._world = world
         self._events = events
         self._absent: set[str] = set()
-        self.over = 0
+        self.over = asyncio.Event()
         self.pauses: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
 
     async def wreak(self, faults: Iterable[Fault]) -> None:
@@ -40,7 +40,7 @@ class Havoc:
         async with asyncio.TaskGroup() as group:
             for fault in faults:
                 group.create_task(self._happen(fault, began=began))
-        self.over = time.time_ns() // 1000
+        self.over.set()
 
     async def watch(self) -> None:
         """Start again what ends by itself, until cancelled."""

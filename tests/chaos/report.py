@@ -37,7 +37,7 @@ def figures(run: Run) -> dict[str, Any]:
         "settled seconds": None if run.settled is None else round(run.settled, 1),
         "seconds": round(run.seconds, 1),
         "memory": highest(run.memory),
-        "memory growth": growth(run.memory),
+        "memory growth": {name: round(grown, 1) for name, grown in growth(run.memory).items()},
         "wrong": dict(wrong),
     }
 

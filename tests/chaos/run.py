@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,14 +20,14 @@ from tests.chaos.offenders import Life, lives_of_offenders
 from tests.chaos.outcomes import Outcome, read_outcomes
 from tests.chaos.posting import Posting
 from tests.chaos.schedule import Fault, ends, schedule
-from tests.chaos.settling import settle
+from tests.chaos.settling import caught_up, settle
 from tests.chaos.world import World
 
 CALM = 0.2
 """The part of the posting, at its end, in which nothing breaks: memory must be flat while nothing is restarted."""
 
-CONVALESCENCE = 15_000_000
-"""Microseconds after the last fault from which on nothing has an excuse: a link looks for its broker every few."""
+CONVALESCENCE = 15.0
+"""Seconds after the last fault until everybody has found their broker again."""
 
 MOST_GROWTH = 20.0
 """MB that a process may grow in the second half of a long life."""
@@ -53,7 +54,11 @@ class Plan:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """What happened. ``settled`` is seconds, None where it never did."""
+    """What happened.
+
+    ``settled`` is seconds, None where it never did; ``calm_from`` microseconds since the epoch, None where faults or
+    what they held up lasted until the end.
+    """
 
     plan: Plan
     world: World
@@ -62,6 +67,7 @@ class Run:
     havoc: Havoc | None = None
     memory: list[Sample] = field(default_factory=list)
     settled: float | None = None
+    calm_from: int | None = None
     accounts: tuple[Account, ...] = ()
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     verdict: Verdict = field(default_factory=lambda: Verdict((), {}))
@@ -97,7 +103,8 @@ async def _break_under_load(this: Run, folder: Path) -> None:
     this.posting = Posting(world.deployment.webhooks, answered=answered, total=plan.signals, rate=rate)
     with (folder / "events.jsonl").open("w", buffering=1) as events:
         this.havoc = Havoc(world, events=events)
-        async with _beside(this.havoc.watch(), sample(world.memory, into=this.memory)):
+        watches = this.havoc.watch(), sample(world.memory, into=this.memory), _see_calm(this, waiting=rate)
+        async with _beside(*watches):
             await _together(this.posting.run(), this.havoc.wreak(this.faults))
             this.settled = await settle(world, within=plan.settle_within)
 
@@ -110,6 +117,14 @@ async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         yield
         for task in tasks:
             task.cancel()
+
+
+async def _see_calm(this: Run, *, waiting: float) -> None:
+    assert this.havoc is not None
+    await this.havoc.over.wait()
+    await asyncio.sleep(CONVALESCENCE)
+    await caught_up(this.world, waiting=waiting)
+    this.calm_from = time.time_ns() // 1000
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:
@@ -129,8 +144,7 @@ def _judge(this: Run, folder: Path) -> None:
 
 
 def _answered(this: Run, folder: Path) -> dict[str, Answer]:
-    assert this.havoc is not None
-    calm = this.havoc.over + CONVALESCENCE
+    calm = this.calm_from or math.inf
     with (folder / "answered.tsv").open() as lines:
         rows = (line.split("\t") for line in lines)
         return {id_: answer(key, calm=int(at) > calm) for id_, _, key, _, at in rows}

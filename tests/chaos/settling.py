@@ -14,6 +14,12 @@ QUIET = 3.0
 _LOOK = 0.25
 
 
+async def caught_up(world: World, *, waiting: float) -> None:
+    """Return when no more than this waits in the outbox: what is late from then on is not late for a backlog."""
+    while (seen := await asyncio.to_thread(_look, world)) is None or seen[0] > waiting:
+        await asyncio.sleep(_LOOK)
+
+
 async def settle(world: World, *, within: float) -> float | None:
     """Wait until the outbox is empty and nobody says anything new.
 

@@ -25,4 +25,5 @@ def test_what_was_answered_ends_once_in_order_in_time_and_explained_while_everyt
 
     print(report.text(run))
     report.write(run, tmp_path / "report.json")
+    assert {watched.kills for watched in run.world.watched.values()} == {KILLS}
     assert not run.verdict.findings, f"{report.figures(run)['wrong']}: everything is in {tmp_path}"
