@@ -43,7 +43,7 @@ def main() -> int:
         print(f"\nBROKEN. Everything is in {folder}; the same faults again: make soak SEED={seed}")
         return 1
     shutil.rmtree(folder)
-    print(f"\nKept. The figures are in {folder.with_suffix('.json')}")
+    print(f"\nKEPT: every promise. The figures are in {folder.with_suffix('.json')}")
     return 0
 
 

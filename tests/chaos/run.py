@@ -26,6 +26,9 @@ from tests.chaos.world import World
 CALM = 0.2
 """The part of the posting, at its end, in which nothing breaks: memory must be flat while nothing is restarted."""
 
+SHORTEST = 5.0
+"""Seconds of posting at least, also where nothing breaks."""
+
 CONVALESCENCE = 15.0
 """Seconds after the last fault until everybody has found their broker again."""
 
@@ -98,7 +101,7 @@ async def carry_out(plan: Plan, *, folder: Path, offenders: int = 3) -> Run:
 async def _break_under_load(this: Run, folder: Path) -> None:
     plan, world = this.plan, this.world
     this.faults = schedule(plan.seed, kills=plan.kills, targets=world.targets)
-    rate = plan.signals * (1 - CALM) / ends(this.faults)
+    rate = plan.signals / max(ends(this.faults) / (1 - CALM), SHORTEST)
     answered = folder / "answered.tsv"
     this.posting = Posting(world.deployment.webhooks, answered=answered, total=plan.signals, rate=rate)
     with (folder / "events.jsonl").open("w", buffering=1) as events:

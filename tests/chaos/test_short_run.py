@@ -9,12 +9,23 @@ import pytest
 
 from tests.chaos import report
 from tests.chaos.run import Plan, carry_out
+from tests.chaos.world import BOTS
 
 pytestmark = [pytest.mark.more, pytest.mark.timeout(600)]
 
 SEED = int(os.environ.get("SEED", "1"))
 SIGNALS = int(os.environ.get("SIGNALS", "20000"))
 KILLS = int(os.environ.get("KILLS", "10"))
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "embedded"])
+def test_a_run_in_which_nothing_breaks_finds_nothing_and_counts_everything_as_handled(broker, tmp_path):
+    plan = Plan(seed=SEED, signals=1000, kills=0, external=broker == "mosquitto")
+
+    run = asyncio.run(carry_out(plan, folder=tmp_path))
+
+    assert run.verdict.findings == ()
+    assert {bot: tally.ends for bot, tally in run.verdict.tallies.items()} == {bot: {"handled": 1000} for bot in BOTS}
 
 
 @pytest.mark.parametrize("broker", ["mosquitto", "embedded"])

@@ -38,6 +38,11 @@ def test_every_process_is_killed_as_often_as_asked_and_everything_else_happens_t
     assert {fault.kind for fault in faults} >= {Kind.KILL, Kind.PAUSE, Kind.RESET, Kind.FULL}
 
 
+def test_without_kills_nothing_breaks():
+    assert schedule(7, kills=0, targets=TARGETS) == ()
+    assert ends(()) == 0
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_faults_of_one_target_leave_it_time_to_recover(seed):
     lines = defaultdict(list)
