@@ -25,22 +25,26 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=200, help="of the gateway, the broker and each bot")
     parser.add_argument("--broker", choices=("mosquitto", "embedded"), default="mosquitto")
     parser.add_argument("--data", type=Path, help="a folder for everything, which must not exist")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.data and given.data.exists():
+        parser.error(f"{given.data} exists: name a new folder")
+    return given
 
 
 def main() -> int:
     """Run, say what happened, and keep the folder where something was wrong."""
     given = arguments()
     seed = int(time.time()) if given.seed is None else given.seed
-    folder = given.data or Path(tempfile.mkdtemp(prefix="signal-gateway-soak-")) / "run"
+    folder = (given.data or Path(tempfile.mkdtemp(prefix="signal-gateway-soak-")) / "run").resolve()
     folder.mkdir(parents=True)
+    again = f"make soak SEED={seed} SIGNALS={given.signals} KILLS={given.kills} BROKER={given.broker}"
     plan = Plan(seed=seed, signals=given.signals, kills=given.kills, external=given.broker == "mosquitto")
-    print(f"seed {seed}, in {folder}", flush=True)
+    print(f"{again}\nin {folder}", flush=True)
     run = uvloop.run(_until_told_to_stop(plan, folder))
     print(report.text(run))
     report.write(run, folder.with_suffix(".json"))
     if run.verdict.findings:
-        print(f"\nBROKEN. Everything is in {folder}; the same faults again: make soak SEED={seed}")
+        print(f"\nBROKEN. Everything is in {folder}; the same faults again: {again}")
         return 1
     shutil.rmtree(folder)
     print(f"\nKEPT: every promise. The figures are in {folder.with_suffix('.json')}")
