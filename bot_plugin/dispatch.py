@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from bot_plugin.clock import skew
 from bot_plugin.registration import ALERT, ANY, TRADE, Registration
 from bot_plugin.signal import Signal
 from schemas.fields import instant_text, to_micros
@@ -35,9 +36,19 @@ class Decision:
     verdict: Verdict | None = None
 
 
-def decide(signal: Signal, *, now: int, registrations: Sequence[Registration], modes: Collection[Mode]) -> Decision:
-    """Decide about a signal at ``now`` (microseconds since the epoch): pure, for the same arguments the same answer."""
-    verdict = _unfit(signal, now=now, modes=modes)
+def decide(
+    signal: Signal, *, now: int, registrations: Sequence[Registration], modes: Collection[Mode], offset: int = 0
+) -> Decision:
+    """Decide about a signal: pure, for the same arguments the same answer.
+
+    Args:
+        signal: as it arrived.
+        now: the bot's clock, microseconds since the epoch.
+        registrations: the handlers that there are.
+        modes: what the bot runs.
+        offset: how far the bot's clock is ahead of the gateway's, as ``GatewayClock.offset`` says.
+    """
+    verdict = _unfit(signal, now=now, modes=modes, offset=offset)
     if verdict is not None:
         return Decision(verdict=verdict)
     run = tuple(registration for registration in registrations if wants(registration, signal))
@@ -46,29 +57,34 @@ def decide(signal: Signal, *, now: int, registrations: Sequence[Registration], m
     return Decision(verdict=Verdict(Stage.REFUSED, f"no handler matches {describe(signal)}"))
 
 
-def _unfit(signal: Signal, *, now: int, modes: Collection[Mode]) -> Verdict | None:
+def _unfit(signal: Signal, *, now: int, modes: Collection[Mode], offset: int) -> Verdict | None:
     if signal.mode not in modes:
         known = ", ".join(sorted(modes)) or "none"
         return Verdict(Stage.REFUSED, f"mode: the signal is for {signal.mode}, this bot runs {known}")
-    skew = to_micros(signal.time) - now
-    if skew > MAX_SKEW:
-        return Verdict(
-            Stage.REFUSED,
-            f"clock: the signal's time is {skew / 1e6:.1f} s ahead of this bot's clock; set the clock of one of them",
+    ahead = to_micros(signal.time) - now
+    if ahead > MAX_SKEW:
+        reason = (
+            f"clock: the signal's time is {ahead / 1e6:.1f} s ahead of this bot's clock; set the clock of one of them"
         )
-    return expiry(signal, now=now)
+        return Verdict(Stage.REFUSED, _with_skew(reason, offset))
+    return expiry(signal, now=now, offset=offset)
 
 
-def expiry(signal: Signal, *, now: int, monotonic: int | None = None) -> Verdict | None:
-    """Say that a signal is past its expiry, by either clock (microseconds); None while it is true."""
-    late = now - to_micros(signal.expires_at)
-    clock = "by this bot's clock"
+def expiry(signal: Signal, *, now: int, offset: int = 0, monotonic: int | None = None) -> Verdict | None:
+    """Say that a signal is past its expiry, by any clock (microseconds); None while it is true."""
+    late = now - min(0, offset) - to_micros(signal.expires_at)
+    clock = "by this bot's clock" if offset >= 0 else "by the gateway's clock"
     if late < 0 and monotonic is not None:
         late = monotonic - signal.deadline
-        clock = "by the time since it came: this bot's clock was set back"
+        clock = "by the time since it came, or by the broker's count: this bot's clock is behind or was set back"
     if late < 0:
         return None
-    return Verdict(Stage.EXPIRED, f"expired {late / 1e6:.3f} s ago, at {instant_text(signal.expires_at)}, {clock}")
+    reason = f"expired {late / 1e6:.3f} s ago, at {instant_text(signal.expires_at)}, {clock}"
+    return Verdict(Stage.EXPIRED, _with_skew(reason, offset))
+
+
+def _with_skew(reason: str, offset: int) -> str:
+    return reason if (wrong := skew(offset)) is None else f"{reason} ({wrong})"
 
 
 def wants(registration: Registration, signal: Signal) -> bool:

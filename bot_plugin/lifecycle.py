@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from threading import Lock, get_ident
 
+from bot_plugin.clock import GatewayClock
 from bot_plugin.dispatch import Verdict, expiry
 from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Inbox
 from bot_plugin.receipts import Receipts
@@ -29,15 +30,19 @@ STOPPED = "the bot stopped before it was run"
 
 
 class Job:
-    """One signal on its way through one handler. ``stage`` is the last one reached."""
+    """One signal on its way through one handler.
 
-    __slots__ = ("expires_at", "registration", "signal", "stage", "started_at")
+    ``stage`` is the last one reached, and ``note`` what its receipts say from now on beside their own reasons.
+    """
+
+    __slots__ = ("expires_at", "note", "registration", "signal", "stage", "started_at")
 
     def __init__(self, signal: Signal, registration: Registration) -> None:
         self.signal, self.registration = signal, registration
         self.expires_at = to_micros(signal.expires_at)
         self.stage = Stage.RECEIVED
         self.started_at: int | None = None
+        self.note: str | None = None
 
     def __repr__(self) -> str:
         return f"Job({self.signal.id} in {self.registration.name}, {self.stage})"
@@ -52,9 +57,16 @@ class Lifecycle:
     """Moves jobs through their stages; a stage is reached once, whoever comes first."""
 
     def __init__(
-        self, *, bot: str, inbox: Inbox, receipts: Receipts, now: Callable[[], int], monotonic: Callable[[], int]
+        self,
+        *,
+        bot: str,
+        inbox: Inbox,
+        receipts: Receipts,
+        gateway: GatewayClock,
+        now: Callable[[], int],
+        monotonic: Callable[[], int],
     ) -> None:
-        self._bot, self._inbox, self._receipts = bot, inbox, receipts
+        self._bot, self._inbox, self._receipts, self._gateway = bot, inbox, receipts, gateway
         self._now, self._monotonic = now, monotonic
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         self._lock = Lock()
@@ -156,13 +168,19 @@ class Lifecycle:
             await asyncio.sleep(0.005)
 
     def late(self, job: Job) -> Verdict | None:
-        """Say that a job is past its expiry by either clock; from any thread."""
+        """Say that a job is past its expiry by any clock; from any thread."""
         if not self._is_late(job):
             return None
-        return expiry(job.signal, now=self._now(), monotonic=self._monotonic())
+        now, monotonic = self._now(), self._monotonic()
+        offset = self._gateway.offset(now=now, monotonic=monotonic)
+        return expiry(job.signal, now=now, offset=offset, monotonic=monotonic)
 
     def _is_late(self, job: Job) -> bool:
-        return self._now() >= job.expires_at or self._monotonic() >= job.signal.deadline
+        monotonic = self._monotonic()
+        return (
+            monotonic >= job.signal.deadline
+            or self._gateway.latest(now=self._now(), monotonic=monotonic) >= job.expires_at
+        )
 
     def _open(self, stage: Stage) -> list[Job]:
         return [job for jobs in self._jobs.values() for job in jobs if job.stage is stage]
@@ -203,6 +221,8 @@ class Lifecycle:
     def _receipt(self, job: Job, reason: str | None = None) -> Receipt:
         at = self._now()
         started = job.started_at
+        if job.note:
+            reason = f"{reason}; {job.note}" if reason else job.note
         return Receipt(
             signal=job.signal.id,
             bot=self._bot,

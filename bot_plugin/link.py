@@ -188,7 +188,8 @@ class Connection:
         return client
 
     async def _on_message(self, _client: Any, topic: str, payload: bytes, _qos: int, properties: dict[str, Any]) -> int:
-        await self._receive(Message(topic=topic, payload=payload, retained=bool(properties["retain"])))
+        expiry = properties.get("message_expiry_interval", (None,))[0]
+        await self._receive(Message(topic=topic, payload=payload, retained=bool(properties["retain"]), expiry=expiry))
         return 0
 
     def _on_disconnect(self, _client: Any, packet: Any, _error: Any = None) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot_plugin.order import Place
 from bot_plugin.registration import ALERT, TRADE
 from bot_plugin.signal import Signal
 from bot_plugin.transport import Message
@@ -24,14 +25,27 @@ BODIES = (envelopes.TRADE, envelopes.ALERT, envelopes.WITHDRAW)
 MAX_ID = 64
 
 _SCHEMAS = {envelopes.TRADE: TradeSchema, envelopes.ALERT: AlertSchema}
-_PLACES = {envelopes.TRADE: TRADE, envelopes.ALERT: ALERT}
+_PLACES = {envelopes.TRADE: (TRADE,), envelopes.ALERT: (ALERT,), envelopes.WITHDRAW: (TRADE, ALERT)}
+
+_ROUNDING = 2
+"""Seconds that a signal may live longer than its message's interval: the gateway cuts a fraction off as it publishes
+(up to 1), and a broker that counts in whole seconds may take one for a moment (up to 1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A signal is to be stopped where it was not started."""
+    """A signal is to be stopped where it was not started.
 
+    Args:
+        id: the withdrawal's own.
+        place: where it stands among the signals of its topic; None where it does not say.
+        written_at, expires_at: microseconds since the epoch.
+    """
+
+    id: str
     withdrawal: Withdrawal
+    place: Place | None
+    written_at: int
     expires_at: int
 
 
@@ -41,6 +55,7 @@ class Unreadable:
 
     id: str | None
     problem: str
+    place: Place | None = None
 
 
 def prefixes(root: str) -> tuple[str, ...]:
@@ -49,9 +64,22 @@ def prefixes(root: str) -> tuple[str, ...]:
 
 
 def read(
-    message: Message, *, root: str, now: Callable[[], int], monotonic: Callable[[], int]
+    message: Message,
+    *,
+    root: str,
+    now: Callable[[], int],
+    monotonic: Callable[[], int],
+    latest: Callable[[], int] | None = None,
 ) -> Signal | Withdrawn | Unreadable:
-    """Read a message as it arrives; never raises."""
+    """Read a message as it arrives; never raises.
+
+    Args:
+        message: from a signal topic.
+        root: what the topics begin with.
+        now: the bot's clock, microseconds since the epoch.
+        monotonic: the clock that nobody sets, microseconds.
+        latest: what the signal's ``remaining`` goes by, where not by ``now``.
+    """
     try:
         envelope = envelopes.decode(message.payload)
     except ContractError as error:
@@ -61,10 +89,16 @@ def read(
         if problem:
             return Unreadable(envelope.id, problem)
         if envelope.type == envelopes.WITHDRAW:
-            return _withdrawn(envelope)
-        return _signal(envelope, now, monotonic)
+            return _withdrawn(envelope, message.topic)
+        return _signal(envelope, message.expiry, now=now, monotonic=monotonic, latest=latest or now)
     except ContractError as error:
-        return Unreadable(envelope.id, str(error))
+        return Unreadable(envelope.id, str(error), _place(envelope, message.topic))
+
+
+def _place(envelope: Envelope, topic: str) -> Place | None:
+    if envelope.sequence is None:
+        return None
+    return Place(topic=topic, sequence=envelope.sequence, previous=envelope.previoussequence)
 
 
 def _id(payload: bytes) -> str | None:
@@ -86,28 +120,42 @@ def _misplaced(envelope: Envelope, topic: str, *, root: str) -> str | None:
     elif envelope.expirytime is None:
         return "the envelope lacks expirytime"
     tree = f"{root}-test" if envelope.mode is Mode.TEST else root
-    place = _PLACES.get(envelope.type, TRADE)
-    expected = f"{tree}/{VERSION}/{place}/{_source(envelope)}/"
-    return None if topic.startswith(expected) else f"its topic {topic[:200]!r} is not below {expected!r}"
+    expected = tuple(f"{tree}/{VERSION}/{place}/{_source(envelope)}/" for place in _PLACES[envelope.type])
+    return None if topic.startswith(expected) else f"its topic {topic[:200]!r} is not below {expected[0]!r}"
 
 
 def _source(envelope: Envelope) -> str:
     return envelope.source.removeprefix("/sources/")
 
 
-def _withdrawn(envelope: Envelope) -> Withdrawn:
+def _withdrawn(envelope: Envelope, topic: str) -> Withdrawn:
     assert envelope.expirytime is not None
-    withdrawal: Withdrawal = load(WithdrawalSchema, envelope.data)
-    return Withdrawn(withdrawal, to_micros(envelope.expirytime))
+    return Withdrawn(
+        envelope.id,
+        load(WithdrawalSchema, envelope.data),
+        _place(envelope, topic),
+        to_micros(envelope.time),
+        to_micros(envelope.expirytime),
+    )
 
 
-def _signal(envelope: Envelope, now: Callable[[], int], monotonic: Callable[[], int]) -> Signal:
+def _signal(
+    envelope: Envelope,
+    expiry: int | None,
+    *,
+    now: Callable[[], int],
+    monotonic: Callable[[], int],
+    latest: Callable[[], int],
+) -> Signal:
     assert envelope.mode is not None
     assert envelope.expirytime is not None
     assert envelope.partitionkey is not None
     assert envelope.sequence is not None
     body: Trade | Alert = load(_SCHEMAS[envelope.type], envelope.data)
     at = now()
+    lifetime = to_micros(envelope.expirytime) - at
+    if expiry is not None:
+        lifetime = min(lifetime, (expiry + _ROUNDING) * 1_000_000)
     return Signal(
         id=envelope.id,
         source=_source(envelope),
@@ -118,8 +166,9 @@ def _signal(envelope: Envelope, now: Callable[[], int], monotonic: Callable[[], 
         time=envelope.time,
         expires_at=envelope.expirytime,
         received_at=from_micros(at),
+        previous=envelope.previoussequence,
         possible_duplicate_of=envelope.possibleduplicateof,
-        deadline=monotonic() + to_micros(envelope.expirytime) - at,
-        now=now,
+        deadline=monotonic() + lifetime,
+        now=latest,
         monotonic=monotonic,
     )

@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import TaskGroup
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from bot_plugin import reading
+from bot_plugin.card import OwnCard
+from bot_plugin.clock import GatewayClock
 from bot_plugin.desk import LoopDesk
 from bot_plugin.dispatch import Verdict, decide
 from bot_plugin.errors import InboxFull
 from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Arrival, Inbox
 from bot_plugin.lifecycle import Lifecycle
+from bot_plugin.order import Place
 from bot_plugin.plan import Plan
-from bot_plugin.presence import decode_card, encode_card
 from bot_plugin.raw import RawHandlers
 from bot_plugin.receipts import Receipts
+from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
-from bot_plugin.transport import REFUSED, Link, Message
+from bot_plugin.transport import Link, Message
 from bot_plugin.workers import Workers
 from schemas import envelope as envelopes
 from schemas.card import BotCard, Presence, Receipted, ReceiptedSchema
@@ -50,14 +52,33 @@ class Session:
         group: TaskGroup,
         now: Callable[[], int],
         monotonic: Callable[[], int],
+        released: Mapping[str, int] | None = None,
     ) -> None:
         self._settings, self._plan, self._link, self._inbox = settings, plan, link, inbox
-        self._card, self._group, self._now, self._monotonic = card, group, now, monotonic
+        self._group, self._now, self._monotonic = group, now, monotonic
         self._topics = settings.topics
+        self._card = OwnCard(link, self._topics.bot(settings.bot), card, now=now)
         self._prefixes = reading.prefixes(settings.root)
         self.receipts = Receipts(link, self._topics.receipt(settings.bot))
-        self._lifecycle = Lifecycle(bot=settings.bot, inbox=inbox, receipts=self.receipts, now=now, monotonic=monotonic)
+        self._gateway = GatewayClock()
+        self._lifecycle = Lifecycle(
+            bot=settings.bot,
+            inbox=inbox,
+            receipts=self.receipts,
+            gateway=self._gateway,
+            now=now,
+            monotonic=monotonic,
+        )
         self._workers = Workers(self._lifecycle, group, threads=settings.threads, backlog=settings.backlog)
+        self._sequencer = Sequencer(
+            self._lifecycle,
+            self._workers,
+            released=released or {},
+            backlog=settings.backlog,
+            group=group,
+            now=self._latest,
+            monotonic=monotonic,
+        )
         self._raw = RawHandlers(plan.topics, group, threads=settings.threads)
         for mailbox in plan.mailboxes:
             mailbox.open(LoopDesk(self._lifecycle, group))
@@ -85,6 +106,7 @@ class Session:
             self._stopping = True
             for task in (keeper, stopped):
                 task.cancel()
+            self._sequencer.close()
             self._workers.close()
             self._raw.close()
 
@@ -93,7 +115,7 @@ class Session:
         await self._lifecycle.close()
         await self.receipts.drained(timeout=max(2, self._settings.grace))
         if self._link.connected:
-            goodbye = self._publish_card(Presence.OFFLINE)
+            goodbye = self._card.show(Presence.OFFLINE)
             if goodbye is not None:
                 await asyncio.wait({goodbye}, timeout=2)
 
@@ -103,7 +125,8 @@ class Session:
 
     def connected(self) -> None:
         """Show the card and repeat receipts: a new connection stands."""
-        self._publish_card(Presence.ONLINE)
+        self._sequencer.connected()
+        self._card.show(Presence.ONLINE)
         self.receipts.reconnected()
 
     async def receive(self, message: Message) -> None:
@@ -122,50 +145,77 @@ class Session:
         if message.topic.startswith(self._prefixes) and self._plan.registrations:
             await self._take_signal(message)
         elif message.topic == self._topics.bot(self._settings.bot):
-            self._see_card(message)
+            self._card.see(message)
         elif message.topic == self._topics.receipted(self._settings.bot):
             self._see_receipted(message)
         self._raw.put(message)
 
     async def _take_signal(self, message: Message) -> None:
-        match reading.read(message, root=self._settings.root, now=self._now, monotonic=self._monotonic):
+        if not self._link.connected:
+            self._sequencer.connected()  # what a session kept comes before its subscriptions are answered
+        root = self._settings.root
+        match reading.read(message, root=root, now=self._now, monotonic=self._monotonic, latest=self._latest):
             case Signal() as signal:
                 await self._dispatch(signal, message)
-            case reading.Withdrawn(withdrawal, expires_at):
-                try:
-                    await self._lifecycle.withdraw(withdrawal, expires_at=expires_at)
-                except InboxFull as full:
-                    log.error("the withdrawal of %s is not remembered: %s", withdrawal.signal, full)  # noqa: TRY400
+            case reading.Withdrawn() as withdrawn:
+                await self._withdraw(withdrawn, message)
             case reading.Unreadable(None, problem):
                 log.error("a message on %s is no signal: %s", message.topic, problem)
-            case reading.Unreadable(str(id_), problem):
+            case reading.Unreadable(str(id_), problem, place):
                 log.error("signal %s on %s cannot be read: %s", id_, message.topic, problem)
                 verdict = Verdict(Stage.REFUSED, f"unreadable: {problem}")
-                await self._refuse(id_, verdict, message, forget_at=self._now() + KEEP_AFTER_EXPIRY)
+                await self._end(id_, verdict, message, forget_at=self._now() + KEEP_AFTER_EXPIRY, place=place)
 
     async def _dispatch(self, signal: Signal, message: Message) -> None:
-        decision = decide(signal, now=self._now(), registrations=self._plan.registrations, modes=self._settings.modes)
+        now, monotonic = self._now(), self._monotonic()
+        self._gateway.observe(to_micros(signal.time), monotonic=monotonic)
+        decision = decide(
+            signal,
+            now=now,
+            registrations=self._plan.registrations,
+            modes=self._settings.modes,
+            offset=self._gateway.offset(now=now, monotonic=monotonic),
+        )
+        place = Place(topic=message.topic, sequence=signal.sequence, previous=signal.previous, deadline=signal.deadline)
         forget_at = to_micros(signal.expires_at) + KEEP_AFTER_EXPIRY
         if decision.verdict is not None:
-            await self._refuse(signal.id, decision.verdict, message, forget_at=forget_at)
+            await self._end(signal.id, decision.verdict, message, forget_at=forget_at, place=place)
             return
         names = tuple(registration.name for registration in decision.run)
         try:
-            if not await self._arrive(signal.id, message, handlers=names, forget_at=forget_at):
+            if not await self._arrive(signal.id, message, handlers=names, forget_at=forget_at, place=place):
                 return
         except InboxFull as full:
-            await self._refuse(signal.id, Verdict(Stage.REFUSED, str(full)), message, forget_at=forget_at)
+            verdict = Verdict(Stage.REFUSED, str(full))
+            await self._end(signal.id, verdict, message, forget_at=forget_at, place=place)
             return
-        for job in self._lifecycle.received(signal, decision.run):
-            await self._workers.put(job)
+        await self._sequencer.take(signal, decision.run, place)
 
-    async def _refuse(self, id_: str, verdict: Verdict, message: Message, *, forget_at: int) -> None:
-        with suppress(InboxFull):  # it is refused all the same
-            if not await self._arrive(id_, message, handlers=(), forget_at=forget_at):
+    async def _withdraw(self, withdrawn: reading.Withdrawn, message: Message) -> None:
+        """Carry out first, as that may be repeated; what is known of the withdrawal itself says that it was."""
+        self._gateway.observe(withdrawn.written_at, monotonic=self._monotonic())
+        target = withdrawn.withdrawal.signal
+        try:
+            await self._lifecycle.withdraw(withdrawn.withdrawal, expires_at=withdrawn.expires_at)
+            verdict = Verdict(Stage.HANDLED, f"signal {target} is not started from now on")
+        except InboxFull as full:
+            log.error("the withdrawal of %s is not remembered: %s", target, full)  # noqa: TRY400
+            verdict = Verdict(Stage.REFUSED, str(full))
+        forget_at = withdrawn.expires_at + KEEP_AFTER_EXPIRY
+        await self._end(withdrawn.id, verdict, message, forget_at=forget_at, place=withdrawn.place)
+
+    async def _end(self, id_: str, verdict: Verdict, message: Message, *, forget_at: int, place: Place | None) -> None:
+        """End a message that no handler will see, unless it was ended before."""
+        with suppress(InboxFull):  # it ends all the same
+            if not await self._arrive(id_, message, handlers=(), forget_at=forget_at, place=place):
                 return
+        if place is not None:
+            await self._sequencer.skip(place)
         await self._lifecycle.refuse(id_, verdict, received_at=self._now())
 
-    async def _arrive(self, id_: str, message: Message, *, handlers: tuple[str, ...], forget_at: int) -> bool:
+    async def _arrive(
+        self, id_: str, message: Message, *, handlers: tuple[str, ...], forget_at: int, place: Place | None
+    ) -> bool:
         new = await self._inbox.arrive(
             Arrival(
                 id=id_,
@@ -177,39 +227,23 @@ class Session:
             )
         )
         if not new:
+            if place is not None:
+                self._sequencer.repeated(place)
             await self._lifecycle.repeat(id_)
         return new
 
-    def _see_card(self, message: Message) -> None:
-        card = decode_card(message.payload)
-        if card is None or card.instance == self._card.instance or message.retained:
-            return
-        if card.presence is Presence.CLAIM:
-            log.warning("another process asks for the name %r: answering that it is in use", self._settings.bot)
-            self._publish_card(Presence.ONLINE)
-        elif card.presence is Presence.ONLINE:
-            log.error("another process uses the name %r too: instance %s", self._settings.bot, card.instance)
+    def _latest(self) -> int:
+        return self._gateway.latest(now=self._now(), monotonic=self._monotonic())
 
     def _see_receipted(self, message: Message) -> None:
         try:
-            receipted: Receipted = load(ReceiptedSchema, envelopes.decode(message.payload).data)
+            envelope = envelopes.decode(message.payload)
+            receipted: Receipted = load(ReceiptedSchema, envelope.data)
         except ContractError as error:
             log.error("a message on %s cannot be read: %s", message.topic, error)  # noqa: TRY400
         else:
+            self._gateway.observe(to_micros(envelope.time), monotonic=self._monotonic())
             self.receipts.receipted(receipted.receipts)
-
-    def _publish_card(self, presence: Presence) -> asyncio.Future[int] | None:
-        try:
-            published = self._link.publish(self._topics.bot(self._settings.bot), self.card(presence), retain=True)
-        except ConnectionError as error:
-            log.warning("the card was not published: %s", error)
-            return None
-        published.add_done_callback(_say_refused)
-        return published
-
-    def card(self, presence: Presence) -> bytes:
-        """This process's card."""
-        return encode_card(replace(self._card, presence=presence), now=self._now())
 
     async def _keep(self) -> None:
         seconds = 0
@@ -218,12 +252,9 @@ class Session:
             seconds += 1
             await self._lifecycle.sweep()
             self.receipts.retry()
+            if news := self._gateway.news(now=self._now(), monotonic=self._monotonic()):
+                log.warning("%s", news)
             if confirmed := self.receipts.take_confirmed():
                 await self._inbox.confirm(confirmed)
             if seconds % _PRUNE_EVERY == 0:
                 await self._inbox.prune()
-
-
-def _say_refused(published: asyncio.Future[int]) -> None:
-    if not published.cancelled() and published.exception() is None and published.result() >= REFUSED:
-        log.error("the broker refuses this bot's card (reason %#x): it may not publish there", published.result())

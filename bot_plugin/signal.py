@@ -24,12 +24,13 @@ class Signal:
         body: what it says.
         key: the partition key; signals with one key arrive in order, one at a time.
         sequence: grows within a key.
+        previous: the sequence of the signal before it on its topic; None for the first.
         time: when the gateway accepted it.
         expires_at: when it stops being true; no handler is called past it.
         received_at: when it reached this bot, by the bot's clock.
         possible_duplicate_of: the id of an earlier signal with an equal body, where the gateway was not sure.
         deadline: when it expires by the monotonic clock, fixed as it arrived: a clock that is set back changes nothing.
-        now: the bot's clock, microseconds since the epoch.
+        now: the bot's clock, or the gateway's where that is known to be later, microseconds since the epoch.
         monotonic: the clock that nobody sets, microseconds.
     """
 
@@ -42,6 +43,7 @@ class Signal:
     time: datetime
     expires_at: datetime
     received_at: datetime
+    previous: int | None = None
     possible_duplicate_of: str | None = None
     deadline: int = field(repr=False, compare=False)
     now: Callable[[], int] = field(repr=False, compare=False)

@@ -39,6 +39,8 @@ def build(
     mode: str = "live",
     ttl: float = 60.0,
     age: float = 0.0,
+    sequence: int | None = None,
+    previous: int | None = None,
     **envelope: Any,
 ) -> Envelope:
     """A signal's envelope, as the gateway would make it.
@@ -56,7 +58,9 @@ def build(
         mode: live, paper or test.
         ttl: seconds from acceptance to expiry.
         age: seconds since acceptance, by the listener's clock; negative for one from the future.
-        **envelope: attributes to set otherwise: ``id``, ``sequence``, ``partitionkey``.
+        sequence: its number on its topic; microseconds of acceptance where not given.
+        previous: the number of the one before it; a bot that has not seen that one waits for it, up to 2 s.
+        **envelope: attributes to set otherwise: ``id``, ``partitionkey``.
     """
     at = listener.now() - round(age * 1_000_000)
     instrument = None if pair is None else Instrument(raw=pair, pair=pair, kind=Kind(kind), venue=venue)
@@ -74,7 +78,8 @@ def build(
         "expirytime": from_micros(at + round(ttl * 1_000_000)),
         "mode": Mode(mode),
         "partitionkey": f"{source}/{name}",
-        "sequence": at,
+        "sequence": at if sequence is None else sequence,
+        "previoussequence": previous,
         "subject": name,
         "data": data,
     }

@@ -26,11 +26,17 @@ FOR_GOOD = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message as it arrived. ``retained`` is no proof of age: some brokers set it on queued messages."""
+    """A message as it arrived.
+
+    Args:
+        retained: no proof of age: some brokers set it on queued messages.
+        expiry: whole seconds until the broker would have dropped it; None where it does not say (MQTT 3.1.1).
+    """
 
     topic: str
     payload: bytes
     retained: bool = False
+    expiry: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

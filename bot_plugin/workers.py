@@ -28,7 +28,7 @@ class Workers:
     Args:
         group: where they live; one that dies unexpectedly ends it.
         threads: plain functions that run at once, at most.
-        backlog: jobs that one key may keep waiting; further ones are refused, with that reason.
+        backlog: jobs that one key may keep waiting; further ones are refused.
     """
 
     def __init__(self, lifecycle: Lifecycle, group: TaskGroup, *, threads: int, backlog: int) -> None:
@@ -38,13 +38,13 @@ class Workers:
         self._places = asyncio.Semaphore(threads)
         self._lanes = Lanes(group, self._run, limit=backlog, name="bot_plugin.worker")
 
-    async def put(self, job: Job) -> None:
-        """Let the worker of the job's key run it, behind what is there."""
+    def put(self, job: Job) -> str | None:
+        """Let the worker of the job's key run it, behind what is there; or say why it is refused."""
         if self._lifecycle.stopped:
-            await self._lifecycle.finish(job, Stage.REFUSED, STOPPED)
-        elif not self._lanes.put(job.signal.key, job):
-            reason = f"{self._backlog} signals of {job.signal.key} wait already"
-            await self._lifecycle.finish(job, Stage.REFUSED, reason)
+            return STOPPED
+        if not self._lanes.put(job.signal.key, job):
+            return f"{self._backlog} signals of {job.signal.key} wait already"
+        return None
 
     async def idle(self, *, timeout: float) -> None:  # noqa: ASYNC109
         """Return when every worker has ended, or after the timeout (seconds)."""

@@ -14,15 +14,13 @@ from typing import Any
 
 import uuid_utils
 
-from gateway import pipeline
 from gateway.bots import Cards, GatewayPresence, Receipts
 from gateway.config import Address, BotLogins, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
 from gateway.errors import NotStored
-from gateway.intake import Format, Received
 from gateway.journal import open_journal
-from gateway.journal.model import Journal
+from gateway.journal.journal import Journal
 from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.pipeline import Pipeline, Road
@@ -40,8 +38,8 @@ from gateway.web import (
     RateLimit,
     Status,
 )
+from gateway.withdrawal import Withdrawals
 from schemas.card import Presence
-from schemas.envelope import complete
 
 _INSTANCE = "gateway"
 _VERSION = version("signal-gateway")
@@ -63,23 +61,6 @@ def clock() -> int:
 def new_id() -> str:
     """A UUIDv7."""
     return str(uuid_utils.uuid7())
-
-
-def consider(settings: Settings, source: str, body: bytes, *, format_: Format = Format.AUTO) -> list[tuple[str, bytes]]:
-    """What would be published for a body of a source, now: topics and payloads; changes nothing.
-
-    Raises:
-        KeyError: the source is not configured.
-        Refused: the gateway would refuse the body.
-    """
-    road = Road(sources=settings.sources, topics=settings.topics)
-    received = Received(source=source, secrets={}, body=body, at=clock())
-    drafts, _ = pipeline.consider(received, settings.sources[source], road=road, new_id=new_id, format_=format_)
-    return [
-        (destination.topic, destination.payload or complete(draft.head, sequence=draft.accepted_at))
-        for draft in drafts
-        for destination in draft.destinations
-    ]
 
 
 async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
@@ -164,7 +145,12 @@ class Gateway:
         self._embedded = embedded
         self._link = self._make_link(embedded.broker if embedded else None)
         self._delivery = Delivery(
-            journal, self._link, telemetry=self._telemetry, clock=clock, settings=DeliverySettings()
+            journal,
+            self._link,
+            telemetry=self._telemetry,
+            clock=clock,
+            settings=DeliverySettings(),
+            named={source.name: source.bots for source in settings.sources.values() if source.bots},
         )
         self._receipts = Receipts(
             journal,
@@ -175,7 +161,14 @@ class Gateway:
             telemetry=self._telemetry,
             clock=clock,
         )
-        self._cards = Cards(topics=self._topics, telemetry=self._telemetry, on_change=self._delivery.listeners)
+        self._cards = Cards(
+            journal,
+            topics=self._topics,
+            telemetry=self._telemetry,
+            on_change=self._delivery.bots,
+            greet=self._receipts.greet,
+            clock=clock,
+        )
         self._pipeline = Pipeline(
             Road(sources=settings.sources, topics=self._topics),
             keys=self._keys,
@@ -185,10 +178,14 @@ class Gateway:
             telemetry=self._telemetry,
             new_id=new_id,
         )
+        self._withdrawals = Withdrawals(
+            journal, stop=self._delivery.withdraw, offer=self._delivery.offer, clock=clock, new_id=new_id
+        )
         self._public, self._private = self._make_listeners()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Listen and work until told to stop."""
+        await self._cards.recall()
         await self._link.subscribe(self._topics.every("receipt"), self._receipts.take)
         await self._link.subscribe(self._topics.every("bot"), self._cards.take)
         await self._private.start()
@@ -199,6 +196,7 @@ class Gateway:
             "link": self._link.run,
             "delivery": self._delivery.run,
             "receipts": self._receipts.run,
+            "cards": self._cards.run,
             "journal.prune": self._prune,
             "http.private": self._private.run,
             "http.public": self._public.run,
@@ -225,7 +223,7 @@ class Gateway:
     def _make_link(self, broker: EmbeddedBroker | None) -> GmqttLink:
         settings = self._settings.link
         if broker is not None:
-            settings = replace(settings, port=broker.port)
+            settings = replace(settings, port=broker.port, max_packet_size=broker.max_packet_size)
         heard = broker.heard if broker is not None else None
         return GmqttLink(
             replace(settings, will=self._presence.will),
@@ -245,7 +243,11 @@ class Gateway:
             now=clock,
         )
         inside = Inside(
-            journal=self._journal, status=self._status, exposition=telemetry.exposition, mint=self._mint_token
+            journal=self._journal,
+            status=self._status,
+            exposition=telemetry.exposition,
+            mint=self._mint_token,
+            withdraw=self._withdrawals.withdraw,
         )
         token = read_secret(self._settings.folder.api_token)
         keys = ApiKeys({"api": hashlib.sha256(token.encode()).digest()} if token else {})
@@ -278,4 +280,3 @@ class Gateway:
 
     def _disconnected(self) -> None:
         self._telemetry.broker_connected(connected=False)
-        self._cards.forget()

@@ -24,7 +24,8 @@ from gateway.intake import (
     secrets_shown,
     valid_until,
 )
-from gateway.journal.model import Accepted, Draft, Duplicate, Journal, Refusal
+from gateway.journal.journal import Journal
+from gateway.journal.model import Accepted, Draft, Duplicate, Refusal
 from gateway.telemetry import Telemetry
 from schemas.topics import Topics
 

@@ -93,9 +93,9 @@ class GatewayCardSchema(RecordSchema):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipted:
-    """The receipts, by the ids of their envelopes, that are on the gateway's disk."""
+    """The receipts, by the ids of their envelopes, that are on the gateway's disk; none to tell the time only."""
 
-    receipts: tuple[str, ...]
+    receipts: tuple[str, ...] = ()
 
 
 class ReceiptedSchema(RecordSchema):
@@ -103,4 +103,4 @@ class ReceiptedSchema(RecordSchema):
 
     record = Receipted
 
-    receipts = Listed(fields.String(), required=True)
+    receipts = Listed(fields.String())

@@ -97,6 +97,7 @@ class NetworkStage(Stage):
 
 class EmbeddedStage(NetworkStage):
     def link(self, client_id, **extras):
+        extras.setdefault("max_packet_size", self.broker.max_packet_size)
         return super().link(client_id, heard=self.broker.heard, **extras)
 
     async def restart(self):

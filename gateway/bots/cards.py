@@ -1,11 +1,14 @@
-"""Cards: which bots are there, by what they say of themselves."""
+"""Cards: which bots there are, by what they say of themselves, and which of them are online."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
+from gateway.errors import NotStored
+from gateway.journal.journal import Journal
+from gateway.journal.model import KnownBot
 from gateway.telemetry import Telemetry
 from schemas.card import BotCard, BotCardSchema, Presence
 from schemas.envelope import BOT_CARD, decode
@@ -20,29 +23,59 @@ _INSTANCE = 64
 _FILTERS = 100
 """Topic filters of a bot that are looked at."""
 
+_PAUSE = 1.0
+"""Seconds between two writes to the journal, and until the next where it refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    bot: KnownBot
+    instance: str = ""
+
 
 class Cards:
-    """Knows which bots are online, and what they listen to.
+    """Knows the bots, also those that an earlier process of the gateway saw.
 
-    ``on_change`` gets the topic filters of each bot that is online: at once when one came, left, is another process or
-    listens to other things, and again at the end of each ``every`` seconds in which more changed.
+    ``on_change`` gets all bots, and the names of those that came: that were not online, or are other processes now. It
+    is called at once when something changed, and again at the end of each ``every`` seconds in which more did.
+
+    Args:
+        greet: called with each bot that says that it is online.
+        clock: microseconds since the epoch.
     """
 
     def __init__(
         self,
+        journal: Journal,
         *,
         topics: Topics,
         telemetry: Telemetry,
-        on_change: Callable[[Mapping[str, tuple[str, ...]]], None],
+        on_change: Callable[[Sequence[KnownBot], Collection[str]], None],
+        greet: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], int],
         every: float = 1.0,
     ) -> None:
+        self._journal = journal
         self._topics = topics
         self._telemetry = telemetry
         self._on_change = on_change
+        self._greet = greet
+        self._clock = clock
         self._every = every
-        self._online: dict[str, _Online] = {}
+        self._known: dict[str, _Known] = {}
+        self._came: set[str] = set()
+        self._unsaved: set[str] = set()
+        self._save = asyncio.Event()
         self._pausing = False
         self._changed = False
+
+    async def recall(self) -> None:
+        """Take the bots that are remembered; none of them is online until its card says so."""
+        now = self._clock()
+        for bot in await self._journal.known():
+            absent = replace(bot, absent_since=bot.absent_since or now)
+            self._known.setdefault(bot.name, _Known(absent))
+        self._tell()
 
     async def take(self, topic: str, payload: bytes) -> None:
         """Handle one message of the cards' filter."""
@@ -51,18 +84,47 @@ class Cards:
         except (ContractError, TopicError) as error:
             self._telemetry.unreadable_card(topic=topic, problem=str(error))
             return
-        if card.presence is Presence.OFFLINE and card.bot in self._online:
-            del self._online[card.bot]
-            self._tell()
-        elif card.presence is Presence.ONLINE and (card.bot in self._online or len(self._online) < _MOST):
-            online = _Online(card.instance[:_INSTANCE], card.subscriptions[:_FILTERS])
-            if self._online.get(card.bot) != online:
-                self._online[card.bot] = online
-                self._tell()
+        if card.presence is Presence.OFFLINE:
+            self._leave(card)
+        elif card.presence is Presence.ONLINE:
+            self._come(card)
 
-    def forget(self) -> None:
-        """The connection was lost: who is online is not known any more."""
-        self._online.clear()
+    def _come(self, card: BotCard) -> None:
+        before = self._known.get(card.bot)
+        if before is None and len(self._known) >= _MOST:
+            return
+        self._greet(card.bot)
+        bot = KnownBot(name=card.bot, filters=card.subscriptions[:_FILTERS])
+        now = _Known(bot, card.instance[:_INSTANCE])
+        if before != now:
+            if before is None or before.bot.absent_since is not None or before.instance != now.instance:
+                self._came.add(card.bot)
+            self._change(now)
+
+    def _leave(self, card: BotCard) -> None:
+        known = self._known.get(card.bot)
+        if known is not None and known.bot.absent_since is None:
+            self._came.discard(card.bot)
+            self._change(replace(known, bot=replace(known.bot, absent_since=self._clock())))
+
+    def _change(self, known: _Known) -> None:
+        self._known[known.bot.name] = known
+        self._unsaved.add(known.bot.name)
+        self._save.set()
+        self._tell()
+
+    async def run(self) -> None:
+        """Let the journal remember what changed, until cancelled."""
+        while True:
+            await self._save.wait()
+            self._save.clear()
+            names, self._unsaved = self._unsaved, set()
+            try:
+                await self._journal.know([self._known[name].bot for name in names])
+            except NotStored:
+                self._unsaved |= names
+                self._save.set()
+            await asyncio.sleep(_PAUSE)
 
     def _tell(self) -> None:
         self._changed = True
@@ -73,13 +135,8 @@ class Cards:
         self._pausing, self._changed = self._changed, False
         if self._pausing:
             asyncio.get_running_loop().call_later(self._every, self._call)
-            self._on_change({bot: online.filters for bot, online in self._online.items()})
-
-
-@dataclass(frozen=True, slots=True)
-class _Online:
-    instance: str
-    filters: tuple[str, ...]
+            came, self._came = self._came, set()
+            self._on_change([known.bot for known in self._known.values()], came)
 
 
 def _read(topic: str, payload: bytes, *, topics: Topics) -> BotCard:

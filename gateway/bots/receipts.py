@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from gateway.bots.reading import read
 from gateway.errors import NotStored
-from gateway.journal.model import Journal
+from gateway.journal.journal import Journal
 from gateway.mqtt.model import Link, LinkLost, PacketTooLarge
 from gateway.telemetry import Telemetry
 from schemas.card import Receipted, ReceiptedSchema
@@ -66,6 +66,7 @@ class Receipts:
         self._telemetry = telemetry
         self._clock = clock
         self._confirmed: Mapping[str, list[str]] = defaultdict(list)
+        self._greeted: set[str] = set()
         self._wanted = asyncio.Event()
         self._arrived: list[_Arrived] = []
         self._storing: set[asyncio.Task[None]] = set()
@@ -97,7 +98,7 @@ class Receipts:
         """Store receipts; where one of them brings an error that nobody foresaw, each by itself."""
         failure: Exception | None = None
         try:
-            left_out = await self._journal.receive([one.receipt for one in arrived], at=self._clock())
+            reception = await self._journal.receive([one.receipt for one in arrived], at=self._clock())
         except NotStored as error:
             for _ in arrived:
                 self._telemetry.not_stored(cause=error.cause)
@@ -107,7 +108,9 @@ class Receipts:
                 return
             failure = error
         else:
-            self._telemetry.receipts_left_out(unknown=left_out.unknown, surplus=left_out.surplus)
+            self._telemetry.receipts_left_out(unknown=reception.unknown, surplus=reception.surplus)
+            for source in reception.settled:
+                self._telemetry.outcome(station="receipted", source=source)
             self._stored(arrived)
         for one in arrived:
             _finish(one.handled, failure)
@@ -118,6 +121,11 @@ class Receipts:
             self._confirmed[one.receipt.bot].append(one.id)
         self._wanted.set()
 
+    def greet(self, bot: str) -> None:
+        """Tell a bot that came what time it is here, by a confirmation, of nothing where there is nothing else."""
+        self._greeted.add(bot)
+        self._wanted.set()
+
     async def run(self) -> None:
         """Confirm until cancelled."""
         while True:
@@ -125,11 +133,13 @@ class Receipts:
             await asyncio.sleep(_CONFIRM_EVERY)
             self._wanted.clear()
             await self._link.wait_connected()
+            while self._greeted and self._link.free:
+                self._confirm(self._greeted.pop(), [])
             for bot, ids in self._confirmed.items():
                 while ids and self._link.free:
                     self._confirm(bot, ids[:_CONFIRM_MOST])
                     del ids[:_CONFIRM_MOST]
-            if any(self._confirmed.values()):
+            if self._greeted or any(self._confirmed.values()):
                 self._wanted.set()
 
     def _confirm(self, bot: str, ids: list[str]) -> None:

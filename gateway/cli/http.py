@@ -58,7 +58,12 @@ def request(
 
 
 def call_api(
-    settings: Settings, method: str, path: str, *, query: Mapping[str, Any] | None = None
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    document: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
     """Ask the private API of the running gateway.
 
@@ -71,7 +76,7 @@ def call_api(
     given = {name: value for name, value in (query or {}).items() if value is not None}
     target = f"/api/v1{path}{'?' + urlencode(given) if given else ''}"
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    body = b"{}" if method == "POST" else None
+    body = json.dumps(document or {}).encode() if method == "POST" else None
     headers |= {"Content-Type": "application/json"} if body else {}
     answer = request(settings.http.private, method, target, headers=headers, body=body)
     if not answer.good:

@@ -39,12 +39,21 @@ def _steps(life: Entry) -> Iterator[Step]:
     if fired:
         yield Step(instant(fired), "fired, by the sender's clock")
     for delivery in life.get("deliveries", []):
-        reason = f": {delivery['reason']}" if delivery.get("reason") else ""
-        tries = f" (attempt {delivery['attempts']})" if delivery.get("attempts", 0) > 1 else ""
-        what = f"{delivery['destination']} {delivery['station']}{reason}{tries}  {delivery['topic']}"
-        yield Step(instant(delivery["at"]), what)
+        yield from _delivery(delivery)
     for receipt in life.get("receipts", []):
         yield from _receipt(receipt)
+
+
+def _delivery(delivery: Entry) -> Iterator[Step]:
+    where, station = delivery["destination"], delivery["station"]
+    reason = f": {delivery['reason']}" if delivery.get("reason") else ""
+    tries = f" (attempt {delivery['attempts']})" if delivery.get("attempts", 0) > 1 else ""
+    published_at = delivery.get("published_at")
+    if published_at and station != "published":
+        yield Step(instant(published_at), f"{where} published  {delivery['topic']}")
+        yield Step(instant(delivery["at"]), f"{where} {station}{reason}{tries}")
+    else:
+        yield Step(instant(delivery["at"]), f"{where} {station}{reason}{tries}  {delivery['topic']}")
 
 
 def _receipt(receipt: Entry) -> Iterator[Step]:
@@ -68,7 +77,11 @@ def _timed(steps: Iterable[Step]) -> Iterator[str]:
 
 
 def _open(life: Entry) -> Iterator[str]:
-    if any(delivery["station"] in {"waiting", "publishing"} for delivery in life.get("deliveries", [])):
+    deliveries = life.get("deliveries", [])
+    awaiting = [bot for delivery in deliveries if delivery["station"] == "published" for bot in delivery["awaiting"]]
+    if awaiting:
+        yield f"  waits for a receipt of {', '.join(awaiting)}, and is published again until then"
+    if awaiting or any(delivery["station"] in {"waiting", "held", "publishing"} for delivery in deliveries):
         yield f"  not settled; it expires at {life['expires_at']}"
     elif not life.get("receipts") and any(
         delivery["station"] == "published" for delivery in life.get("deliveries", [])

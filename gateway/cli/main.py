@@ -22,6 +22,7 @@ COMMANDS = {
     "send": "gateway.cli.send",
     "listen": "gateway.cli.listen",
     "signals": "gateway.cli.signals",
+    "withdraw": "gateway.cli.withdraw",
     "bots": "gateway.cli.bots",
     "keys": "gateway.cli.keys",
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway import app
+from gateway import trial
 from gateway.cli.body import read_body
 from gateway.cli.failure import Exit, Failure
 from gateway.cli.refusal import refusal_lines
@@ -35,7 +35,7 @@ def command(session: Session, source: str, file: str, format_: str) -> None:
     keys = source_of(settings, source).secret_keys
     body = read_body(file)
     try:
-        published = app.consider(settings, source, body, format_=Format(format_))
+        published = trial.consider(settings, source, body, format_=Format(format_))
     except Refused as refused:
         raise refusal(refused, body, keys=keys) from None
     entries = [{"topic": topic, "payload": json.loads(payload)} for topic, payload in published]

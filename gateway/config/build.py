@@ -59,7 +59,7 @@ def _journal(section: Mapping[str, Any], folder: Folder) -> JournalSettings:
 
 def _embedded(section: Mapping[str, Any]) -> EmbeddedSettings:
     given = {name: section[name] for name in ("host", "port", "max_connections") if section[name] is not None}
-    return EmbeddedSettings(**given)
+    return EmbeddedSettings(**given, owner=section["username"])
 
 
 def _link(section: Mapping[str, Any], folder: Folder, topics: Topics) -> LinkSettings:
@@ -92,6 +92,7 @@ def source(name: str, section: Mapping[str, Any]) -> Source:
         query_key=section["secret_in"]["query"],
         body_key=section["secret_in"]["body"],
         secret_keys=section["secret_keys"],
+        bots=section["bots"],
         hummingbot=(HummingbotEvent(bots=stock["bots"], event=stock["event"]),) if stock["bots"] else (),
     )
 

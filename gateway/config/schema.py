@@ -203,6 +203,7 @@ class SourceSchema(SettingsSchema):
     duplicates = Value(choice(drop=True, flag=False), load_default=True)
     secret_in = Section(SecretInSchema)
     secret_keys = Values(text, load_default=())
+    bots = Values(name, load_default=())
     hummingbot = Section(HummingbotSchema)
     limit = Value(whole(1, 1_000_000), load_default=None)
 

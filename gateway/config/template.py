@@ -55,6 +55,7 @@ sources:
       #"BYBIT:BTCUSDT.P": {venue: BYBIT, base: BTC, quote: USDT, settle: USDT, kind: perpetual}
     #secret_in: {query: false, body: passphrase}
     #secret_keys: [my_pin]    # body keys that are never stored, besides the well-known ones
+    #bots: [my_bot]           # which must receipt each signal; unless given, those whose subscriptions match
     #hummingbot: {bots: [my_bot], event: signal}
 
 # Where `signal-gateway bots` writes for an external Mosquitto.

@@ -21,9 +21,13 @@ class Turn(Enum):
     PUBLISH = "publish"
     MARK = "mark"
     WAIT = "wait"
+    PASS = "pass"  # noqa: S105 - not a password
+    """The broker has it, and sending it again is of no use now."""
 
 
-def turn(row: Waiting, *, now: int, late: bool, heard: bool | None, tries: int) -> Turn | Outcome:
+def turn(
+    row: Waiting, *, now: int, late: bool, heard: bool | None, tries: int, superseded: bool, reaches: bool
+) -> Turn | Outcome:
     """Say what the head needs: an outcome where it is finished without a publish.
 
     Args:
@@ -32,12 +36,19 @@ def turn(row: Waiting, *, now: int, late: bool, heard: bool | None, tries: int) 
         late: whether it expired.
         heard: whether anyone listens, where the broker's tables tell; else None.
         tries: how often nobody heard it.
+        superseded: whether a later signal makes it pointless.
+        reaches: where the broker has it: whether a bot that has not receipted it can be reached.
     """
+    if row.awaiting:
+        return Turn.PUBLISH if reaches and not late and heard is not False else Turn.PASS
     if row.publishing:
         reason = "the gateway ended between the publish and its answer"
         return outcome(row, Station.UNKNOWN, now=now, reason=reason, tries=tries)
     if late:
         return expired(row, now=now, unheard=heard is False, tries=tries)
+    if superseded:
+        reason = "a later signal of its key, accepted before this one could be published, reduces the position"
+        return outcome(row, Station.SUPERSEDED, now=now, reason=reason, tries=tries)
     if heard is False:
         return Turn.WAIT
     return Turn.MARK if row.once else Turn.PUBLISH
@@ -51,8 +62,10 @@ def expired(row: Waiting, *, now: int, tries: int, unheard: bool = False) -> Out
     return outcome(row, Station.EXPIRED, now=now, reason="it expired before it could be published")
 
 
-def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bool, tries: int) -> Outcome | None:
-    """What a PUBACK means; None where the publish is to be tried again.
+def answered(
+    row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bool, tries: int, awaiting: tuple[str, ...]
+) -> Outcome | None:
+    """What the first PUBACK of a row means; None where the publish is to be tried again.
 
     Args:
         row: what was published.
@@ -61,6 +74,7 @@ def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bo
         previous: the number that was put before it.
         told: whether this broker and version say when nobody listens.
         tries: how often nobody heard it before.
+        awaiting: the bots that must receipt it.
     """
     if ack.denied:
         reason = f"the broker refused it: {in_words(ack.reason, text=ack.text)}"
@@ -69,8 +83,20 @@ def answered(row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bo
         return None
     if ack.unheard:
         return outcome(row, Station.UNHEARD, now=now, reason=f"nobody listens to {row.topic}")
-    reason = "" if told else "MQTT 3.1.1: whether anyone listens is unknown"
-    return outcome(row, Station.PUBLISHED, now=now, reason=reason, previous=previous, tries=tries)
+    reason = _unconfirmed(row, told=told) if not awaiting else ""
+    return outcome(row, Station.PUBLISHED, now=now, reason=reason, previous=previous, tries=tries, awaiting=awaiting)
+
+
+def _unconfirmed(row: Waiting, *, told: bool) -> str:
+    if row.once or told:
+        return "" if row.once else "no bot is known that would confirm it"
+    return "no bot is known that would confirm it, and on MQTT 3.1.1 whether anyone listens is unknown"
+
+
+def answered_again(row: Waiting, ack: Ack, *, now: int) -> Outcome:
+    """What the PUBACK of a redelivery means: the broker has it still, and the bots are still awaited."""
+    reason = f"published again in vain: {in_words(ack.reason, text=ack.text)}" if ack.denied or ack.unheard else ""
+    return outcome(row, Station.PUBLISHED, now=now, reason=reason, tries=row.attempts, awaiting=row.awaiting)
 
 
 def lost(row: Waiting, *, now: int, drops: int, problem: str) -> Outcome | None:
@@ -90,7 +116,14 @@ def retry_after(tries: int) -> float:
 
 
 def outcome(
-    row: Waiting, station: Station, *, now: int, reason: str = "", previous: int | None = None, tries: int = 0
+    row: Waiting,
+    station: Station,
+    *,
+    now: int,
+    reason: str = "",
+    previous: int | None = None,
+    tries: int = 0,
+    awaiting: tuple[str, ...] = (),
 ) -> Outcome:
     """An outcome of a row."""
     return Outcome(
@@ -101,4 +134,5 @@ def outcome(
         reason=reason,
         previous=previous,
         attempts=tries + 1,
+        awaiting=awaiting,
     )

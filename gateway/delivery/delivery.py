@@ -1,30 +1,37 @@
-"""Delivery: from the journal's outbox to the broker, lanes in parallel, each in its order."""
+"""Delivery: from the journal's outbox to the broker and, receipt by receipt, to the bots; each lane in its order."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 
-from gateway.delivery.decide import expired
+from gateway.delivery.audience import Audience
+from gateway.delivery.decide import expired, outcome
 from gateway.delivery.lane import Place, Queue, Row, row_of
 from gateway.delivery.loading import Loader
 from gateway.delivery.outcomes import Outcomes
 from gateway.delivery.pump import Pump
+from gateway.delivery.redelivery import Redelivery
 from gateway.delivery.settings import DeliverySettings
-from gateway.delivery.unreceived import Unreceived
 from gateway.errors import NotStored
-from gateway.journal.model import Accepted, Journal, Lane, Waiting
+from gateway.journal.journal import Journal
+from gateway.journal.model import Accepted, KnownBot, Lane, Outcome, Station, Waiting
 from gateway.mqtt.model import Ack, Link
 from gateway.telemetry import Telemetry
 
+_RESTING = frozenset({Place.IDLE, Place.PAUSED, Place.HELD})
+
 
 class Delivery:
-    """Publishes what the journal holds. All but ``run`` and ``drained`` is called on the loop and never waits.
+    """Publishes what the journal holds, and again until the bots have it.
+
+    All but ``run`` and ``drained`` is called on the loop and never waits.
 
     Args:
+        named: by source, the bots that its configuration names.
         clock: microseconds since the epoch.
         timer: seconds that never go back.
     """
@@ -38,26 +45,41 @@ class Delivery:
         clock: Callable[[], int],
         timer: Callable[[], float] = time.monotonic,
         settings: DeliverySettings,
+        named: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self._journal = journal
         self._link = link
+        self._telemetry = telemetry
         self._clock = clock
         self._timer = timer
         self._settings = settings
         self._queues: dict[Lane, Queue] = {}
-        self._outcomes = Outcomes(journal)
-        self._loader = Loader(journal, self._take_loaded)
-        self._unreceived = Unreceived(
-            window=settings.unreceived_window, patience=settings.unreceived_patience, timer=timer
+        self._gaps: dict[tuple[str, str], float] = {}
+        self._audience = Audience(
+            named or {},
+            window=settings.unreceived_window,
+            patience=settings.redeliver_after,
+            clock=clock,
+            timer=timer,
         )
+        self._outcomes = Outcomes(journal)
+        self._loader = Loader(journal, self._take_loaded, bots=lambda: self._audience.online)
         self._pump = Pump(
             link,
             outcomes=self._outcomes,
-            unreceived=self._unreceived,
+            audience=self._audience,
             want=self._want,
+            stopped=lambda queue: self._redelivery.stopped(queue),  # noqa: PLW0108 - it is made below
             telemetry=telemetry,
             clock=clock,
             timer=timer,
+        )
+        self._redelivery = Redelivery(
+            journal,
+            outcomes=self._outcomes,
+            stop=lambda lane: self._pump.rewind(self._queue(lane)),
+            resume=self._pump.resume,
+            ready=self._pump.go,
         )
 
     def offer(self, accepted: Iterable[Accepted]) -> None:
@@ -71,21 +93,57 @@ class Delivery:
                     self._pump.put(queue)
 
     def connected(self, proof: Future[Ack] | None) -> None:
-        """Go on: the broker is there. The answer to ``proof`` shows that the connection is healthy."""
+        """Go on: the broker is there, and may have lost what it acknowledged.
+
+        The answer to ``proof`` shows that the connection is healthy.
+        """
         self._pump.connected(proof)
+        self._redelivery.bots(self._audience.begin_again())
+
+    async def withdraw(self, lane: Lane, *, position: int, id_: str, reason: str) -> None:
+        """End a row as withdrawn, on disk, where the broker does not have it and cannot have it.
+
+        Raises:
+            NotStored: the journal cannot store.
+        """
+        if self._queue(lane).begun(id_):
+            return
+        self._pump.withdrawing.add(id_)
+        try:
+            await self._outcomes.flushed(timeout=1.0)
+            step = Outcome(
+                position=position,
+                destination=lane.destination,
+                station=Station.WITHDRAWN,
+                at=self._clock(),
+                reason=reason,
+            )
+            await self._journal.record([step])
+        finally:
+            self._pump.withdrawing.discard(id_)
 
     def received(self, bot: str, signal: str) -> None:
-        """A bot has a signal: there may be room for the next."""
-        if self._unreceived.received(bot, signal):
+        """A bot has a signal: there may be room for the next, or an earlier one was lost."""
+        sign = self._audience.received(bot, signal)
+        if sign.room:
             self._pump.release()
+        if sign.again:
+            self._redelivery.bots([bot])
+        if sign.gap is not None:
+            self._gaps.setdefault((bot, sign.gap), self._timer())
 
-    def listeners(self, filters: Mapping[str, tuple[str, ...]]) -> None:
-        """Take the topic filters of the bots that are online, and try again now what nobody heard."""
-        self._unreceived.listeners(filters)
+    def bots(self, bots: Iterable[KnownBot], came: Collection[str]) -> None:
+        """Take all bots as their cards show them now.
+
+        Those that came are sent again what they have not receipted, and what nobody heard is tried again now.
+        """
+        self._audience.learn(bots, came=came)
         self._pump.release()
+        if came:
+            self._redelivery.bots(came)
         for queue in self._queues.values():
-            if queue.place is Place.PAUSED and queue.unheard:
-                queue.retry_at = 0.0
+            if queue.place is Place.PAUSED and queue.trial.unheard:
+                queue.try_().retry_at = 0.0
                 self._pump.put(queue)
 
     async def run(self) -> None:
@@ -94,13 +152,13 @@ class Delivery:
             tasks.create_task(self._pump.run(), name="delivery.pump")
             tasks.create_task(self._loader.run(), name="delivery.load")
             tasks.create_task(self._outcomes.run(), name="delivery.outcomes")
+            tasks.create_task(self._redelivery.run(), name="delivery.redelivery")
             tasks.create_task(self._sweep(), name="delivery.sweep")
             tasks.create_task(self._audit(), name="delivery.audit")
 
     async def drained(self) -> None:
         """Return when nothing can be published now and every outcome is recorded; what nobody hears may still wait."""
-        resting = {Place.IDLE, Place.PAUSED}
-        while self._outcomes.pending or any(queue.place not in resting for queue in self._queues.values()):  # noqa: ASYNC110
+        while self._outcomes.pending or any(queue.place not in _RESTING for queue in self._queues.values()):  # noqa: ASYNC110
             await asyncio.sleep(self._settings.sweep)
 
     def _queue(self, lane: Lane) -> Queue:
@@ -123,35 +181,66 @@ class Delivery:
         self._pump.put(queue)
 
     async def _sweep(self) -> None:
-        """End what expired while it waited, go on with lanes whose pause is over, and forget idle lanes."""
+        """End what expired while it waited, go on with lanes whose pause is over, and redeliver what is overdue."""
         while True:
             await asyncio.sleep(self._settings.sweep)
-            self._unreceived.forget_old()
+            if overdue := self._audience.overdue():
+                self._redelivery.bots(overdue)
+            self._mind_gaps()
             self._pump.release()
-            now, timer = self._clock(), self._timer()
             for queue in list(self._queues.values()):
-                self._look_at(queue, now=now, timer=timer)
+                self._look_at(queue)
 
-    def _look_at(self, queue: Queue, *, now: int, timer: float) -> None:
-        row = queue.head
+    def _mind_gaps(self) -> None:
+        """Redeliver a lane of which a bot has a later signal and lacks an earlier one, before it goes on without."""
+        seen = self._timer() - self._settings.gap_after
+        for (bot, signal), since in list(self._gaps.items()):
+            if since <= seen:
+                del self._gaps[bot, signal]
+                lane = self._audience.lacks(bot, signal)
+                if lane is not None:
+                    self._pump.rewind(self._queue(lane))
+
+    def _look_at(self, queue: Queue) -> None:
+        now, timer, row = self._clock(), self._timer(), queue.head
         if queue.place is Place.IDLE and timer - queue.used_at > self._settings.idle and not self._outcomes.pending:
             del self._queues[queue.lane]
         elif queue.place is Place.PAUSED and row is not None and row.late(now=now, timer=timer):
-            self._pump.finish(queue, expired(row.waiting, now=now, tries=queue.unheard))
-        elif queue.place is Place.PAUSED and queue.retry_at <= timer:
+            self._pump.finish(queue, expired(row.waiting, now=now, tries=queue.trial.unheard))
+        elif queue.place is Place.PAUSED and queue.trial.retry_at <= timer:
             self._pump.put(queue)
         elif row is not None and not self._link.connected and queue.place in {Place.READY, Place.SUSPECT}:
-            while (row := queue.head) and row.late(now=now, timer=timer) and not row.waiting.publishing:
-                self._pump.end_head(queue, expired(row.waiting, now=now, tries=queue.unheard))
+            while (row := queue.head) and row.late(now=now, timer=timer) and not self._others_end(row.waiting):
+                self._pump.end_head(queue, expired(row.waiting, now=now, tries=queue.trial.unheard))
+        elif row is not None and queue.place in {Place.PAUSED, Place.HELD}:
+            self._tell_held(queue, row.waiting)
+
+    def _others_end(self, row: Waiting) -> bool:
+        return row.publishing or bool(row.awaiting)
+
+    def _tell_held(self, queue: Queue, row: Waiting) -> None:
+        """Write down why the head does not go on, once it has not for a while."""
+        trial = queue.trial
+        if not trial.held or trial.told or row.awaiting or self._timer() - trial.held_since < self._settings.told_after:
+            return
+        queue.try_().told = True
+        tries = trial.unheard - 1
+        self._outcomes.add(outcome(row, Station.HELD, now=self._clock(), reason=trial.held, tries=tries))
 
     async def _audit(self) -> None:
-        """Take up what is on disk and in no lane here: the backlog at start, and a commit that failed and yet held."""
+        """Take up what is on disk and in no lane here, and give up what was not receipted until it expired."""
         while True:
-            if not self._outcomes.pending:
-                with suppress(NotStored):
+            with suppress(NotStored):
+                if not self._outcomes.pending:
                     for lane in await self._journal.lanes():
                         self._take_up(self._queue(lane))
+                await self._give_up()
             await asyncio.sleep(self._settings.audit)
+
+    async def _give_up(self) -> None:
+        before = self._clock() - int(self._settings.answer_after * 1e6)
+        for ended in await self._journal.give_up(before=before, at=self._clock()):
+            self._telemetry.unanswered(source=ended.source, bots=ended.bots)
 
     def _take_up(self, queue: Queue) -> None:
         if queue.place is Place.IDLE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -19,6 +20,7 @@ class Place(Enum):
     PAUSED = auto()
     HELD = auto()
     IN_FLIGHT = auto()
+    REWINDING = auto()
 
 
 @dataclass(slots=True)
@@ -37,6 +39,38 @@ class Row:
 
 
 @dataclass(slots=True)
+class Trial:
+    """What stood in a row's way so far.
+
+    Args:
+        unheard: how often nobody heard it.
+        losses: how often the connection ended while it was in flight.
+        drops: how often it did so at once, with a healthy connection and nothing else in flight.
+        retry_at: the timer's second before which it is not tried again.
+        held: why it does not go on; empty while it may.
+        held_since: the timer's second since when.
+        told: whether the journal was told that it is held.
+    """
+
+    unheard: int = 0
+    losses: int = 0
+    drops: int = 0
+    retry_at: float = 0.0
+    held: str = ""
+    held_since: float = 0.0
+    told: bool = False
+
+    def hold(self, reason: str, *, timer: float) -> None:
+        """Note what it waits for."""
+        if not self.held:
+            self.held_since = timer
+        self.held = reason
+
+
+_UNTRIED = Trial()
+
+
+@dataclass(slots=True)
 class Queue:
     """The head of a lane; what does not fit stays in the journal.
 
@@ -44,12 +78,12 @@ class Queue:
         rows: loaded rows, oldest first.
         more: whether the journal may hold rows behind the loaded ones.
         loaded_to: the position of the last row that was loaded.
-        known: whether ``last_put`` was read.
-        last_put: the sequence last put on the lane's topic.
-        unheard: how often nobody heard the head.
-        losses: how often the connection ended while the head was in flight.
-        drops: how often it did so at once, with a healthy connection and nothing else in flight.
-        retry_at: the timer's second before which the head is not tried again.
+        known: whether ``last_put`` and ``reduced_to`` were read.
+        last_put: the sequence last put on each topic.
+        reduced_to: the position of the newest row that reduces: opens before it that were never put are pointless.
+        trials: by position, what stood in the way of rows.
+        passed: bots that were not sent a row again, and so get no later one before the lane is read again.
+        rewind: whether it is to begin again with the oldest row that some bot has not receipted.
         used_at: the timer's second of the last signal.
     """
 
@@ -59,11 +93,11 @@ class Queue:
     more: bool = True
     loaded_to: int = -1
     known: bool = False
-    last_put: int | None = None
-    unheard: int = 0
-    losses: int = 0
-    drops: int = 0
-    retry_at: float = 0.0
+    last_put: dict[str, int] = field(default_factory=dict)
+    reduced_to: int = 0
+    trials: dict[int, Trial] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
+    rewind: bool = False
     used_at: float = 0.0
 
     @property
@@ -71,41 +105,79 @@ class Queue:
         """The row whose turn it is."""
         return self.rows[0] if self.rows else None
 
+    @property
+    def trial(self) -> Trial:
+        """What stood in the head's way so far; to be read only."""
+        return self.trials.get(self.rows[0].waiting.position, _UNTRIED) if self.trials and self.rows else _UNTRIED
+
+    def try_(self) -> Trial:
+        """What stood in the head's way so far, to be changed."""
+        return self.trials.setdefault(self.rows[0].waiting.position, Trial())
+
     def append(self, row: Row, *, room: bool) -> bool:
         """Take a row that was just committed; False where it is left to the journal."""
-        position = row.waiting.position
-        if position <= self.loaded_to:
+        waiting = row.waiting
+        if waiting.effect == "reduce":
+            self.reduced_to = max(self.reduced_to, waiting.position)
+        if waiting.position <= self.loaded_to:
             return False
-        if self.more or self.place is Place.LOADING or not room:
+        if self.more or self.rewind or self.place is Place.LOADING or not room:
             self.more = True
             return False
         self.rows.append(row)
-        self.loaded_to = position
+        self.loaded_to = waiting.position
         return True
 
-    def load(self, rows: list[Row]) -> None:
+    def load(self, rows: Iterable[Row]) -> None:
         """Take rows from the journal."""
         for row in rows:
             self.rows.append(row)
             self.loaded_to = row.waiting.position
 
-    def read_again(self) -> None:
-        """Look through the whole lane in the journal once more; only where nothing of it is in memory."""
+    def read_again(self) -> int:
+        """Look through the whole lane in the journal once more; how many rows leave the memory for that."""
+        dropped = len(self.rows)
+        self.rows.clear()
+        self.passed.clear()
+        self.rewind = False
         self.more, self.loaded_to = True, -1
+        return dropped
+
+    @property
+    def superseded(self) -> bool:
+        """Whether the head opens what a later signal, already accepted, closes; what may be at the broker does not."""
+        head = self.rows[0].waiting
+        unput = not head.put and not self.trial.losses
+        return head.effect == "open" and unput and head.position < self.reduced_to
+
+    def begun(self, id_: str) -> bool:
+        """Whether the broker has a row of the memory, or may have it."""
+        if self.place is Place.IN_FLIGHT and self.rows[0].waiting.id == id_:
+            return True
+        rows = (row.waiting for row in self.rows if row.waiting.id == id_)
+        return any(row.put or self.trials.get(row.position, _UNTRIED).losses for row in rows)
 
     def finish(self) -> Waiting:
-        """Take the head away: its outcome is known."""
-        self.unheard = self.losses = self.drops = 0
-        self.retry_at = 0.0
-        return self.rows.popleft().waiting
+        """Take the head away: it is settled, or others see to it."""
+        row = self.rows.popleft().waiting
+        self.trials.pop(row.position, None)
+        return row
 
 
 @dataclass(slots=True)
 class Flight:
-    """A publish that is not answered yet: of which lane, behind which number, and whether nothing was beside it."""
+    """A publish that is not answered yet.
+
+    Args:
+        queue: its lane.
+        previous: the number that it names as put before it.
+        awaiting: the bots that are expected to receipt it.
+        alone: whether nothing was beside it.
+    """
 
     queue: Queue
     previous: int | None
+    awaiting: tuple[str, ...]
     sent_at: float
     alone: bool
 

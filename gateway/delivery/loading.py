@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from gateway.delivery.lane import Queue
 from gateway.errors import NotStored
-from gateway.journal.model import Journal, Waiting
+from gateway.journal.journal import Journal
+from gateway.journal.model import Waiting
 
 _PAUSE = 1.0
 """Seconds until the journal is asked again where the disk refused."""
@@ -19,10 +20,18 @@ class Loader:
 
     Args:
         loaded: gets a lane and its next rows.
+        bots: those that can be reached: what others have not receipted stays in the journal.
     """
 
-    def __init__(self, journal: Journal, loaded: Callable[[Queue, list[Waiting]], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        loaded: Callable[[Queue, list[Waiting]], None],
+        *,
+        bots: Callable[[], Collection[str]],
+    ) -> None:
         self._journal = journal
+        self._bots = bots
         self._loaded = loaded
         self._wanting: deque[tuple[Queue, int]] = deque()
         self._wanted = asyncio.Event()
@@ -48,10 +57,11 @@ class Loader:
     async def _load(self, queue: Queue, limit: int) -> None:
         if not queue.known:
             queue.last_put = await self._journal.last_put(queue.lane)
+            queue.reduced_to = max(queue.reduced_to, await self._journal.last_reduce(queue.lane))
             queue.known = True
         queue.more = False  # what is committed while the journal reads sets it again
         try:
-            rows = await self._journal.waiting(queue.lane, after=queue.loaded_to, limit=limit)
+            rows = await self._journal.waiting(queue.lane, after=queue.loaded_to, limit=limit, bots=self._bots())
         except NotStored:
             queue.more = True
             raise

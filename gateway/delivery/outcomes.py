@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from gateway.errors import NotStored
-from gateway.journal.model import Journal, Outcome
+from gateway.journal.journal import Journal
+from gateway.journal.model import Outcome
+
+_GATHER = 0.05
+"""Seconds in which outcomes are gathered: what a bot receipts by then is written once, as receipted."""
 
 _PAUSE = 1.0
 """Seconds until the next try where the journal could not store."""
@@ -19,6 +24,9 @@ class Outcomes:
         self._journal = journal
         self._outcomes: list[tuple[Outcome, Callable[[], None] | None]] = []
         self._wanted = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._recorded = asyncio.Event()
+        self._done = 0
 
     @property
     def pending(self) -> int:
@@ -26,25 +34,46 @@ class Outcomes:
         return len(self._outcomes)
 
     def add(self, outcome: Outcome, *, then: Callable[[], None] | None = None) -> None:
-        """Take an outcome; ``then`` is called once it is on disk."""
+        """Take an outcome; ``then`` is called once it is on disk, which is soon."""
         self._outcomes.append((outcome, then))
         self._wanted.set()
+        if then is not None:
+            self._hurry.set()
+
+    async def flushed(self, *, timeout: float) -> bool:  # noqa: ASYNC109
+        """Return when all that was taken by now is recorded; False where the journal cannot, after seconds."""
+        end = self._done + len(self._outcomes)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._done < end:
+                    self._hurry.set()
+                    self._recorded.clear()
+                    await self._recorded.wait()
+        return self._done >= end
 
     async def run(self) -> None:
         """Record until cancelled."""
         while True:
             await self._wanted.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER):
+                    await self._hurry.wait()
             self._wanted.clear()
-            batch = self._outcomes[:]
-            try:
-                await self._journal.record([outcome for outcome, _ in batch])
-            except NotStored:
-                await asyncio.sleep(_PAUSE)
-                self._wanted.set()
-                continue
-            del self._outcomes[: len(batch)]
-            for _, then in batch:
-                if then is not None:
-                    then()
+            self._hurry.clear()
+            await self._record()
             if self._outcomes:
                 self._wanted.set()
+
+    async def _record(self) -> None:
+        batch = self._outcomes[:]
+        try:
+            await self._journal.record([outcome for outcome, _ in batch])
+        except NotStored:
+            await asyncio.sleep(_PAUSE)
+            return
+        del self._outcomes[: len(batch)]
+        self._done += len(batch)
+        self._recorded.set()
+        for _, then in batch:
+            if then is not None:
+                then()

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from gateway.delivery.decide import Turn, answered, expired, lost, outcome, retry_after, turn
-from gateway.delivery.lane import Flight, Place, Queue
+from gateway.delivery.audience import Audience
+from gateway.delivery.decide import Turn, answered, answered_again, expired, lost, outcome, retry_after, turn
+from gateway.delivery.lane import Flight, Place, Queue, Row
 from gateway.delivery.outcomes import Outcomes
 from gateway.delivery.publish import publish
 from gateway.delivery.route import SIGNALS
-from gateway.delivery.unreceived import Unreceived
 from gateway.journal.model import Outcome, Station, Waiting
 from gateway.mqtt.model import Ack, Link, LinkLost, PacketTooLarge, Version
 from gateway.telemetry import Telemetry
@@ -27,6 +27,7 @@ class Pump:
 
     Args:
         want: called with a lane that wants rows of the journal.
+        stopped: called with a lane that stopped, to be read again.
         clock: microseconds since the epoch.
         timer: seconds that never go back.
     """
@@ -36,16 +37,18 @@ class Pump:
         link: Link,
         *,
         outcomes: Outcomes,
-        unreceived: Unreceived,
+        audience: Audience,
         want: Callable[[Queue], None],
+        stopped: Callable[[Queue], None],
         telemetry: Telemetry,
         clock: Callable[[], int],
         timer: Callable[[], float],
     ) -> None:
         self._link = link
         self._outcomes = outcomes
-        self._unreceived = unreceived
+        self._audience = audience
         self._want = want
+        self._stopped = stopped
         self._telemetry = telemetry
         self._clock = clock
         self._timer = timer
@@ -56,14 +59,21 @@ class Pump:
         self._in_flight = 0
         self._alone = False
         self._healthy = False
+        self._waits = False
         self._wanted = asyncio.Event()
         self.loaded = 0
+        self.withdrawing: set[str] = set()
 
     def connected(self, proof: Future[Ack] | None) -> None:
-        """Go on: the broker is there. The answer to ``proof`` shows that the connection is healthy."""
+        """The broker is there: wait for ``go``. The answer to ``proof`` shows that the connection is healthy."""
         self._healthy = False
+        self._waits = True
         if proof is not None:
             proof.add_done_callback(self._prove)
+
+    def go(self) -> None:
+        """Go on: what comes first is in its place."""
+        self._waits = False
         self._wanted.set()
 
     def _prove(self, proof: Future[Ack]) -> None:
@@ -72,17 +82,36 @@ class Pump:
 
     def put(self, queue: Queue) -> None:
         """Put a lane, which is in no deque, where it belongs."""
-        if queue.rows and queue.retry_at > self._timer():
+        trial = queue.trial
+        if queue.rewind:
+            queue.place = Place.REWINDING
+            self._stopped(queue)
+        elif queue.rows and trial.retry_at > self._timer():
             queue.place = Place.PAUSED
         elif queue.rows:
-            queue.place = Place.SUSPECT if queue.losses else Place.READY
-            (self._suspects if queue.losses else self._ready).append(queue)
+            queue.place = Place.SUSPECT if trial.losses else Place.READY
+            (self._suspects if trial.losses else self._ready).append(queue)
             self._wanted.set()
         elif queue.more:
             queue.place = Place.LOADING
             self._want(queue)
         else:
             queue.place = Place.IDLE
+
+    def rewind(self, queue: Queue) -> None:
+        """Stop a lane, now or when it moves next, to be read again."""
+        if queue.place is Place.REWINDING:
+            return
+        queue.rewind = True
+        if queue.place in {Place.IDLE, Place.PAUSED}:
+            self.put(queue)
+
+    def resume(self, queue: Queue, recorded: bool) -> None:  # noqa: FBT001 - a callback
+        """Let a lane that stopped go on: from its beginning, where all behind it is recorded."""
+        if recorded:
+            self.loaded -= queue.read_again()
+        queue.rewind = False
+        self.put(queue)
 
     def release(self) -> None:
         """Look again at the lanes that were held for a bot that has not receipted enough."""
@@ -97,7 +126,8 @@ class Pump:
             self._wanted.clear()
             while self._answers:
                 self._answered(*self._answers.popleft())
-            self._pump()
+            if not self._waits:
+                self._pump()
 
     def _pump(self) -> None:
         """Publish what the window allows; what was in flight when a connection ended is tried alone."""
@@ -115,23 +145,45 @@ class Pump:
     def _step(self, queue: Queue) -> None:
         """Do what the head needs."""
         row = queue.head
-        if row is None:
+        if row is None or queue.rewind:
             self.put(queue)
             return
-        waiting, now = row.waiting, self._clock()
-        late, heard = row.late(now=now, timer=self._timer()), self._link.heard(waiting.topic)
-        decision = turn(waiting, now=now, late=late, heard=heard, tries=queue.unheard)
+        waiting, decision = row.waiting, self._turn(queue, row)
         if isinstance(decision, Outcome):
             self.finish(queue, decision)
+        elif decision is Turn.PASS or waiting.id in self.withdrawing:
+            self._pass(queue)
         elif decision is Turn.WAIT:
             self._unheard(queue)
-        elif not self._unreceived.has_room(waiting):
-            queue.place = Place.HELD
-            self._held.append(queue)
+        elif (bot := self._audience.full(waiting)) is not None:
+            self._hold(queue, f"bot {bot} was sent as many signals without a receipt as its window holds")
         elif decision is Turn.MARK:
             self._mark(queue, waiting)
         else:
             self._publish(queue, waiting)
+
+    def _turn(self, queue: Queue, row: Row) -> Turn | Outcome:
+        waiting, now = row.waiting, self._clock()
+        return turn(
+            waiting,
+            now=now,
+            late=row.late(now=now, timer=self._timer()),
+            heard=self._link.heard(waiting.topic),
+            tries=queue.trial.unheard,
+            superseded=queue.superseded,
+            reaches=not waiting.awaiting or self._audience.reaches(waiting, passed=queue.passed),
+        )
+
+    def _pass(self, queue: Queue) -> None:
+        """Leave the head to the journal: the lane is read again when its bots can be reached."""
+        queue.finish()
+        self.loaded -= 1
+        self.put(queue)
+
+    def _hold(self, queue: Queue, reason: str) -> None:
+        queue.try_().hold(reason, timer=self._timer())
+        queue.place = Place.HELD
+        self._held.append(queue)
 
     def _mark(self, queue: Queue, row: Waiting) -> None:
         """A publish that must not happen twice is on disk as begun before it begins."""
@@ -156,7 +208,7 @@ class Pump:
         self.put(queue)
 
     def _publish(self, queue: Queue, row: Waiting) -> None:
-        previous = row.previous if row.put else queue.last_put
+        previous = row.previous if row.put else queue.last_put.get(row.topic)
         try:
             answer = publish(row, previous=previous, link=self._link, now=self._clock())
         except PacketTooLarge as error:
@@ -165,10 +217,10 @@ class Pump:
         except LinkLost:
             self._unmark(queue, row) if row.once else self.put(queue)
             return
-        self._unreceived.sent(row)
+        self._audience.sent(row)
         queue.place = Place.IN_FLIGHT
         self._in_flight += 1
-        flight = Flight(queue, previous, self._timer(), alone=self._alone)
+        flight = Flight(queue, previous, self._audience.awaited(row), self._timer(), alone=self._alone)
         answer.add_done_callback(partial(self._land, flight))
 
     def _land(self, flight: Flight, answer: Future[Ack]) -> None:
@@ -177,37 +229,46 @@ class Pump:
 
     def _answered(self, flight: Flight, answer: Future[Ack]) -> None:
         self._in_flight -= 1
-        queue, row, now = flight.queue, flight.queue.rows[0].waiting, self._clock()
+        queue, row = flight.queue, flight.queue.rows[0].waiting
         error = None if answer.cancelled() else answer.exception()
         if error is not None or answer.cancelled():
             self._lost(flight, row, str(error))
             return
-        told = self._link.version is Version.V5 or self._link.heard(row.topic) is not None
-        decision = answered(row, answer.result(), now=now, previous=flight.previous, told=told, tries=queue.unheard)
-        if decision is None or decision.station is not Station.PUBLISHED:
-            self._unreceived.not_sent(row)
+        decision = self._decide(flight, row, answer.result())
+        if answer.result().denied or answer.result().unheard:
+            self._audience.not_sent(row)
         if decision is None:
             self._unheard(queue)
         else:
             self.finish(queue, decision)
 
+    def _decide(self, flight: Flight, row: Waiting, ack: Ack) -> Outcome | None:
+        now, tries = self._clock(), flight.queue.trial.unheard
+        if row.awaiting:
+            return answered_again(row, ack, now=now)
+        told = self._link.version is Version.V5 or self._link.heard(row.topic) is not None
+        return answered(row, ack, now=now, previous=flight.previous, told=told, tries=tries, awaiting=flight.awaiting)
+
     def _lost(self, flight: Flight, row: Waiting, problem: str) -> None:
         """The connection ended; it was this message's doing only where it was alone and the end came at once."""
         queue, now = flight.queue, self._timer()
-        self._unreceived.not_sent(row)
-        queue.losses += 1
-        queue.drops += flight.alone and now - flight.sent_at < _AT_ONCE
-        decision = lost(row, now=self._clock(), drops=queue.drops, problem=problem)
+        self._audience.not_sent(row)
+        trial = queue.try_()
+        trial.losses += 1
+        trial.drops += flight.alone and now - flight.sent_at < _AT_ONCE
+        decision = lost(row, now=self._clock(), drops=trial.drops, problem=problem)
         if decision is not None:
             self.finish(queue, decision)
             return
-        queue.retry_at = now + retry_after(queue.losses - 1) if queue.losses > 1 else 0.0
+        trial.retry_at = now + retry_after(trial.losses - 1) if trial.losses > 1 else 0.0
         self.put(queue)
 
     def _unheard(self, queue: Queue) -> None:
-        queue.unheard += 1
-        queue.losses = queue.drops = 0
-        queue.retry_at = self._timer() + retry_after(queue.unheard)
+        trial, now = queue.try_(), self._timer()
+        trial.unheard += 1
+        trial.losses = trial.drops = 0
+        trial.retry_at = now + retry_after(trial.unheard)
+        trial.hold(f"nobody listens to {queue.rows[0].waiting.topic}", timer=now)
         self.put(queue)
 
     def finish(self, queue: Queue, result: Outcome) -> None:
@@ -216,11 +277,15 @@ class Pump:
         self.put(queue)
 
     def end_head(self, queue: Queue, result: Outcome) -> None:
+        """Note the outcome of the head."""
         self._outcomes.add(result)
         row = queue.finish()
         self.loaded -= 1
+        if row.awaiting:
+            self._telemetry.redelivered(source=row.source)
+            return
         if result.station is Station.PUBLISHED and row.sequence is not None:
-            queue.last_put = row.sequence
+            queue.last_put[row.topic] = row.sequence
             if row.lane.destination == SIGNALS:
                 seconds = (result.at - row.accepted_at) / 1e6
                 self._telemetry.published(source=row.source, body=row.body, seconds=seconds)

@@ -5,20 +5,73 @@ Mosquitto silently drops what it would queue for one client beyond 1,000 message
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from gateway.journal.model import Waiting
-from gateway.mqtt.filters import matches
+from gateway.journal.model import Lane, Waiting
 
-_MOST_TOPICS = 10_000
+
+class Sign(NamedTuple):
+    """What a receipt tells besides itself.
+
+    Args:
+        room: whether there is room in the bot's window again, for half of it, or the bot answers after a silence.
+        again: whether something that the bot has not received was left out for want of room, or of an answer.
+        gap: a lane of which the bot has this signal and has not receipted an earlier one: its id.
+    """
+
+    room: bool = False
+    again: bool = False
+    gap: str | None = None
+
+
+_NOTHING = Sign()
+
+
+@dataclass(slots=True)
+class _Window:
+    """What one bot has not receipted, in the order in which it was sent.
+
+    Args:
+        lanes: the lane of each signal.
+        sent: by lane, the timer's second of each signal.
+        silent: whether it left a signal without a receipt for too long.
+        skipped: whether something was not sent again to it, as it was silent.
+    """
+
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    sent: dict[Lane, dict[str, float]] = field(default_factory=dict)
+    silent: bool = False
+    skipped: bool = False
+
+    def add(self, row: Waiting, *, at: float) -> None:
+        self.remove(row.id)
+        self.lanes[row.id] = row.lane
+        self.sent.setdefault(row.lane, {})[row.id] = at
+
+    def remove(self, signal: str) -> str | None:
+        """Take a signal out; the id of an earlier one of its lane that is still in."""
+        lane = self.lanes.pop(signal, None)
+        if lane is None:
+            return None
+        waiting = self.sent[lane]
+        earliest = next(iter(waiting))
+        del waiting[signal]
+        if not waiting:
+            del self.sent[lane]
+        return None if earliest == signal else earliest
+
+    def oldest(self) -> float | None:
+        return next(iter(self.sent[next(iter(self.lanes.values()))].values())) if self.lanes else None
 
 
 class Unreceived:
-    """Windows of the bots that are online, by their cards.
+    """The windows of the bots that are online.
 
     Args:
         window: signals that a bot may have been sent without a receipt.
-        patience: seconds after which a signal without a receipt no longer counts.
+        patience: seconds after which a bot that sent no receipt for a signal holds nobody up, until it sends one again.
         timer: seconds that never go back.
     """
 
@@ -26,57 +79,70 @@ class Unreceived:
         self._window = window
         self._patience = patience
         self._timer = timer
-        self._filters: Mapping[str, tuple[str, ...]] = {}
-        self._sent: dict[str, dict[str, float]] = {}
-        self._bots: dict[str, tuple[str, ...]] = {}
-        self._silent: set[str] = set()
+        self._bots: dict[str, _Window] = {}
 
-    def listeners(self, filters: Mapping[str, tuple[str, ...]]) -> None:
-        """Take the topic filters of each bot that is online; a bot that is not named has no window."""
-        self._filters = filters
-        self._sent = {bot: self._sent.get(bot, {}) for bot in filters}
-        self._silent &= filters.keys()
-        self._bots.clear()
+    def online(self, bots: Iterable[str]) -> None:
+        """Take the bots that are online; a bot that is not named has no window."""
+        self._bots = {bot: self._bots.get(bot) or _Window() for bot in bots}
 
-    def has_room(self, row: Waiting) -> bool:
-        """Whether every bot that listens to the row's topic has room for one more."""
-        return all(len(self._sent[bot]) < self._window for bot in self._listening(row))
+    def forget(self, bots: Iterable[str]) -> None:
+        """Begin the windows of bots anew: what was in them is going to be sent again, or they are other processes."""
+        for bot in bots:
+            if bot in self._bots:
+                self._bots[bot] = _Window()
 
-    def sent(self, row: Waiting) -> None:
-        """Count a row that is on its way."""
+    def full(self, bots: Iterable[str]) -> str | None:
+        """The bot, of those that are to get one more, that has no room for it; None where all have."""
+        for bot in bots:
+            window = self._bots.get(bot)
+            if window is not None and not window.silent and len(window.lanes) >= self._window:
+                return bot
+        return None
+
+    def reaches(self, bots: Collection[str]) -> bool:
+        """Whether sending something again to one of the bots is of use: a silent one is only tried within a window."""
+        there = [window for bot in bots if (window := self._bots.get(bot)) is not None]
+        if any(not window.silent or len(window.lanes) < self._window for window in there):
+            return True
+        for window in there:
+            window.skipped = True
+        return False
+
+    def sent(self, row: Waiting, bots: Iterable[str]) -> None:
+        """Count a row that is on its way to bots."""
         now = self._timer()
-        for bot in self._listening(row):
-            self._sent[bot][row.id] = now
+        for bot in bots:
+            self._bots[bot].add(row, at=now)
 
     def not_sent(self, row: Waiting) -> None:
         """Take back a row that the broker did not take."""
-        for sent in self._sent.values():
-            sent.pop(row.id, None)
+        for window in self._bots.values():
+            window.remove(row.id)
 
-    def received(self, bot: str, signal: str) -> bool:
-        """Take a receipt; whether the bot has, from now on, room again for half a window."""
-        self._silent.discard(bot)
-        sent = self._sent.get(bot)
-        if sent is None or sent.pop(signal, None) is None:
-            return False
-        return len(sent) == self._window // 2
+    def received(self, bot: str, signal: str) -> Sign:
+        """Take a receipt."""
+        window = self._bots.get(bot)
+        if window is None:
+            return _NOTHING
+        answers_again, window.silent = window.silent, False
+        before = len(window.lanes)
+        gap = window.remove(signal)
+        room = answers_again or before > len(window.lanes) == self._window // 2
+        if not room and gap is None:
+            return _NOTHING
+        again = answers_again or (room and window.skipped)
+        window.skipped = window.skipped and not room
+        return Sign(room, again, gap)
 
-    def forget_old(self) -> None:
-        """A bot that left a signal without a receipt for too long holds nobody up until it sends one again."""
+    def lacks(self, bot: str, signal: str) -> Lane | None:
+        """The lane of a signal that a bot was sent and has not receipted; None where it has."""
+        window = self._bots.get(bot)
+        return None if window is None else window.lanes.get(signal)
+
+    def overdue(self) -> list[str]:
+        """Bots that left a signal without a receipt for too long: it is to be sent again, and nobody waits for them."""
         end = self._timer() - self._patience
-        for bot, sent in self._sent.items():
-            if sent and next(iter(sent.values())) < end:
-                self._silent.add(bot)
-                sent.clear()
-
-    def _listening(self, row: Waiting) -> Iterator[str]:
-        if row.once:
-            return iter(())
-        bots = self._bots.get(row.topic)
-        if bots is None:
-            if len(self._bots) >= _MOST_TOPICS:
-                self._bots.clear()
-            bots = self._bots[row.topic] = tuple(
-                bot for bot, filters in self._filters.items() if any(matches(one, row.topic) for one in filters)
-            )
-        return (bot for bot in bots if bot not in self._silent)
+        late = [bot for bot, window in self._bots.items() if (oldest := window.oldest()) is not None and oldest < end]
+        for bot in late:
+            self._bots[bot] = _Window(silent=True)
+        return late

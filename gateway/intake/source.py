@@ -42,6 +42,7 @@ class Source:
         query_key: whether the secret may come as ``?key=``.
         body_key: the body field that may hold the secret; None for none.
         secret_keys: body keys to redact besides the well-known ones.
+        bots: the bots that must receipt its signals; where none is named, those whose cards ask for them.
         hummingbot: the stock bots that get its signals too.
     """
 
@@ -55,6 +56,7 @@ class Source:
     query_key: bool = False
     body_key: str | None = None
     secret_keys: tuple[str, ...] = ()
+    bots: tuple[str, ...] = ()
     hummingbot: tuple[HummingbotEvent, ...] = ()
 
     @property

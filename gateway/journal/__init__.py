@@ -1,5 +1,6 @@
 """The commit point: every accepted signal, every refusal, every receipt, on disk before the answer."""
 
+from gateway.journal.journal import Journal
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.model import (
     Accepted,
@@ -9,16 +10,17 @@ from gateway.journal.model import (
     Draft,
     Duplicate,
     Identity,
-    Journal,
     JournalSettings,
+    KnownBot,
     Lane,
     Life,
     Outcome,
+    Reception,
     Refusal,
     Station,
+    Unanswered,
     Waiting,
 )
-from gateway.journal.receiving import LeftOut
 from gateway.journal.sqlite import SqliteJournal, open_journal
 
 __all__ = [
@@ -31,14 +33,16 @@ __all__ = [
     "Identity",
     "Journal",
     "JournalSettings",
+    "KnownBot",
     "Lane",
-    "LeftOut",
     "Life",
     "MemoryJournal",
     "Outcome",
+    "Reception",
     "Refusal",
     "SqliteJournal",
     "Station",
+    "Unanswered",
     "Waiting",
     "open_journal",
 ]

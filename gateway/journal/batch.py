@@ -21,11 +21,11 @@ _SIGNAL = """
     fingerprint, possible_duplicate_of, head) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _OUTBOX = """
-    INSERT INTO outbox (position, destination, lane, source, sequence, weight, once, at, topic, payload)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO outbox (position, destination, lane, source, sequence, weight, once, at, topic, payload, expires_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEYED = "INSERT OR REPLACE INTO idempotency_keys (source, key, id, at, fingerprint) VALUES (?, ?, ?, ?, ?)"
-_PUT = "UPDATE lanes SET put = ? WHERE lane = ?"
+_PUT = "INSERT OR REPLACE INTO puts (lane, topic, sequence) VALUES (?, ?, ?)"
 
 
 class Batch:
@@ -36,9 +36,10 @@ class Batch:
         self.position: int = base.position
         self.lanes: int = base.lanes
         self.waiting = 0
+        self.awaiting = 0
         self.room: bool | None = None
         self.weights: defaultdict[str, int] = defaultdict(int)
-        self.puts: dict[int, int] = {}
+        self.puts: dict[tuple[int, str], int] = {}
         self._equals: dict[bytes, tuple[Earlier, ...]] = {}
         self._keyed: dict[tuple[str, str], Earlier] = {}
         self._sequences: dict[str, int] = {}
@@ -107,6 +108,7 @@ class Batch:
                     draft.accepted_at,
                     to.topic,
                     to.payload,
+                    draft.expires_at,
                 )
             )
 
@@ -119,10 +121,9 @@ class Batch:
         """Whether a signal of this partition is being added."""
         return key in self._partitions
 
-    def finish(self, source: str, *, weight: int) -> None:
-        """Count a row of the outbox as finished."""
+    def settle_row(self, source: str, *, weight: int) -> None:
+        """Count a row of the outbox as settled."""
         self.weights[source] -= weight
-        self.waiting -= 1
 
     def child(self) -> Batch:
         """A batch on top of this one, to ``take`` or to drop."""
@@ -132,6 +133,7 @@ class Batch:
         """Make a child's changes this batch's own."""
         self.position, self.lanes = child.position, child.lanes
         self.waiting += child.waiting
+        self.awaiting += child.awaiting
         for source, weight in child.weights.items():
             self.weights[source] += weight
         for name_ in ("puts", "_equals", "_keyed", "_sequences", "_lanes", "_partitions"):
@@ -151,12 +153,13 @@ class Batch:
             rows = [(*place, this.id, this.at, this.fingerprint) for place, this in self._keyed.items()]
             database.executemany(_KEYED, rows)
         if self.puts:
-            database.executemany(_PUT, [(sequence, lane) for lane, sequence in self.puts.items()])
+            database.executemany(_PUT, [(*place, sequence) for place, sequence in self.puts.items()])
 
     def settle(self, ledger: Ledger) -> None:
         """Tell the ledger what was committed."""
         ledger.position, ledger.lanes = self.position, self.lanes
         ledger.waiting += self.waiting
+        ledger.awaiting += self.awaiting
         ledger.take(equals=self._names, sequences=self._sequences, lanes=self._lanes, weights=self.weights)
 
 

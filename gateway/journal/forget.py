@@ -1,4 +1,4 @@
-"""What the journal forgets: finished signals by age and by size, and the identities and numbers that nobody needs."""
+"""What the journal forgets: settled signals by age and by size, and the identities and numbers that nobody needs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ _AGAIN = 1_000_000
 _FINISHED = """
     SELECT position FROM signals WHERE accepted_at < :before AND expires_at <= :now
     AND position < (SELECT max(position) FROM signals)
-    AND NOT EXISTS (
-        SELECT 1 FROM outbox WHERE outbox.position = signals.position AND station IN ('waiting', 'publishing')
-    ) ORDER BY accepted_at LIMIT :limit
+    AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.position = signals.position AND settled = 0)
+    ORDER BY accepted_at LIMIT :limit
 """
 _SIGNAL = "DELETE FROM signals WHERE position = ?"
 _OLD_KEYS = "SELECT source, key FROM idempotency_keys WHERE at < ? ORDER BY at LIMIT ?"
@@ -27,7 +26,7 @@ _KEY = "DELETE FROM idempotency_keys WHERE source = ? AND key = ?"
 _IDLE = """
     SELECT key, sequence FROM partitions WHERE accepted_at < ? AND key != '' AND NOT EXISTS (
         SELECT 1 FROM lanes JOIN outbox USING (lane)
-        WHERE lanes.key = partitions.key AND station IN ('waiting', 'publishing')
+        WHERE lanes.key = partitions.key AND settled = 0
     ) LIMIT ?
 """
 _PARTITION = "DELETE FROM partitions WHERE key = ?"
@@ -35,6 +34,7 @@ _HIGHEST = """
     INSERT INTO partitions (key, sequence, accepted_at) VALUES ('', ?, 0)
     ON CONFLICT (key) DO UPDATE SET sequence = max(sequence, excluded.sequence)
 """
+_PUTS = "DELETE FROM puts WHERE lane IN (SELECT lane FROM lanes WHERE key = ?)"
 _LANE = "DELETE FROM lanes WHERE key = ?"
 
 
@@ -105,6 +105,7 @@ def forget_rest(*, now: int, max_age: int, batch: Batch, database: sqlite3.Conne
     idle = [(key, sequence) for key, sequence in found if not batch.uses(key)]
     database.execute(_HIGHEST, (max((sequence for _, sequence in idle), default=0),))
     database.executemany(_PARTITION, [(key,) for key, _ in idle])
+    database.executemany(_PUTS, [(key,) for key, _ in idle])
     database.executemany(_LANE, [(key,) for key, _ in idle])
     refusals = forget_refusals(before=now - max_age, limit=CHUNK, database=database)
     return len(keys) + len(idle) + refusals

@@ -1,4 +1,4 @@
-"""What the journal knows without asking its disk twice: equal bodies, last numbers, lanes, what is unfinished."""
+"""What the journal knows without asking its disk twice: equal bodies, last numbers, lanes, what is unsettled."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _EQUALS = """
 _KEYED = "SELECT id, at, fingerprint FROM idempotency_keys WHERE source = ? AND key = ?"
 _SEQUENCE = "SELECT sequence FROM partitions WHERE key IN (?, '') ORDER BY key DESC LIMIT 1"
 _LANE = "SELECT lane FROM lanes WHERE key = ? AND destination = ?"
-_UNFINISHED = """
-    SELECT source, sum(weight), count(*) FROM outbox
-    WHERE station IN ('waiting', 'publishing') GROUP BY source
+_UNSETTLED = """
+    SELECT source, sum(weight), sum(station != 'published'), sum(station = 'published') FROM outbox
+    WHERE settled = 0 GROUP BY source
 """
 
 
@@ -82,11 +82,13 @@ class Ledger:
         self.lanes: int = database.execute("SELECT ifnull(max(lane), 0) FROM lanes").fetchone()[0]
         self.weights: defaultdict[str, int] = defaultdict(int)
         self.waiting = 0
+        self.awaiting = 0
         for source, fingerprint, at, position in database.execute(_RECENT, (now - EQUAL_MEMORY,)):
             self._equals.add(name(source, fingerprint), position=position, at=at)
-        for source, weight, rows in database.execute(_UNFINISHED):
+        for source, weight, waiting, awaiting in database.execute(_UNSETTLED):
             self.weights[source] = weight
-            self.waiting += rows
+            self.waiting += waiting
+            self.awaiting += awaiting
 
     def equals(self, name_: bytes) -> tuple[Earlier, ...]:
         """The first and the latest signal of this name, as far as they may be younger than 30 s."""
@@ -119,7 +121,7 @@ class Ledger:
         return lane
 
     def weight(self, source: str) -> int:
-        """The bytes of a source that are unfinished."""
+        """The bytes of a source that are unsettled."""
         return self.weights[source]
 
     def take(

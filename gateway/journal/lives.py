@@ -34,7 +34,8 @@ _SIGNALS = """
     sequence, head FROM signals WHERE position IN (SELECT value FROM json_each(?))
 """
 _DELIVERIES = """
-    SELECT position, payload IS NULL, previous, destination, topic, station, at, reason, attempts FROM outbox
+    SELECT position, payload IS NULL, previous, destination, topic, station, at, reason, attempts, published_at,
+    awaiting FROM outbox
     WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position, destination
 """
 _RECEIPTS = """
@@ -70,7 +71,11 @@ def _read(found: list[tuple[int]], *, database: sqlite3.Connection) -> list[Life
         receipts[position].append((stored_at, _receipt(receipt)))
     lives = {
         position: _life(
-            row, previous=previous.get(position), deliveries=deliveries[position], receipts=receipts[position]
+            row,
+            position=position,
+            previous=previous.get(position),
+            deliveries=deliveries[position],
+            receipts=receipts[position],
         )
         for position, *row in database.execute(_SIGNALS, (positions,))
     }
@@ -80,12 +85,14 @@ def _read(found: list[tuple[int]], *, database: sqlite3.Connection) -> list[Life
 def _life(
     row: Sequence[Any],
     *,
+    position: int,
     previous: int | None,
     deliveries: Iterable[Delivered],
     receipts: Iterable[tuple[int, Receipt]],
 ) -> Life:
     id_, source, body, mode, instrument, effect, accepted_at, expires_at, duplicate_of, sequence, head = row
     return Life(
+        position=position,
         id=id_,
         source=source,
         body=body,
@@ -102,9 +109,16 @@ def _life(
 
 
 def _delivered(row: Sequence[Any]) -> Delivered:
-    destination, topic, station, at, reason, attempts = row
+    destination, topic, station, at, reason, attempts, published_at, awaiting = row
     return Delivered(
-        destination=destination, topic=topic, station=Station(station), at=at, reason=reason, attempts=attempts
+        destination=destination,
+        topic=topic,
+        station=Station(station),
+        at=at,
+        reason=reason,
+        attempts=attempts,
+        published_at=published_at,
+        awaiting=tuple(awaiting.split()),
     )
 
 

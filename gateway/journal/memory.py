@@ -3,79 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-from gateway.journal.admission import (
-    EQUAL_MEMORY,
-    KEY_MEMORY,
-    Earlier,
-    next_sequence,
-    place_of_key,
-    repeated_body,
-    repeated_key,
-)
+from gateway.journal.admission import EQUAL_MEMORY, KEY_MEMORY, place_of_key
+from gateway.journal.memory_tables import Row, Tables, admit, delivered, waiting_row
 from gateway.journal.model import (
     Accepted,
-    Delivered,
     Depth,
-    Destination,
     Draft,
     Duplicate,
+    KnownBot,
     Lane,
     Life,
     Outcome,
+    Reception,
     Refusal,
     Station,
+    Unanswered,
     Waiting,
 )
-from gateway.journal.receiving import LeftOut, Place, new_receipts
+from gateway.journal.receiving import Place, new_receipts
 from schemas.envelope import complete
 from schemas.receipt import Receipt
 
 
-@dataclass(slots=True, kw_only=True)
-class _Row:
-    """One destination of one signal."""
-
-    accepted: Accepted
-    to: Destination
-    station: Station = Station.WAITING
-    at: int
-    reason: str = ""
-    attempts: int = 0
-    previous: int | None = None
-
-    @property
-    def lane(self) -> Lane:
-        return Lane(self.to.name, self.accepted.draft.key)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Tables:
-    """All that is accepted; copied whole by a call that is all or nothing."""
-
-    signals: dict[str, Accepted] = field(default_factory=dict)
-    rows: dict[tuple[int, str], _Row] = field(default_factory=dict)
-    sequences: dict[str, int] = field(default_factory=dict)
-    keyed: dict[tuple[str, str], Earlier] = field(default_factory=dict)
-    equals: dict[tuple[str, bytes], tuple[Earlier, ...]] = field(default_factory=dict)
-    position: int = 0
-
-    def __copy__(self) -> _Tables:
-        return _Tables(
-            signals=self.signals.copy(),
-            rows=self.rows.copy(),
-            sequences=self.sequences.copy(),
-            keyed=self.keyed.copy(),
-            equals=self.equals.copy(),
-            position=self.position,
-        )
-
-
 class MemoryJournal:
-    """See ``gateway.journal.model.Journal``. It has no budget: it is as large as what it is given.
+    """See ``gateway.journal.journal.Journal``. It has no budget: it is as large as what it is given.
 
     Args:
         max_age: seconds that a finished signal is kept.
@@ -83,17 +38,17 @@ class MemoryJournal:
 
     def __init__(self, *, max_age: float = 30 * 86_400.0) -> None:
         self._max_age = int(max_age * 1_000_000)
-        self._tables = _Tables()
+        self._tables = Tables()
         self._receipts: dict[Place, tuple[int, Receipt]] = {}
         self._refusals: list[Refusal] = []
-        self._puts: dict[Lane, int] = {}
+        self._puts: dict[Lane, dict[str, int]] = {}
+        self._bots: dict[str, KnownBot] = {}
 
     async def accept(self, drafts: Sequence[Draft]) -> list[Accepted | Duplicate]:
         await asyncio.sleep(0)
         tables = copy(self._tables) if len(drafts) > 1 else self._tables
         results = [
-            _admit(draft, where=place_of_key(index, of=len(drafts)), tables=tables)
-            for index, draft in enumerate(drafts)
+            admit(draft, where=place_of_key(index, of=len(drafts)), tables=tables) for index, draft in enumerate(drafts)
         ]
         self._tables = tables
         return results
@@ -105,29 +60,57 @@ class MemoryJournal:
         await asyncio.sleep(0)
         for step in outcomes:
             row = self._tables.rows.get((step.position, step.destination))
-            if row is None or row.station.final:
+            if row is None or not (row.waits or (row.awaits and step.station is not Station.WITHDRAWN)):
                 continue
-            row.station, row.at, row.reason, row.attempts = step.station, step.at, step.reason, step.attempts
-            row.previous = row.previous if step.previous is None else step.previous
-            if step.station is Station.PUBLISHED:
-                self._puts[row.lane] = row.accepted.sequence
+            if step.station is Station.PUBLISHED and row.waits:
+                self._puts.setdefault(row.lane, {})[row.to.topic] = row.accepted.sequence
+            row.take(step)
+            if row.awaiting:
+                row.answer({place.bot for place in self._receipts if place.signal == step.position})
 
-    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> LeftOut:
+    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> Reception:
         await asyncio.sleep(0)
+        come = tuple(receipts)
         positions = {id_: accepted.position for id_, accepted in self._tables.signals.items()}
-        new, left_out = new_receipts(receipts, positions=positions, stored=self._receipts.keys())
+        new, reception = new_receipts(come, positions=positions, stored=self._receipts.keys())
         self._receipts |= {place: (at, receipt) for place, receipt in new.items()}
-        return left_out
+        bots: dict[int, set[str]] = {}
+        for receipt in come:
+            if receipt.signal in positions:
+                bots.setdefault(positions[receipt.signal], set()).add(receipt.bot)
+        answered = [row for (position, _), row in self._tables.rows.items() if position in bots and row.awaiting]
+        settled = [row for row in answered if row.answer(bots[row.accepted.position], at=at)]
+        return replace(reception, settled=tuple(row.accepted.draft.source for row in settled))
 
-    async def lanes(self) -> list[Lane]:
-        return list(dict.fromkeys(row.lane for row in self._unfinished()))
+    async def give_up(self, *, before: int, at: int) -> list[Unanswered]:
+        ended = [row for row in self._unsettled() if row.awaits and row.accepted.draft.expires_at < before]
+        for row in ended:
+            row.station, row.at = Station.UNANSWERED, at
+            row.reason = f"no receipt from {', '.join(row.awaiting)} by its expiry"
+        return [Unanswered(source=row.accepted.draft.source, bots=row.awaiting) for row in ended]
 
-    async def waiting(self, lane: Lane, *, after: int, limit: int) -> list[Waiting]:
-        rows = (row for row in self._unfinished() if row.lane == lane and row.accepted.position > after)
-        return [_waiting(row) for row in rows][:limit]
+    async def lanes(self, *, bots: Collection[str] = ()) -> list[Lane]:
+        return list(dict.fromkeys(row.lane for row in self._due(bots)))
 
-    async def last_put(self, lane: Lane) -> int | None:
-        return self._puts.get(lane)
+    async def waiting(self, lane: Lane, *, after: int, limit: int, bots: Collection[str] = ()) -> list[Waiting]:
+        rows = (row for row in self._due(bots) if row.lane == lane and row.accepted.position > after)
+        return [waiting_row(row) for row in rows][:limit]
+
+    async def last_put(self, lane: Lane) -> dict[str, int]:
+        return dict(self._puts.get(lane, {}))
+
+    async def last_reduce(self, lane: Lane) -> int:
+        rows = (row for row in self._due(()) if row.lane == lane and row.accepted.draft.effect == "reduce")
+        return max((row.accepted.position for row in rows), default=0)
+
+    async def know(self, bots: Iterable[KnownBot]) -> None:
+        self._bots |= {bot.name: bot for bot in bots}
+
+    async def known(self) -> list[KnownBot]:
+        return sorted(self._bots.values(), key=lambda bot: bot.name)
+
+    async def forget_bot(self, name: str) -> None:
+        self._bots.pop(name, None)
 
     async def life(self, id_: str) -> Life | None:
         accepted = self._tables.signals.get(id_)
@@ -154,14 +137,15 @@ class MemoryJournal:
         return [refusal for refusal in found if refusal.at >= last]
 
     def depth(self) -> Depth:
-        rows = self._unfinished()
-        return Depth(waiting=len(rows), oldest=rows[0].accepted.draft.accepted_at if rows else None)
+        rows = self._due(())
+        awaiting = sum(row.awaits for row in self._tables.rows.values())
+        return Depth(waiting=len(rows), oldest=rows[0].accepted.draft.accepted_at if rows else None, awaiting=awaiting)
 
     def trouble(self) -> None:
         """Nothing stands in its way."""
 
     async def prune(self, *, now: int) -> int:
-        kept = {row.accepted.draft.id for row in self._unfinished()}
+        kept = {row.accepted.draft.id for row in self._unsettled()}
         before = now - max(self._max_age, EQUAL_MEMORY)
         aged = [
             accepted
@@ -187,8 +171,11 @@ class MemoryJournal:
         for destination in accepted.draft.destinations:
             del self._tables.rows[accepted.position, destination.name]
 
-    def _unfinished(self) -> list[_Row]:
-        return [row for row in self._tables.rows.values() if not row.station.final]
+    def _unsettled(self) -> list[Row]:
+        return [row for row in self._tables.rows.values() if row.waits or row.awaits]
+
+    def _due(self, bots: Collection[str]) -> list[Row]:
+        return [row for row in self._unsettled() if row.waits or not set(bots).isdisjoint(row.awaiting)]
 
     def _life(self, accepted: Accepted) -> Life:
         draft = accepted.draft
@@ -196,6 +183,7 @@ class MemoryJournal:
         previous = next((row.previous for row in rows if row.to.payload is None), None)
         mark = accepted.possible_duplicate_of
         return Life(
+            position=accepted.position,
             id=draft.id,
             source=draft.source,
             body=draft.body,
@@ -205,73 +193,7 @@ class MemoryJournal:
             accepted_at=draft.accepted_at,
             expires_at=draft.expires_at,
             envelope=complete(draft.head, sequence=accepted.sequence, previous=previous, possible_duplicate_of=mark),
-            deliveries=tuple(map(_delivered, sorted(rows, key=lambda row: row.to.name))),
+            deliveries=tuple(map(delivered, sorted(rows, key=lambda row: row.to.name))),
             receipts=tuple(kept for place, kept in self._receipts.items() if place.signal == accepted.position),
             possible_duplicate_of=mark,
         )
-
-
-def _admit(draft: Draft, *, where: str, tables: _Tables) -> Accepted | Duplicate:
-    identity = draft.identity
-    this = Earlier(draft.id, draft.accepted_at, identity.fingerprint)
-    first: Earlier | None = None
-    if identity.key is not None:
-        place = (draft.source, identity.key)
-        if duplicate := repeated_key(draft, tables.keyed.get(place), where=where):
-            return duplicate
-        tables.keyed[place] = this
-    else:
-        equal = (draft.source, identity.fingerprint)
-        judged = repeated_body(draft, tables.equals.get(equal, ()))
-        if isinstance(judged, Duplicate):
-            return judged
-        first = judged
-        tables.equals[equal] = (first, this) if first else (this,)
-    return _store(draft, first=first, tables=tables)
-
-
-def _store(draft: Draft, *, first: Earlier | None, tables: _Tables) -> Accepted:
-    tables.position += 1
-    sequence = next_sequence(draft, last=tables.sequences.get(draft.key, 0))
-    tables.sequences[draft.key] = sequence
-    accepted = Accepted(
-        position=tables.position, draft=draft, sequence=sequence, possible_duplicate_of=first.id if first else None
-    )
-    tables.signals[draft.id] = accepted
-    for to in draft.destinations:
-        tables.rows[accepted.position, to.name] = _Row(accepted=accepted, to=to, at=draft.accepted_at)
-    return accepted
-
-
-def _delivered(row: _Row) -> Delivered:
-    return Delivered(
-        destination=row.to.name,
-        topic=row.to.topic,
-        station=row.station,
-        at=row.at,
-        reason=row.reason,
-        attempts=row.attempts,
-    )
-
-
-def _waiting(row: _Row) -> Waiting:
-    draft, whole = row.accepted.draft, row.to.payload is None
-    return Waiting(
-        position=row.accepted.position,
-        lane=row.lane,
-        id=draft.id,
-        source=draft.source,
-        body=draft.body,
-        effect=draft.effect,
-        topic=row.to.topic,
-        payload=draft.head if row.to.payload is None else row.to.payload,
-        sequence=row.accepted.sequence if whole else None,
-        accepted_at=draft.accepted_at,
-        expires_at=draft.expires_at,
-        once=row.to.once,
-        possible_duplicate_of=row.accepted.possible_duplicate_of,
-        previous=row.previous,
-        put=row.attempts > 0,
-        publishing=row.station is Station.PUBLISHING,
-        attempts=row.attempts,
-    )

@@ -1,23 +1,26 @@
-"""The journal's entries, and what every journal promises: SQLite, PostgreSQL and the one in memory alike."""
+"""The journal's entries: what is stored of a signal, of its way to each destination, and of the bots."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
-from gateway.journal.receiving import LeftOut
 from schemas.errors import Fault
 from schemas.receipt import Receipt
 
 
 class Station(StrEnum):
-    """Where a signal is on one of its destinations. All but WAITING and PUBLISHING are final."""
+    """Where a signal is on one of its destinations.
+
+    WAITING, HELD and PUBLISHING come before the broker's answer. PUBLISHED is settled where no bot is awaited.
+    """
 
     WAITING = "waiting"
+    HELD = "held"
     PUBLISHING = "publishing"
     PUBLISHED = "published"
+    RECEIPTED = "receipted"
+    UNANSWERED = "unanswered"
     DENIED = "denied"
     UNHEARD = "unheard"
     UNKNOWN = "unknown"
@@ -28,8 +31,8 @@ class Station(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether delivery has nothing left to do."""
-        return self not in {Station.WAITING, Station.PUBLISHING}
+        """Whether the broker's part is over: what is left are the receipts of the bots that are awaited."""
+        return self not in {Station.WAITING, Station.HELD, Station.PUBLISHING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +141,14 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A row of the outbox that is not finished.
+    """A row of the outbox that is not settled.
 
     Args:
         payload: the bytes to publish; where ``sequence`` is not None, an envelope head to complete.
         previous: the number put before it, once it was put for the first time; None before that or for none.
         put: whether it was put on its topic before.
         publishing: whether a ``once`` publish was begun and its end is not known.
+        awaiting: the bots whose receipts are missing, where the broker has it.
     """
 
     position: int
@@ -164,6 +168,7 @@ class Waiting:
     put: bool = False
     publishing: bool = False
     attempts: int = 0
+    awaiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +182,7 @@ class Outcome:
         reason: for a person; empty where the station says all.
         previous: for PUBLISHED: the previous number that was put with it.
         attempts: how often it was tried so far.
+        awaiting: for PUBLISHED: the bots that must receipt it; those that did already are taken off by the journal.
     """
 
     position: int
@@ -186,6 +192,7 @@ class Outcome:
     reason: str = ""
     previous: int | None = None
     attempts: int = 0
+    awaiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +209,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """A destination's part of a signal's life."""
+    """A destination's part of a signal's life.
+
+    Args:
+        published_at: when the broker acknowledged it for the first time; None before that.
+        awaiting: the bots whose receipts are missing.
+    """
 
     destination: str
     topic: str
@@ -210,12 +222,15 @@ class Delivered:
     at: int
     reason: str
     attempts: int
+    published_at: int | None = None
+    awaiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
     """All that is known of a signal. ``receipts`` come in the order of arrival, with the microsecond of each."""
 
+    position: int
     id: str
     source: str
     body: str
@@ -232,63 +247,51 @@ class Life:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How much waits in the outbox. ``oldest`` is the acceptance of the oldest waiting row, None where none waits."""
+    """How much is in the outbox.
+
+    Args:
+        waiting: rows that the broker does not have yet.
+        oldest: the acceptance of the oldest of these; None where none waits.
+        awaiting: rows that the broker has and some bot has not receipted.
+    """
 
     waiting: int
     oldest: int | None
+    awaiting: int = 0
 
 
-class Journal(Protocol):
-    """The commit point. When a coroutine here returns, what it was given is on disk (fsync).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownBot:
+    """A bot that showed its card once.
 
-    A coroutine may raise ``gateway.errors.NotStored`` (``disk``, ``share``, ``stopping``): nothing of it was stored.
+    Args:
+        filters: the topic filters that it subscribes to.
+        absent_since: when it was last seen to leave, microseconds since the epoch; None while it is online.
     """
 
-    async def accept(self, drafts: Sequence[Draft]) -> list[Accepted | Duplicate]:
-        """Store all drafts or none, in their order; many calls share one commit.
+    name: str
+    filters: tuple[str, ...]
+    absent_since: int | None = None
 
-        Raises:
-            gateway.errors.Refused: an idempotency key was used for another body (KEY_REUSED).
-        """
 
-    async def refuse(self, refusal: Refusal) -> None:
-        """Store a refusal."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """A row that ended without all its receipts; ``bots`` are those that did not answer."""
 
-    async def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Store steps of outbox rows, by the next commit; a row that is finished does not change again."""
+    source: str
+    bots: tuple[str, ...]
 
-    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> LeftOut:
-        """Store the receipts that are new, and say which are left out; they meet a full journal before signals do."""
 
-    async def lanes(self) -> list[Lane]:
-        """The lanes with waiting rows, the one with the oldest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """What became of receipts that came.
 
-    async def waiting(self, lane: Lane, *, after: int, limit: int) -> list[Waiting]:
-        """Waiting rows of a lane behind a position, in order."""
+    Args:
+        unknown: how many were of signals that are not known (any more), and so are not stored.
+        surplus: how many were not stored, as their bot sent as many for the signal as are kept.
+        settled: the sources of the rows that have all their receipts now.
+    """
 
-    async def last_put(self, lane: Lane) -> int | None:
-        """The sequence last recorded as PUBLISHED on a lane; None for none that is remembered."""
-
-    async def life(self, id_: str) -> Life | None:
-        """The life of a signal; None for an id that is not known (any more)."""
-
-    async def lives(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Life]:
-        """The newest first, accepted before ``before``; more than ``limit`` where some share the last microsecond."""
-
-    async def refusals(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Refusal]:
-        """The newest first, in pages like those of ``lives``."""
-
-    def depth(self) -> Depth:
-        """How much waits, from memory."""
-
-    def trouble(self) -> str | None:
-        """Why nothing can be stored now and what to do, for the operator; None while it can, as far as is known.
-
-        ``prune`` finds out, too: it writes something.
-        """
-
-    async def prune(self, *, now: int) -> int:
-        """Forget finished signals past their age, or the oldest while the size is over its budget; say how many."""
-
-    async def close(self) -> None:
-        """Commit what is pending and close."""
+    unknown: int = 0
+    surplus: int = 0
+    settled: tuple[str, ...] = ()

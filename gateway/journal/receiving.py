@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.journal.model import Reception
 from schemas.receipt import Receipt
 
 MOST = 64
 """Receipts that are kept of one bot for one signal."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """How many receipts were not stored, and never will be.
-
-    Args:
-        unknown: of signals that are not known (any more).
-        surplus: of a bot that sent as many for the signal as are kept.
-    """
-
-    unknown: int = 0
-    surplus: int = 0
 
 
 class Place(NamedTuple):
@@ -37,7 +24,7 @@ class Place(NamedTuple):
 
 def new_receipts(
     receipts: Iterable[Receipt], *, positions: Mapping[str, int], stored: Collection[Place]
-) -> tuple[dict[Place, Receipt], LeftOut]:
+) -> tuple[dict[Place, Receipt], Reception]:
     """Choose the receipts to store.
 
     Args:
@@ -61,7 +48,7 @@ def new_receipts(
             continue
         kept[position, receipt.bot] += 1
         new[place] = receipt
-    return new, LeftOut(unknown=unknown, surplus=surplus)
+    return new, Reception(unknown=unknown, surplus=surplus)
 
 
 def spelled(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from gateway.journal.batch import Batch
 from gateway.journal.database import Claim, explained, prepare
 from gateway.journal.forget import Budget, forget_aged, forget_rest, make_room
 from gateway.journal.group_commit import GroupCommit
+from gateway.journal.known_bots import forget, know, read_known
 from gateway.journal.lives import read_life, read_lives
 from gateway.journal.model import (
     Accepted,
@@ -21,16 +22,18 @@ from gateway.journal.model import (
     Draft,
     Duplicate,
     JournalSettings,
+    KnownBot,
     Lane,
     Life,
     Outcome,
+    Reception,
     Refusal,
+    Unanswered,
     Waiting,
 )
-from gateway.journal.outbox import read_lanes, read_oldest, read_put, read_waiting
-from gateway.journal.receiving import LeftOut
+from gateway.journal.outbox import read_lanes, read_last_reduce, read_oldest, read_puts, read_waiting
 from gateway.journal.refusals import Refusals, read_refusals
-from gateway.journal.stations import receive, record
+from gateway.journal.stations import give_up, has_past, receive, record
 from gateway.journal.writer import Change, Writer
 from schemas.receipt import Receipt
 
@@ -62,7 +65,7 @@ def open_journal(settings: JournalSettings, *, clock: Callable[[], int]) -> Sqli
 
 
 class SqliteJournal:
-    """See ``gateway.journal.model.Journal``; ``open_journal`` makes it."""
+    """See ``gateway.journal.journal.Journal``; ``open_journal`` makes it."""
 
     def __init__(self, settings: JournalSettings, *, writer: Writer, claim: Claim, clock: Callable[[], int]) -> None:
         self._settings = settings
@@ -106,26 +109,49 @@ class SqliteJournal:
                 lambda batch, database: record(steps, batch=batch, database=database), urgent=False
             )
 
-    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> LeftOut:
+    async def receive(self, receipts: Iterable[Receipt], *, at: int) -> Reception:
         come = tuple(receipts)
         if not come:
-            return LeftOut()
-        left_out: LeftOut = await self._commits.call(partial(self._receive, come, at), urgent=False)
-        return left_out
+            return Reception()
+        reception: Reception = await self._commits.call(partial(self._receive, come, at), urgent=False)
+        return reception
 
-    def _receive(self, receipts: Sequence[Receipt], at: int, _: Batch, database: sqlite3.Connection) -> LeftOut:
+    def _receive(self, receipts: Sequence[Receipt], at: int, batch: Batch, database: sqlite3.Connection) -> Reception:
         if not self._receipts_budget.has_room(database):
             raise NotStored("share", self._full)
-        return receive(receipts, at=at, database=database)
+        return receive(receipts, at=at, batch=batch, database=database)
 
-    async def lanes(self) -> list[Lane]:
-        return self._writer.read(read_lanes)
+    async def give_up(self, *, before: int, at: int) -> list[Unanswered]:
+        if not self._writer.read(partial(has_past, before=before)):
+            return []
+        ended: list[Unanswered] = await self._commits.call(
+            lambda batch, database: give_up(before=before, at=at, batch=batch, database=database), urgent=False
+        )
+        return ended
 
-    async def waiting(self, lane: Lane, *, after: int, limit: int) -> list[Waiting]:
-        return self._writer.read(lambda database: read_waiting(lane, after=after, limit=limit, database=database))
+    async def lanes(self, *, bots: Collection[str] = ()) -> list[Lane]:
+        return self._writer.read(lambda database: read_lanes(bots=bots, database=database))
 
-    async def last_put(self, lane: Lane) -> int | None:
-        return self._writer.read(lambda database: read_put(lane, database=database))
+    async def waiting(self, lane: Lane, *, after: int, limit: int, bots: Collection[str] = ()) -> list[Waiting]:
+        return self._writer.read(
+            lambda database: read_waiting(lane, after=after, limit=limit, bots=bots, database=database)
+        )
+
+    async def last_put(self, lane: Lane) -> dict[str, int]:
+        return self._writer.read(lambda database: read_puts(lane, database=database))
+
+    async def last_reduce(self, lane: Lane) -> int:
+        return self._writer.read(lambda database: read_last_reduce(lane, database=database))
+
+    async def know(self, bots: Iterable[KnownBot]) -> None:
+        seen = tuple(bots)
+        await self._commits.call(lambda _, database: know(seen, database=database), urgent=False)
+
+    async def known(self) -> list[KnownBot]:
+        return self._writer.read(read_known)
+
+    async def forget_bot(self, name: str) -> None:
+        await self._commits.call(lambda _, database: forget(name, database=database), urgent=False)
 
     async def life(self, id_: str) -> Life | None:
         return self._writer.read(lambda database: read_life(id_, database=database))
@@ -141,16 +167,16 @@ class SqliteJournal:
         )
 
     def depth(self) -> Depth:
-        waiting = self._writer.ledger.waiting
+        waiting, awaiting = self._writer.ledger.waiting, self._writer.ledger.awaiting
         if not waiting:
-            return Depth(waiting=0, oldest=None)
+            return Depth(waiting=0, oldest=None, awaiting=awaiting)
         now = self._clock()
         read_at, oldest = self._oldest
         if oldest is None or not 0 <= now - read_at < _SECOND:
             with suppress(NotStored):  # what was known last is the best answer while the disk is away
                 oldest = self._writer.read(read_oldest)
             self._oldest = (now, oldest)
-        return Depth(waiting=waiting, oldest=oldest)
+        return Depth(waiting=waiting, oldest=oldest, awaiting=awaiting)
 
     def trouble(self) -> str | None:
         return self._writer.trouble or (self._full if self._budget.full else None)

@@ -1,24 +1,30 @@
-"""What happens to a stored signal later: steps of its outbox rows, and the receipts of the bots."""
+"""What happens to a stored signal later: steps of its outbox rows, and the receipts of the bots that settle them."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from gateway.journal.batch import Batch
-from gateway.journal.model import Outcome, Station
-from gateway.journal.receiving import LeftOut, Place, new_receipts, spelled
+from gateway.journal.model import Outcome, Reception, Station, Unanswered
+from gateway.journal.receiving import Place, new_receipts, spelled
 from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
-_UNFINISHED = """
-    SELECT position, destination, source, weight, lane, sequence FROM outbox
-    WHERE position IN (SELECT value FROM json_each(?)) AND station IN ('waiting', 'publishing')
+CHUNK = 500
+"""Rows that one call gives up at most."""
+
+_UNSETTLED = """
+    SELECT position, destination, source, weight, lane, topic, sequence, station FROM outbox
+    WHERE position IN (SELECT value FROM json_each(?)) AND settled = 0
 """
 _STEP = """
-    UPDATE outbox SET station = ?, at = ?, reason = ?, attempts = ?, previous = ifnull(?, previous)
-    WHERE position = ? AND destination = ?
+    UPDATE outbox SET station = ?, at = ?, reason = ?, attempts = ?, previous = ifnull(?, previous), awaiting = ?,
+    published_at = ifnull(published_at, ?), settled = ? WHERE position = ? AND destination = ?
 """
 _POSITIONS = "SELECT id, position FROM signals WHERE id IN (SELECT value FROM json_each(?))"
 _RECEIVED = """
@@ -28,35 +34,144 @@ _RECEIPT = """
     INSERT INTO receipts (position, bot, handler, stage, stored_at, at, received_at, started_at, duration_ms, reason,
     order_ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_BOTS = """
+    SELECT DISTINCT position, bot FROM receipts WHERE position IN (SELECT value FROM json_each(?))
+"""
+_AWAITING = """
+    SELECT position, destination, source, weight, awaiting, settled FROM outbox
+    WHERE position IN (SELECT value FROM json_each(?)) AND awaiting != ''
+"""
+_ANSWER = "UPDATE outbox SET awaiting = ? WHERE position = ? AND destination = ?"
+_SETTLE = """
+    UPDATE outbox SET station = 'receipted', at = ?, reason = '', awaiting = '', settled = 1
+    WHERE position = ? AND destination = ?
+"""
+_PAST = """
+    SELECT position, destination, source, weight, awaiting FROM outbox
+    WHERE settled = 0 AND station = 'published' AND expires_at < ? ORDER BY expires_at LIMIT ?
+"""
+_GIVE_UP = """
+    UPDATE outbox SET station = 'unanswered', at = ?, reason = ?, settled = 1 WHERE position = ? AND destination = ?
+"""
+
+
+class _Row(NamedTuple):
+    position: int
+    destination: str
+    source: str
+    weight: int
+    lane: int
+    topic: str
+    sequence: int
+    station: str
 
 
 def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Connection) -> None:
-    """Move outbox rows; one that is finished, or forgotten, stays as it is."""
-    positions = json.dumps([step.position for step in outcomes])
-    rows = {(row[0], row[1]): row for row in database.execute(_UNFINISHED, (positions,))}
+    """Move outbox rows; one that is settled, or forgotten, stays as it is."""
+    found = database.execute(_UNSETTLED, (_json(step.position for step in outcomes),))
+    rows = {row[:2]: row for row in map(_Row._make, found)}
+    receipted = _receipted({step.position for step in outcomes if step.awaiting}, database=database)
     taken = []
-    for step in outcomes:
-        place = (step.position, step.destination)
-        if place not in rows:
+    for outcome in outcomes:
+        row = rows.get((outcome.position, outcome.destination))
+        if row is None or (outcome.station is Station.WITHDRAWN and row.station == Station.PUBLISHED):
             continue
-        taken.append((step.station.value, step.at, spelled(step.reason), step.attempts, step.previous, *place))
-        if step.station.final:
-            _, _, source, weight, lane, sequence = rows.pop(place)
-            batch.finish(source, weight=weight)
-            if step.station is Station.PUBLISHED:
-                batch.puts[lane] = sequence
+        step = _answered(outcome, receipted[outcome.position]) if outcome.awaiting else outcome
+        settled = step.station.final and not step.awaiting
+        taken.append(_step(step, settled=settled))
+        _count(row, step, settled=settled, batch=batch)
+        if settled:
+            del rows[row.position, row.destination]
+        else:
+            rows[row.position, row.destination] = row._replace(station=step.station.value)
     database.executemany(_STEP, taken)
 
 
-def receive(receipts: Sequence[Receipt], *, at: int, database: sqlite3.Connection) -> LeftOut:
-    """Store receipts of signals that are remembered; of others nobody could ask."""
-    ids = json.dumps([receipt.signal for receipt in receipts])
-    positions = dict(database.execute(_POSITIONS, (ids,)).fetchall())
-    found = database.execute(_RECEIVED, (json.dumps(list(positions.values())),))
-    stored = set(map(Place._make, found))
-    new, left_out = new_receipts(receipts, positions=positions, stored=stored)
+def _step(step: Outcome, *, settled: bool) -> tuple[object, ...]:
+    published_at = step.at if step.station is Station.PUBLISHED or step.station is Station.RECEIPTED else None
+    reason, awaiting = spelled(step.reason), " ".join(step.awaiting)
+    values = (step.station.value, step.at, reason, step.attempts, step.previous, awaiting, published_at, settled)
+    return (*values, step.position, step.destination)
+
+
+def _answered(step: Outcome, receipted: Collection[str]) -> Outcome:
+    """Take the bots that have sent a receipt already off those that a publish awaits."""
+    missing = tuple(bot for bot in step.awaiting if bot not in receipted)
+    return replace(step, awaiting=missing, station=step.station if missing else Station.RECEIPTED)
+
+
+def _receipted(positions: Collection[int], *, database: sqlite3.Connection) -> Mapping[int, Collection[str]]:
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    if positions:
+        for position, bot in database.execute(_BOTS, (_json(positions),)):
+            found[position].add(bot)
+    return found
+
+
+def _count(row: _Row, step: Outcome, *, settled: bool, batch: Batch) -> None:
+    had_it, has_it = row.station == Station.PUBLISHED, step.station in {Station.PUBLISHED, Station.RECEIPTED}
+    if has_it and not had_it:
+        batch.puts[row.lane, row.topic] = row.sequence
+    batch.waiting -= step.station.final and not had_it
+    batch.awaiting += bool(step.awaiting) - had_it
+    if settled:
+        batch.settle_row(row.source, weight=row.weight)
+
+
+def receive(receipts: Sequence[Receipt], *, at: int, batch: Batch, database: sqlite3.Connection) -> Reception:
+    """Store receipts of signals that are remembered, and settle what has all of its own now."""
+    positions = dict(database.execute(_POSITIONS, (_json(receipt.signal for receipt in receipts),)).fetchall())
+    known = _json(positions.values())
+    stored = set(map(Place._make, database.execute(_RECEIVED, (known,))))
+    new, reception = new_receipts(receipts, positions=positions, stored=stored)
     database.executemany(_RECEIPT, [_row(place, receipt, stored_at=at) for place, receipt in new.items()])
-    return left_out
+    bots: defaultdict[int, set[str]] = defaultdict(set)
+    for receipt in receipts:
+        if receipt.signal in positions:
+            bots[positions[receipt.signal]].add(receipt.bot)
+    settled = _settle(bots, known=known, at=at, batch=batch, database=database)
+    return replace(reception, settled=tuple(settled))
+
+
+def _settle(
+    bots: Mapping[int, Collection[str]], *, known: str, at: int, batch: Batch, database: sqlite3.Connection
+) -> list[str]:
+    sources = []
+    for position, destination, source, weight, awaiting, settled in database.execute(_AWAITING, (known,)).fetchall():
+        names = awaiting.split()
+        missing = [bot for bot in names if bot not in bots[position]]
+        if missing:
+            if len(missing) < len(names):
+                database.execute(_ANSWER, (" ".join(missing), position, destination))
+            continue
+        database.execute(_SETTLE, (at, position, destination))
+        sources.append(source)
+        if not settled:
+            batch.awaiting -= 1
+            batch.settle_row(source, weight=weight)
+    return sources
+
+
+def has_past(database: sqlite3.Connection, *, before: int) -> bool:
+    """Whether there is anything to give up."""
+    return database.execute(_PAST, (before, 1)).fetchone() is not None
+
+
+def give_up(*, before: int, at: int, batch: Batch, database: sqlite3.Connection) -> list[Unanswered]:
+    """End published rows that expired before a time without all their receipts."""
+    ended = []
+    for position, destination, source, weight, awaiting in database.execute(_PAST, (before, CHUNK)).fetchall():
+        bots = tuple(awaiting.split())
+        reason = f"no receipt from {', '.join(bots)} by its expiry"
+        database.execute(_GIVE_UP, (at, reason, position, destination))
+        batch.awaiting -= 1
+        batch.settle_row(source, weight=weight)
+        ended.append(Unanswered(source=source, bots=bots))
+    return ended
+
+
+def _json(values: Iterable[object]) -> str:
+    return json.dumps(list(values))
 
 
 def _row(place: Place, receipt: Receipt, *, stored_at: int) -> tuple[object, ...]:

@@ -101,5 +101,40 @@ _FIRST = (
     "CREATE INDEX refusals_by_source ON refusals (source, at)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SETTLEMENT = (
+    "ALTER TABLE outbox ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE outbox ADD COLUMN published_at INTEGER",
+    "ALTER TABLE outbox ADD COLUMN awaiting TEXT NOT NULL DEFAULT ''",  # names of bots, a space between them
+    "ALTER TABLE outbox ADD COLUMN settled INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE outbox SET settled = station NOT IN ('waiting', 'publishing'),
+    published_at = CASE WHEN station = 'published' THEN at END,
+    expires_at = (SELECT expires_at FROM signals WHERE signals.position = outbox.position)
+    """,
+    "DROP INDEX outbox_unfinished",
+    "CREATE INDEX outbox_unsettled ON outbox (lane, position, station) WHERE settled = 0",
+    "CREATE INDEX outbox_unanswered ON outbox (expires_at) WHERE settled = 0 AND station = 'published'",
+    """
+    CREATE TABLE puts (
+        lane INTEGER NOT NULL,
+        topic TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (lane, topic)
+    ) WITHOUT ROWID, STRICT
+    """,
+    """
+    INSERT INTO puts (lane, topic, sequence) SELECT lane, topic, max(sequence) FROM outbox
+    WHERE station = 'published' GROUP BY lane, topic
+    """,
+    "ALTER TABLE lanes DROP COLUMN put",
+    """
+    CREATE TABLE bots (
+        name TEXT PRIMARY KEY,
+        filters TEXT NOT NULL,  -- a JSON array
+        absent_since INTEGER  -- NULL while it is online
+    ) WITHOUT ROWID, STRICT
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SETTLEMENT)
 """Step n brings a database from version n to version n + 1."""

@@ -15,7 +15,7 @@ from typing import Any
 import gmqtt
 
 from gateway.mqtt.acknowledgement import Acknowledgements
-from gateway.mqtt.client import Client, Limits
+from gateway.mqtt.client import Client
 from gateway.mqtt.model import Ack, LinkLost, LinkSettings, PacketTooLarge, Version
 from gateway.mqtt.packet import publish_size
 from gateway.mqtt.reasons import SESSION_TAKEN_OVER, in_words, is_permanent, read_reason
@@ -62,7 +62,7 @@ class Connection:
         self._client.on_message = self._handle_message
         self._client.on_disconnect = self._handle_disconnect
         self._client.on_subscribe = self._handle_suback
-        self._limits = Limits()
+        self._largest: int | None = None
         self._window = 0
         self._opened_at: float | None = None
         self._subscribing: dict[int, Future[list[int]]] = {}
@@ -100,8 +100,10 @@ class Connection:
             self._end(f"cannot reach the broker: {error}")
         else:
             self._opened_at = self._clock()
-            self._limits = self._client.limits
-            self._window = max(1, min(self._settings.window, self._limits.receive_maximum - _SPARE_PACKET_IDS))
+            limits = self._client.limits
+            self._window = max(1, min(self._settings.window, limits.receive_maximum - _SPARE_PACKET_IDS))
+            known = (self._settings.max_packet_size, limits.maximum_packet_size)
+            self._largest = min((size for size in known if size is not None), default=None)
             self._watch_acknowledgements()
 
     def publish(self, topic: str, payload: bytes, *, retain: bool, properties: Mapping[str, Any]) -> Future[Ack]:
@@ -113,8 +115,9 @@ class Connection:
         """
         if self.free < 1:
             raise LinkLost("not connected" if self.ended.done() else "the window is full")
-        limit = self._limits.maximum_packet_size
-        if limit is not None and (size := publish_size(topic, payload, properties)) > limit:
+        limit = self._largest
+        sized = properties if self._settings.version is Version.V5 else None
+        if limit is not None and (size := publish_size(topic, payload, sized)) > limit:
             raise PacketTooLarge(size=size, limit=limit)
         try:
             self._client.publish(gmqtt.Message(topic, payload, qos=1, retain=retain, **properties))

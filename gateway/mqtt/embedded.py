@@ -1,8 +1,7 @@
 """A broker in this process, for one machine: amqtt behind a listener that limits, checks and keeps order at the door.
 
-amqtt speaks MQTT 3.1.1 only. It acknowledges before it delivers, never delivers an unacknowledged message again, hands
-over what it queued for an absent client with the retain flag, and forgets everything when it stops; the gateway's
-receipts and repeats are what makes that safe.
+amqtt speaks MQTT 3.1.1 only. It acknowledges before it delivers, never delivers an unacknowledged message again, and
+forgets everything when it stops; the gateway's receipts and repeats are what makes that safe.
 """
 
 from __future__ import annotations
@@ -12,31 +11,32 @@ import errno
 import logging
 import ssl
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from amqtt.contexts import Action, BrokerConfig, ListenerConfig, ListenerType
 
 from gateway.errors import Misconfigured
-from gateway.mqtt.doorway import Refusal, greet
+from gateway.mqtt.doorway import CONNACK_UNAVAILABLE, Refusal, greet
 from gateway.mqtt.embedded_broker import StrictBroker
 from gateway.mqtt.embedded_plugins import VISITOR, Guard, LoginPlugin, TopicPlugin, Visitor
 from gateway.mqtt.filters import matches
 from gateway.mqtt.permissions import Logins
-from gateway.mqtt.stream import BoundedWriter, PacketReader
+from gateway.mqtt.places import Client, Places
+from gateway.mqtt.stream import BoundedWriter, PacketReader, while_open
 from gateway.ports import holder
 
 _log = logging.getLogger(__name__)
 
 _LISTENER = "default"
-_UNSERVED = 256
-_GATE_POLL = 0.002
 _CONNECT_WITHIN = 5.0
+_WAITING = 64
+"""Connections that have not sent their CONNECT; one more, and the one that waits longest is closed."""
+
+_LARGEST_CONNECT = 65_536
 _GOODBYE = 1.0
-"""Seconds that amqtt gets to notice the end of a connection."""
+"""Seconds that amqtt gets to notice the end of a connection, and a client to read its last bytes."""
 
 _GRACE = 1.5
 """MQTT 3.1.1, 3.1.2.10: one and a half keep-alives of silence end a connection."""
@@ -50,28 +50,27 @@ class EmbeddedSettings:
         port: 0 for any free one; ``EmbeddedBroker.port`` has it.
         tls: the server's side of TLS; None for plain TCP.
         session_expiry: seconds that an absent client's session is kept.
+        owner: the gateway's own login, for which there is always a place.
         max_connections: clients at once; further ones are refused.
-        max_packet_size: bytes of a packet; a client that sends a larger one is cut off.
+        max_per_login: clients of one login at once. A Hummingbot before 2.15 opens one for each of its endpoints.
+        max_packet_size: bytes of a packet; a client that sends a larger one is cut off. The largest signal that the
+            intake lets through has 65,536 bytes and some for its topic.
         max_queued: messages that are kept for one absent client.
-        max_unread: bytes that may wait for a client that does not read.
+        max_queued_bytes: what they may have together.
+        max_unread: bytes that may wait for the clients of a login that do not read.
     """
 
     host: str = "127.0.0.1"
     port: int = 1883
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     session_expiry: int = 86_400
+    owner: str = "gateway"
     max_connections: int = 64
+    max_per_login: int = 32
     max_packet_size: int = 262_144
     max_queued: int = 1_000
+    max_queued_bytes: int = 2_097_152
     max_unread: int = 4_194_304
-
-
-@dataclass(slots=True, eq=False)
-class _Client:
-    visitor: Visitor
-    client_id: str
-    writer: BoundedWriter
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class EmbeddedBroker:
@@ -84,16 +83,27 @@ class EmbeddedBroker:
     def __init__(self, settings: EmbeddedSettings, *, logins: Logins) -> None:
         self._settings = settings
         self._logins = logins
-        self._guard = Guard(most_queued=settings.max_queued)
+        self._guard = Guard(most_queued=settings.max_queued, most_queued_bytes=settings.max_queued_bytes)
         self._broker: StrictBroker | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
-        self._clients: dict[str, _Client] = {}
+        self._waiting: list[BoundedWriter] = []
+        self._places = Places(
+            most=settings.max_connections,
+            per_login=min(settings.max_per_login, settings.max_connections // 2),
+            owner=settings.owner,
+            most_unread=settings.max_unread,
+        )
 
     @property
     def port(self) -> int:
         """The port it listens on."""
         return self._settings.port if self._server is None else int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def max_packet_size(self) -> int:
+        """Bytes of the largest packet that it takes; MQTT 3.1.1 has no way to tell a client."""
+        return self._settings.max_packet_size
 
     async def start(self) -> None:
         """Listen.
@@ -103,7 +113,7 @@ class EmbeddedBroker:
         """
         logging.getLogger("amqtt").setLevel(logging.ERROR)  # its warnings are ordinary life: clients come and go
         logging.getLogger("transitions").setLevel(logging.ERROR)
-        self._broker = StrictBroker(self._amqtt_settings(), guard=self._guard)
+        self._broker = StrictBroker(self._amqtt_settings(), guard=self._guard, owner=self._settings.owner)
         await self._broker.start()
         settings = self._settings
         try:
@@ -117,8 +127,9 @@ class EmbeddedBroker:
         server, self._server = self._server, None
         if server is not None:
             server.close()
-        for client in list(self._clients.values()):
-            client.writer.abort()
+        self._places.abort()
+        for writer in self._waiting:
+            writer.abort()
         if self._connections:
             _, still = await asyncio.wait(self._connections, timeout=_CONNECT_WITHIN)
             for task in still:
@@ -138,12 +149,12 @@ class EmbeddedBroker:
 
     async def disconnect(self, username: str) -> None:
         """End what a user has here, live connections and kept sessions: it was removed, or may do other things now."""
-        theirs = [client for client in self._clients.values() if client.visitor.username == username]
+        theirs = self._places.of(username)
         for client in theirs:
             client.writer.abort()
         for client in theirs:
             await client.gone.wait()
-        self._guard.permissions.pop(username, None)
+        self._guard.forget(username)
         if self._broker is not None:
             for session, _ in self._broker.sessions.values():
                 if session.username == username:
@@ -161,75 +172,63 @@ class EmbeddedBroker:
     async def _accept(self, stream: StreamReader, sink: StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        writer = BoundedWriter(sink, most=self._settings.max_unread)
-        if len(self._connections) >= self._settings.max_connections:
-            _log.warning("refused a client: %s are connected already", len(self._connections))
-            writer.abort()
-            return
+        writer = BoundedWriter(sink)
+        writer.probe()
         self._connections.add(task)
         try:
             await self._welcome(stream, writer)
         except (ConnectionError, TimeoutError) as error:
             _log.info("a client left before it was connected: %s", error)
         finally:
+            await writer.end(within=_GOODBYE)
             self._connections.discard(task)
-            await writer.close()
 
     async def _welcome(self, stream: StreamReader, writer: BoundedWriter) -> None:
-        gate = _Gate()
-        reader = PacketReader(stream, largest=self._settings.max_packet_size, gate=gate.wait)
-        async with asyncio.timeout(_CONNECT_WITHIN):
-            packet = await reader.packet()
-        greeting = await greet(packet, self._logins)
+        reader = PacketReader(stream, largest=min(_LARGEST_CONNECT, self.max_packet_size))
+        greeting = await greet(await self._first_packet(reader, writer), self._logins)
         if isinstance(greeting, Refusal):
             _log.warning("refused a client: %s", greeting.reason)
             writer.write(greeting.packet)
             return
         reader.unread(greeting.packet)
+        reader.largest = self.max_packet_size
         reader.silence = greeting.keepalive * _GRACE or None
-        gate.visitor = Visitor(greeting.username, greeting.permissions)
-        writer.permits = partial(self._guard.allows, greeting.username, action=Action.RECEIVE)
-        await self._serve(_Client(gate.visitor, greeting.client_id, writer), reader)
+        visitor = Visitor(greeting.username, greeting.permissions, self._guard.under_way)
+        reader.gate = visitor.served
+        await self._seat(Client(visitor, greeting.client_id, writer), reader)
 
-    async def _serve(self, client: _Client, reader: PacketReader) -> None:
-        while (earlier := self._clients.get(client.client_id)) is not None:
-            earlier.writer.abort()
-            await earlier.gone.wait()
-        if self._broker is None:
-            return
-        self._clients[client.client_id] = client
-        VISITOR.set(client.visitor)
+    async def _first_packet(self, reader: PacketReader, writer: BoundedWriter) -> bytes:
+        if len(self._waiting) >= _WAITING:
+            self._waiting.pop(0).abort()
+        self._waiting.append(writer)
         try:
-            await _while_open(client.writer, self._broker.external_connected(reader, client.writer, _LISTENER))
+            async with asyncio.timeout(_CONNECT_WITHIN):
+                return await reader.packet()
         finally:
-            del self._clients[client.client_id]
-            client.gone.set()
+            if writer in self._waiting:
+                self._waiting.remove(writer)
 
+    async def _seat(self, client: Client, reader: PacketReader) -> None:
+        problem = self._places.enter(client)
+        if problem is not None:
+            _log.warning("refused a client: %s", problem)
+            client.writer.write(CONNACK_UNAVAILABLE)
+            return
+        try:
+            await self._places.turn(client)
+            if self._broker is not None and not client.writer.closing:
+                await self._serve(self._broker, client, reader)
+        finally:
+            self._places.leave(client)
 
-async def _while_open(writer: BoundedWriter, serving: Coroutine[Any, Any, None]) -> None:
-    """Let amqtt serve a connection; one that was cut before amqtt read from it would keep amqtt for ever."""
-    served, closed = asyncio.ensure_future(serving), asyncio.ensure_future(writer.closed())
-    try:
-        await asyncio.wait({served, closed}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({served}, timeout=_GOODBYE)
-    finally:
-        for task in (served, closed):
-            task.cancel()
-        await asyncio.wait({served, closed})
-    if not served.cancelled():
-        served.result()
-
-
-@dataclass(slots=True)
-class _Gate:
-    """Holds a client back while too many of its messages wait to be looked at."""
-
-    visitor: Visitor | None = None
-
-    async def wait(self) -> None:
-        """Return when the client may be read again."""
-        while self.visitor is not None and self.visitor.unserved > _UNSERVED:  # noqa: ASYNC110 - amqtt tells nobody
-            await asyncio.sleep(_GATE_POLL)
+    async def _serve(self, broker: StrictBroker, client: Client, reader: PacketReader) -> None:
+        username = client.visitor.username
+        client.writer.permits = partial(self._guard.allows, username, action=Action.RECEIVE)
+        client.writer.backlog = partial(self._places.relieve, username)
+        VISITOR.set(client.visitor)
+        await while_open(client.writer, broker.external_connected(reader, client.writer, _LISTENER), goodbye=_GOODBYE)
+        if reader.fault:
+            _log.warning("cut %r off: it sent %s", client.client_id, reader.fault)
 
 
 def _cannot_listen(settings: EmbeddedSettings, error: OSError) -> str:

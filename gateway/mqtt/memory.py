@@ -143,7 +143,7 @@ class MemoryLink:
         self.last_error = reason
         self._up.clear()
         self._down.set()
-        lost = list(self._in_flight)
+        lost = [future for future in self._in_flight if not future.done()]
         self._in_flight.clear()
         for future in lost:
             future.set_exception(LinkLost(reason, alone=len(lost) == 1))

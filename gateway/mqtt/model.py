@@ -39,6 +39,7 @@ class LinkSettings:
         ack_timeout: seconds without an acknowledgement after which the connection is made anew.
         backoff: seconds of the first and of the longest pause between attempts; full jitter between.
         session_expiry: seconds that the broker keeps what the gateway subscribed to while it is away.
+        max_packet_size: bytes of a packet that the broker takes, where it is known; on MQTT 5 the broker may say less.
     """
 
     host: str
@@ -54,6 +55,7 @@ class LinkSettings:
     ack_timeout: float = 20.0
     backoff: tuple[float, float] = (0.2, 15.0)
     session_expiry: int = 3600
+    max_packet_size: int | None = None
     will: Will | None = None
 
 

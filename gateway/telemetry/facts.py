@@ -55,12 +55,14 @@ class Refusal(Protocol):
 
 
 class Backlog(Protocol):
-    """How much waits in the outbox; ``oldest`` is microseconds since the epoch, None where nothing waits."""
+    """How much is in the outbox: rows that wait for the broker, when the oldest was accepted, and for receipts."""
 
     @property
     def waiting(self) -> int: ...
     @property
     def oldest(self) -> int | None: ...
+    @property
+    def awaiting(self) -> int: ...
 
 
 class Telemetry(Protocol):
@@ -92,6 +94,12 @@ class Telemetry(Protocol):
 
     def outcome(self, *, station: str, source: str) -> None:
         """A signal reached a station on one of its destinations."""
+
+    def redelivered(self, *, source: str) -> None:
+        """A signal was published again, as a bot has not receipted it."""
+
+    def unanswered(self, *, source: str, bots: Sequence[str]) -> None:
+        """A signal expired, and these bots have not receipted it."""
 
     def receipt(self, receipt: Receipt) -> None:
         """A bot's receipt is on disk; a repeated one is reported again."""
@@ -144,6 +152,10 @@ class NullTelemetry:
     def published(self, *, source: str, body: str, seconds: float) -> None: ...
 
     def outcome(self, *, station: str, source: str) -> None: ...
+
+    def redelivered(self, *, source: str) -> None: ...
+
+    def unanswered(self, *, source: str, bots: Sequence[str]) -> None: ...
 
     def receipt(self, receipt: Receipt) -> None: ...
 

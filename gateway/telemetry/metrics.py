@@ -58,6 +58,7 @@ class Metrics:
         self.not_stored = self._count("not_stored", "Requests to be sent again.", "cause")
         self.published = self._count("published", "Signals that the broker acknowledged.", "source", "body")
         self.outcomes = self._count("outcomes", "Stations that signals reached.", "station", "source")
+        self.redelivered = self._count("redelivered", "Signals published again for want of a receipt.", "source")
         self.to_broker = self._time("webhook_to_broker", "From acceptance to the broker's PUBACK.", "source")
         self.to_callback = self._time(
             "webhook_to_callback",
@@ -122,8 +123,11 @@ class OutboxCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """The two gauges."""
+        """The three gauges."""
         depth = self._depth()
         age = 0.0 if depth.oldest is None else max(0.0, (self._now() - depth.oldest) / 1e6)
         yield GaugeMetricFamily(f"{PREFIX}_outbox_depth", "Signals that wait for the broker.", value=depth.waiting)
+        yield GaugeMetricFamily(
+            f"{PREFIX}_outbox_awaiting", "Signals that some bot has not receipted.", value=depth.awaiting
+        )
         yield GaugeMetricFamily(f"{PREFIX}_outbox_oldest_age_seconds", "Age of the oldest that waits.", value=age)

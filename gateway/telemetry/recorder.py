@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -17,14 +17,30 @@ from schemas.receipt import Receipt, Stage
 BODIES = frozenset({"trade", "alert", "prediction", "withdraw"})
 CODES = frozenset(code.code for code in Code)
 STATIONS = frozenset(
-    {"waiting", "publishing", "published", "denied", "unheard", "unknown", "expired", "superseded", "withdrawn", "dead"}
+    {
+        "waiting",
+        "held",
+        "publishing",
+        "published",
+        "receipted",
+        "unanswered",
+        "denied",
+        "unheard",
+        "unknown",
+        "expired",
+        "superseded",
+        "withdrawn",
+        "dead",
+    }
 )
 UNAUTHORISED = frozenset(
     {"unknown_source", "no_secret", "wrong_secret", "expired_secret", "revoked_secret", "address", "api_key"}
 )
 NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
 LISTENERS = frozenset({"public", "private"})
-ROUTES = frozenset({"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens"})
+ROUTES = frozenset(
+    {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
+)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 AUDITED = frozenset({"done", "refused", "failed"})
 
@@ -115,6 +131,13 @@ class Recorder:
     def outcome(self, *, station: str, source: str) -> None:
         self._metrics.outcomes[one_of(station, STATIONS), self._source(source)].inc()
 
+    def redelivered(self, *, source: str) -> None:
+        self._metrics.redelivered[self._source(source),].inc()
+
+    def unanswered(self, *, source: str, bots: Sequence[str]) -> None:
+        self.outcome(station="unanswered", source=source)
+        self._warn_some("unanswered", source=source, bots=list(bots))
+
     def receipt(self, receipt: Receipt) -> None:
         source, accepted_at = self._awaited.get(receipt.signal, (OTHER, None))
         self._metrics.receipts[receipt.stage.value, source].inc()
@@ -172,7 +195,7 @@ class Recorder:
         self._metrics.unreadable[kind,].inc()
         self._warn_some("unreadable", kind=kind, **details)
 
-    def _warn_some(self, event: str, **details: str) -> None:
+    def _warn_some(self, event: str, **details: Any) -> None:
         second = self._now() // 1_000_000
         if second != self._second:
             self._second, self._lines = second, 0

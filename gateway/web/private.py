@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from gateway.errors import NotStored, Refused, Unauthorised
-from gateway.journal.model import Journal
+from gateway.journal.journal import Journal
 from gateway.telemetry import Telemetry
 from gateway.web import views
 from gateway.web.access import ApiKeys, Gate
@@ -22,12 +22,17 @@ from gateway.web.body import BodyReader
 from gateway.web.problem import Problem
 from gateway.web.server import Handler
 from gateway.web.settings import PrivateSettings
+from gateway.withdrawal import NothingToWithdraw, Withdrawn
 from schemas.fields import is_name
 
 _JSON = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _MOST = 500
+
+
+Change = Callable[[str, Mapping[str, Any]], Awaitable[Response]]
+"""Changes a target as a document says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,12 @@ class Status:
     sources: tuple[str, ...]
 
 
+class Withdraw(Protocol):
+    """See ``Withdrawals.withdraw``."""
+
+    async def __call__(self, id_: str, *, reason: str) -> Withdrawn: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
     """What the private listener shows, and what it can do.
@@ -57,12 +68,14 @@ class Inside:
         exposition: the metrics for an ``Accept`` header, and their content type.
         mint: makes a token for a source; returns it with its expiry in microseconds since the epoch, and raises
             LookupError for a source that is not there.
+        withdraw: see ``Withdrawals.withdraw``.
     """
 
     journal: Journal
     status: Callable[[], Status]
     exposition: Callable[[str], tuple[bytes, str]]
     mint: Callable[[str], tuple[str, int]]
+    withdraw: Withdraw
 
 
 class Private:
@@ -101,6 +114,8 @@ class Private:
                 return "signals", self._kept(_reading(self._signals))
             case ["signals", id_]:
                 return "signal", self._kept(_reading(partial(self._signal, id_=id_)))
+            case ["signals", id_, "withdraw"]:
+                return "withdraw", partial(self._change, what="withdraw", target=unquote(id_), act=self._withdraw)
             case ["refusals"]:
                 return "refusals", self._kept(_reading(self._refusals))
             case ["sources", source, "tokens"]:
@@ -122,13 +137,18 @@ class Private:
             raise
 
     async def _change(
-        self, request: BaseRequest, *, what: str, target: str, act: Callable[[str, Mapping[str, Any]], Response]
+        self,
+        request: BaseRequest,
+        *,
+        what: str,
+        target: str,
+        act: Change,
     ) -> Response:
         if request.method != hdrs.METH_POST:
             raise Problem.method(hdrs.METH_POST)
         audited = partial(self._telemetry.audited, who=self._admit(request), what=what, target=target[:128])
         try:
-            response = act(target, await self._document(request))
+            response = await act(target, await self._document(request))
         except (Problem, Refused, NotStored):
             audited(outcome="refused")
             raise
@@ -191,12 +211,7 @@ class Private:
     async def _signal(self, _: BaseRequest, *, id_: str) -> Response:
         life = await self._inside.journal.life(id_) if _ID.fullmatch(id_) else None
         if life is None:
-            raise Problem(
-                404,
-                "unknown_signal",
-                "No signal has this id",
-                detail=f"There is no signal {id_[:64]}: it may be forgotten, or never was.",
-            )
+            raise _unknown_signal(id_)
         return _json(views.signal(life))
 
     async def _refusals(self, request: BaseRequest) -> Response:
@@ -208,12 +223,32 @@ class Private:
         refusals, after = await views.page(fetch, limit=limit, key="at")
         return _json({"refusals": [views.refusal(refusal) for refusal in refusals], "next": after})
 
-    def _mint(self, source: str, _: Mapping[str, Any]) -> Response:
+    async def _mint(self, source: str, _: Mapping[str, Any]) -> Response:
         try:
             token, expires_at = self._inside.mint(source)
         except LookupError:
             raise Problem(404, "unknown_source", "No source has this name") from None
         return _json({"token": token, "expires_at": views.at(expires_at)}, status=201)
+
+    async def _withdraw(self, id_: str, document: Mapping[str, Any]) -> Response:
+        reason = document.get("reason") or "the operator withdrew it"
+        if not isinstance(reason, str):
+            raise Problem.bad_request("reason is a text.")
+        try:
+            sent = (await self._inside.withdraw(id_, reason=reason)).message
+        except LookupError:
+            raise _unknown_signal(id_) from None
+        except NothingToWithdraw as ended:
+            title = "The signal cannot be stopped any more"
+            raise Problem(409, "nothing_to_withdraw", title, detail=str(ended)) from None
+        if sent is None:
+            return _json({"id": id_, "status": "withdrawn"})
+        return _json({"id": id_, "status": "sent", "withdrawal": sent}, status=202)
+
+
+def _unknown_signal(id_: str) -> Problem:
+    detail = f"There is no signal {id_[:64]}: it may be forgotten, or never was."
+    return Problem(404, "unknown_signal", "No signal has this id", detail=detail)
 
 
 def _window(request: BaseRequest) -> tuple[str | None, int | None, int]:

@@ -48,16 +48,20 @@ def refusal(refused: Refusal) -> dict[str, Any]:
 
 
 def outbox(depth: Depth) -> dict[str, Any]:
-    """How much waits for the broker."""
-    return {"waiting": depth.waiting, "oldest": None if depth.oldest is None else at(depth.oldest)}
+    """How much waits for the broker, and for receipts."""
+    oldest = None if depth.oldest is None else at(depth.oldest)
+    return {"waiting": depth.waiting, "oldest": oldest, "awaiting": depth.awaiting}
 
 
 def _delivery(delivered: Delivered) -> dict[str, Any]:
+    published_at = delivered.published_at
     return {
         "destination": delivered.destination,
         "topic": delivered.topic,
         "station": delivered.station.value,
         "at": at(delivered.at),
+        "published_at": None if published_at is None else at(published_at),
+        "awaiting": list(delivered.awaiting),
         "reason": delivered.reason,
         "attempts": delivered.attempts,
     }

@@ -10,13 +10,16 @@ SOURCES = tuple(f"source-{number}" for number in range(5))
 PERISHABLE = SOURCES[3:]
 """Sources whose signals expire while a bot is away for long."""
 
+BOTS = ("bot-a", "bot-b")
+"""Who must handle each signal."""
+
 BASES = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOGE", "LTC", "LINK", "AVAX", "DOT")
 
 
 def sources() -> dict[str, Any]:
     """Their settings."""
     lives = dict(zip(PERISHABLE, ("20s", "30s"), strict=True))
-    return {source: {"ttl": {"open": lives.get(source, "10m")}} for source in SOURCES}
+    return {source: {"ttl": {"open": lives.get(source, "10m")}, "bots": list(BOTS)} for source in SOURCES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,9 @@ def _unfinished(outcomes: Mapping[str, Outcome]) -> Iterator[Finding]:
         if outcome.station.word in UNFINISHED:
             detail = f"the gateway still says {outcome.station.word}"
             yield Finding(wrong=Wrong.UNFINISHED, bot="", id=id_, detail=detail)
+        for bot in outcome.awaited:
+            detail = f"{outcome.station.word}, and the gateway still awaits its receipt"
+            yield Finding(wrong=Wrong.UNFINISHED, bot=bot, id=id_, detail=detail)
 
 
 class _Judgement:

@@ -12,7 +12,7 @@ from schemas.receipt import Stage
 from tests.e2e.deployment import Deployment
 
 PAGE = 500
-UNFINISHED = frozenset({"waiting", "publishing"})
+UNFINISHED = frozenset({"waiting", "held", "publishing"})
 
 
 class Said(NamedTuple):
@@ -24,10 +24,14 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a signal ended: at its way to the broker, and by the receipts at each bot that sent any."""
+    """How a signal ended: at its way to the broker, and by the receipts at each bot that sent any.
+
+    ``awaited`` are the bots whose receipt the gateway still hopes for.
+    """
 
     station: Said
     bots: tuple[tuple[str, Said], ...]
+    awaited: tuple[str, ...] = ()
 
     def at(self, bot: str) -> Said | None:
         """The last stage that a bot told, its final one where it told one; None for nothing."""
@@ -57,13 +61,14 @@ def outcome(life: dict[str, Any]) -> Outcome:
         if known is None or not Stage(known.word).final:
             bots[receipt["bot"]] = Said(receipt["stage"], _instant(receipt["at"]) < expires)
     station = Said(delivery["station"], _instant(delivery["at"]) < expires)
-    return _shared(station, tuple(sorted(bots.items())))
+    awaited = () if delivery["station"] == "unanswered" else tuple(delivery["awaiting"])
+    return _shared(station, tuple(sorted(bots.items())), awaited)
 
 
 @lru_cache
-def _shared(station: Said, bots: tuple[tuple[str, Said], ...]) -> Outcome:
+def _shared(station: Said, bots: tuple[tuple[str, Said], ...], awaited: tuple[str, ...]) -> Outcome:
     """Few outcomes differ: a million signals share them."""
-    return Outcome(station, bots)
+    return Outcome(station, bots, awaited)
 
 
 def _instant(text: str) -> datetime:

@@ -39,9 +39,9 @@ async def settle(world: World, *, within: float) -> float | None:
 
 
 def _look(world: World) -> tuple[float, ...] | None:
-    """What waits, and how much was said; None where the gateway does not answer."""
+    """What waits for the broker or a receipt, and how much was said; None where the gateway does not answer."""
     with suppress(OSError):
-        waiting = world.deployment.api("status")["outbox"]["waiting"]
+        outbox = world.deployment.api("status")["outbox"]
         receipts = world.deployment.metric("signal_gateway_receipts_total")
-        return waiting, receipts, *(path.stat().st_size for _, path in world.records())
+        return outbox["waiting"] + outbox["awaiting"], receipts, *(path.stat().st_size for _, path in world.records())
     return None

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from tests.chaos import report
+from tests.chaos.alerts import BOTS
 from tests.chaos.run import Plan, carry_out
-from tests.chaos.world import BOTS
 
 pytestmark = [pytest.mark.more, pytest.mark.timeout(600)]
 

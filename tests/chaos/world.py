@@ -9,13 +9,12 @@ from pathlib import Path
 from subprocess import Popen
 
 from tests.brokers import Proxy
-from tests.chaos.alerts import sources
+from tests.chaos.alerts import BOTS, sources
 from tests.chaos.disk import Disk
 from tests.chaos.schedule import Targets
 from tests.chaos.watched import Watched
 from tests.e2e.deployment import Bot, Deployment, until
 
-BOTS = ("bot-a", "bot-b")
 GATEWAY, BROKER = "gateway", "broker"
 
 _RECORDING_BOT = Path(__file__).with_name("recording_bot.py")

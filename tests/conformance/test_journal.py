@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.errors import Code, Refused
-from gateway.journal.model import Accepted, Destination, Duplicate, Lane, Refusal, Station
-from gateway.journal.receiving import LeftOut
+from gateway.journal.model import Accepted, Destination, Duplicate, Lane, Reception, Refusal, Station
 from schemas.envelope import complete, decode
 from schemas.errors import Fault
 from schemas.receipt import Stage
 from tests.journal_drafts import SECOND, START, draft, outcome, receipt
 
 LANE = Lane("signals", "btc/BTC-USDT")
+TOPIC = "signals/v1/trade/btc/BTC-USDT"
 TWO = (
     Destination(name="signals", topic="signals/v1/trade/btc/BTC-USDT"),
     Destination(name="hummingbot:demo", topic="hbot/demo/external/event/tv", payload=b"{}", once=True),
@@ -219,12 +219,12 @@ async def test_each_destination_is_a_lane_of_its_own(journal):
 
 async def test_a_published_row_waits_no_more_and_moves_the_last_number_of_its_lane(journal):
     first, second = await accept(journal, draft(), draft())
-    assert await journal.last_put(LANE) is None
+    assert await journal.last_put(LANE) == {}
     await journal.record([outcome(first.position)])
-    assert await journal.last_put(LANE) == first.sequence
+    assert await journal.last_put(LANE) == {TOPIC: first.sequence}
     assert [w.position for w in await journal.waiting(LANE, after=0, limit=9)] == [second.position]
     await journal.record([outcome(second.position, Station.EXPIRED)])
-    assert await journal.last_put(LANE) == first.sequence
+    assert await journal.last_put(LANE) == {TOPIC: first.sequence}
 
 
 async def test_the_envelope_of_a_life_names_the_number_put_before_it(journal):
@@ -241,7 +241,7 @@ async def test_a_finished_row_never_changes(journal):
     await journal.record([outcome(accepted.position), outcome(accepted.position, Station.WAITING, reason="again")])
     [delivered] = (await journal.life(accepted.draft.id)).deliveries
     assert (delivered.station, delivered.reason) == (Station.DENIED, "not authorized")
-    assert await journal.last_put(LANE) is None
+    assert await journal.last_put(LANE) == {}
     assert journal.depth().waiting == 0
 
 
@@ -263,7 +263,7 @@ async def test_the_steps_of_one_call_are_taken_in_their_order_up_to_the_final_on
     [delivered] = (await journal.life(accepted.draft.id)).deliveries
     assert (delivered.station, delivered.reason) == (Station.UNKNOWN, "lost")
     assert journal.depth().waiting == 0
-    assert await journal.last_put(LANE) is None
+    assert await journal.last_put(LANE) == {}
 
 
 async def test_a_row_that_was_tried_remembers_what_was_put_before_it(journal):
@@ -330,18 +330,18 @@ async def test_a_receipt_that_the_contract_allows_is_stored_however_strange(jour
 
 
 async def test_a_receipt_of_an_unknown_signal_changes_nothing(journal):
-    assert await journal.receive([receipt("nobody"), receipt("\ud800")], at=START) == LeftOut(unknown=2)
-    assert await journal.receive([], at=START) == LeftOut()
+    assert await journal.receive([receipt("nobody"), receipt("\ud800")], at=START) == Reception(unknown=2)
+    assert await journal.receive([], at=START) == Reception()
     assert await journal.life("nobody") is None
 
 
 async def test_only_so_many_receipts_of_one_bot_are_kept_for_one_signal_however_they_come(journal):
     one, other = await accept(journal, draft(), draft())
     many = [receipt(one.draft.id, handler=f"h{n}") for n in range(80)]
-    assert await journal.receive(many[:40], at=START) == LeftOut()
-    assert await journal.receive(many, at=START) == LeftOut(surplus=16)
+    assert await journal.receive(many[:40], at=START) == Reception()
+    assert await journal.receive(many, at=START) == Reception(surplus=16)
     more = [receipt(one.draft.id, bot="another"), receipt(other.draft.id), many[0]]
-    assert await journal.receive(more, at=START) == LeftOut()
+    assert await journal.receive(more, at=START) == Reception()
     kept = [stored for _, stored in (await journal.life(one.draft.id)).receipts]
     assert kept == [*many[:64], more[0]]
 

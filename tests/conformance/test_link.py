@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 
 import pytest
@@ -257,13 +258,24 @@ async def test_a_filter_subscribed_before_the_connection_is_subscribed_with_it(s
     await eventually(lambda: len(heard) == 1)
 
 
-@only("memory", "mosquitto-v5")
+@only("memory", "mosquitto-v5", "embedded")
 async def test_a_packet_that_the_broker_does_not_accept_is_not_sent(stage):
     link = await stage.connected("a")
     with pytest.raises(PacketTooLarge) as too_large:
         link.publish("t/x", b"x" * LARGEST)
+    assert link.connected
     assert (too_large.value.limit, too_large.value.size > LARGEST) == (LARGEST, True)
     assert (await acked(link.publish("t/x", b"x" * (LARGEST - 100)))).denied is False
+
+
+@only("mosquitto-v311")
+async def test_where_the_limit_is_not_known_a_packet_beyond_it_ends_the_connection_at_once(stage):
+    link = await stage.connected("a")
+    began = time.monotonic()
+    with pytest.raises(LinkLost) as lost:
+        await acked(link.publish("t/x", b"x" * LARGEST))
+    assert (lost.value.alone, time.monotonic() - began < 1) == (True, True)
+    await asyncio.wait_for(link.wait_connected(), 10)
 
 
 async def test_a_will_is_left_retained_when_the_connection_is_cut(stage):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot_plugin.clock import skew
 from bot_plugin.dispatch import MAX_SKEW, decide, expiry, wants
 from bot_plugin.registration import ALERT, ANY, TRADE, Registration
 from bot_plugin.signal import Signal
@@ -123,8 +124,19 @@ def test_what_expired_stays_expired(signal: Signal, handlers: list[Registration]
         assert second.verdict.stage is Stage.EXPIRED
 
 
-@given(signals(), st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
-def test_a_signal_is_late_when_either_clock_says_so(signal: Signal, step: int, monotonic: int) -> None:
-    late = expiry(signal, now=NOW + step, monotonic=monotonic)
+@given(signals(), st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9), st.integers(-(10**8), 10**8))
+def test_a_signal_is_late_when_any_clock_says_so(signal: Signal, step: int, monotonic: int, offset: int) -> None:
+    late = expiry(signal, now=NOW + step, monotonic=monotonic, offset=offset)
+    clocks = from_micros(NOW + step), from_micros(NOW + step - offset) if offset < 0 else signal.time
 
-    assert (late is not None) is (from_micros(NOW + step) >= signal.expires_at or monotonic >= signal.deadline)
+    assert (late is not None) is (max(clocks) >= signal.expires_at or monotonic >= signal.deadline)
+
+
+@given(signals(), registrations(), modes, st.integers(-(10**9), 10**9))
+def test_a_notable_difference_of_clocks_is_named_wherever_a_clock_decided(
+    signal: Signal, handlers: list[Registration], modes: set[Mode], offset: int
+) -> None:
+    verdict = decide(signal, now=NOW, registrations=handlers, modes=modes, offset=offset).verdict
+
+    if verdict is not None and (verdict.stage is Stage.EXPIRED or verdict.reason.startswith("clock")):
+        assert (skew(offset) is None) or str(skew(offset)) in verdict.reason

@@ -32,6 +32,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.accepted: dict[str, Accepted] = {}
         self.stations: dict[str, Station] = {}
         self.receipts: dict[str, list] = {}
+        self.awaiting: dict[str, tuple[str, ...]] = {}
         self.sequences: dict[str, int] = {}
         self.latest = START
         self.loop = asyncio.new_event_loop()
@@ -138,6 +139,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.accepted[one.id] = answer
         self.stations[one.id] = Station.WAITING
         self.receipts[one.id] = []
+        self.awaiting[one.id] = ()
 
     def check_new(self, one, answer):
         """What the clock has not left behind must have been recognised."""
@@ -161,35 +163,54 @@ class JournalMachine(RuleBasedStateMachine):
     def forgettable(self, other):
         return self.latest - other.draft.accepted_at > 86_400 * SECOND
 
-    @precondition(lambda self: self.stations)
-    @rule(data=st.data(), station=st.sampled_from(Station))
-    def a_row_takes_a_step(self, data, station):
-        id_ = data.draw(st.sampled_from(sorted(self.stations)))
-        step = outcome(self.accepted[id_].position, station, at=self.clock())
-        self.run(self.journal.record([step]))
-        if not self.stations[id_].final:
-            self.stations[id_] = station
+    def settled(self, id_):
+        return self.stations[id_].final and not (self.stations[id_] is Station.PUBLISHED and self.awaiting[id_])
 
     @precondition(lambda self: self.stations)
-    @rule(data=st.data(), stage=st.sampled_from(Stage))
-    def a_receipt_comes(self, data, stage):
+    @rule(data=st.data(), station=st.sampled_from(Station), bots=st.sampled_from([(), ("demo",), ("demo", "two")]))
+    def a_row_takes_a_step(self, data, station, bots):
         id_ = data.draw(st.sampled_from(sorted(self.stations)))
-        self.run(self.journal.receive([receipt(id_, stage)], at=self.clock()))
-        if stage not in self.receipts[id_]:
-            self.receipts[id_].append(stage)
+        bots = bots if station is Station.PUBLISHED else ()
+        step = outcome(self.accepted[id_].position, station, at=self.clock(), awaiting=bots)
+        self.run(self.journal.record([step]))
+        if not self.settled(id_):
+            answered = {bot for bot, _ in self.receipts[id_]}
+            self.awaiting[id_] = tuple(bot for bot in bots if bot not in answered)
+            self.stations[id_] = Station.RECEIPTED if bots and not self.awaiting[id_] else station
+
+    @precondition(lambda self: self.stations)
+    @rule(data=st.data(), stage=st.sampled_from(Stage), bot=st.sampled_from(["demo", "two"]))
+    def a_receipt_comes(self, data, stage, bot):
+        id_ = data.draw(st.sampled_from(sorted(self.stations)))
+        self.run(self.journal.receive([receipt(id_, stage, bot=bot)], at=self.clock()))
+        if (bot, stage) not in self.receipts[id_]:
+            self.receipts[id_].append((bot, stage))
+        if self.awaiting[id_]:
+            self.awaiting[id_] = tuple(one for one in self.awaiting[id_] if one != bot)
+            if not self.awaiting[id_]:
+                self.stations[id_] = Station.RECEIPTED
+
+    @rule()
+    def what_expired_is_given_up(self):
+        self.run(self.journal.give_up(before=self.clock(), at=self.clock()))
+        for id_, station in self.stations.items():
+            expired = self.accepted[id_].draft.expires_at < self.clock()
+            if station is Station.PUBLISHED and self.awaiting[id_] and expired:
+                self.stations[id_] = Station.UNANSWERED
 
     @rule()
     def it_is_pruned(self):
         self.run(self.journal.prune(now=self.clock()))
-        for id_, station in list(self.stations.items()):
+        for id_ in list(self.stations):
             old = self.clock() - self.accepted[id_].draft.accepted_at > MAX_AGE * SECOND
-            if old and station.final and self.run(self.journal.life(id_)) is None:
+            if old and self.settled(id_) and self.run(self.journal.life(id_)) is None:
                 self.forget(id_)
 
     def forget(self, id_):
         """A key may still know the signal; its place is gone."""
         self.stations.pop(id_)
         self.receipts.pop(id_)
+        self.awaiting.pop(id_)
         if self.accepted[id_].draft.identity.key is None:
             self.accepted.pop(id_)
 
@@ -213,20 +234,30 @@ class JournalMachine(RuleBasedStateMachine):
         for id_, station in self.stations.items():
             life = self.run(self.journal.life(id_))
             assert life is not None
-            assert [delivered.station for delivered in life.deliveries] == [station]
-            assert [stored.stage for _, stored in life.receipts] == self.receipts[id_]
+            assert [(one.station, one.awaiting) for one in life.deliveries] == [(station, self.awaiting[id_])]
+            assert [(stored.bot, stored.stage) for _, stored in life.receipts] == self.receipts[id_]
 
     @invariant()
-    def what_is_not_finished_waits(self):
+    def what_is_not_settled_waits(self):
         if self.journal is None:
             return
-        unfinished = {id_ for id_, station in self.stations.items() if not station.final}
-        assert self.journal.depth().waiting == len(unfinished)
-        rows = [self.run(self.journal.waiting(lane, after=0, limit=1000)) for lane in self.run(self.journal.lanes())]
-        assert {row.id for lane in rows for row in lane} == unfinished
+        waiting = {id_ for id_, station in self.stations.items() if not station.final}
+        awaited = {id_ for id_ in self.stations if self.stations[id_].final and not self.settled(id_)}
+        depth = self.journal.depth()
+        assert (depth.waiting, depth.awaiting) == (len(waiting), len(awaited))
+        assert self.rows(()) == waiting
+        for bot in ("demo", "two"):
+            assert self.rows([bot]) == waiting | {id_ for id_ in awaited if bot in self.awaiting[id_]}
+
+    def rows(self, bots):
+        """The ids of what is due, each lane in its order."""
+        lanes = self.run(self.journal.lanes(bots=bots))
+        rows = [self.run(self.journal.waiting(lane, after=0, limit=1000, bots=bots)) for lane in lanes]
         for lane in rows:
+            assert lane
             assert [row.position for row in lane] == sorted(row.position for row in lane)
             assert [row.sequence for row in lane] == sorted(row.sequence for row in lane)
+        return {row.id for lane in rows for row in lane}
 
 
 TestJournal = JournalMachine.TestCase

@@ -36,6 +36,7 @@ async def logins():
         gateway=Permissions(publish=("signals/#",), subscribe=("receipts/#",)),
         one=Permissions(publish=("receipts/one",), subscribe=("signals/+/x",)),
         two=Permissions(publish=("receipts/two",), subscribe=("signals/#",)),
+        three=Permissions(publish=("own/three/#", "receipts/three"), subscribe=("own/three/#", "signals/#")),
     )
 
 
@@ -156,7 +157,7 @@ async def test_what_came_while_a_bot_was_away_waits_in_order_and_bounded(connect
     again = connect("two", wait=False)
     await again.subscribe("signals/#", heard)
     await eventually(lambda: len(heard) == SETTINGS.max_queued)
-    assert sorted(payload for _, payload in heard) == [b"0", b"1", b"2", b"3", b"4"]
+    assert [payload for _, payload in heard] == [b"4", b"5", b"6", b"7", b"8"]
 
 
 async def raw(broker, user):
@@ -268,12 +269,45 @@ async def test_a_packet_that_is_too_large_ends_the_connection_that_sent_it(conne
     assert gateway.connected
 
 
-async def test_more_clients_than_allowed_are_refused(connect, broker):
-    links = [await connect("one", client_id=f"c{number}") for number in range(SETTINGS.max_connections)]
-    late = connect("gateway", wait=False)
-    await eventually(lambda: "closed" in late.last_error or "reset" in late.last_error)
+async def test_more_clients_than_allowed_are_refused_and_told_so(connect):
+    for user in ("one", "two"):
+        for number in range(SETTINGS.max_connections // 2):
+            await connect(user, client_id=f"c{number}")
+    late = connect("three", wait=False)
+    await eventually(lambda: "server unavailable" in late.last_error)
+
+
+async def test_one_login_takes_half_of_the_places_at_most_and_keeps_the_others_ones(connect, caplog):
+    links = [await connect("one", client_id=f"c{number}") for number in range(3)]
+    late = connect("one", wait=False, client_id="late")
+    await eventually(lambda: "server unavailable" in late.last_error)
+    assert "3 clients of 'one' are connected already" in caplog.text
+    assert all(link.connected for link in [*links, await connect("two"), await connect("gateway")])
     await stop(links[0])
     await wait_for(late)
+
+
+async def test_who_has_a_place_keeps_it_when_it_connects_again(connect):
+    links = [await connect("one", client_id=f"c{number}") for number in range(3)]
+    again = await connect("one", client_id="c1", backoff=(5, 5))
+    await eventually(lambda: not links[1].connected)
+    assert again.connected
+
+
+async def test_the_gateway_gets_in_where_every_place_is_taken(connect):
+    for user in ("one", "two"):
+        for number in range(SETTINGS.max_connections // 2):
+            await connect(user, client_id=f"c{number}")
+    await connect("gateway")
+
+
+async def test_who_logs_in_gets_in_however_many_connections_say_nothing(broker, connect):
+    silent = [await asyncio.open_connection("127.0.0.1", broker.port) for _ in range(80)]
+    await connect("gateway")
+    assert await asyncio.wait_for(silent[0][0].read(), 5) == b""
+    assert len(broker._connections) <= 66
+    for _, writer in silent:
+        writer.close()
 
 
 async def test_a_client_that_says_nothing_is_closed(broker, monkeypatch):
@@ -311,8 +345,8 @@ async def test_a_client_that_does_not_read_is_cut_off(logins):
     writer.write(b"\x82\x0e\x00\x01\x00\x09signals/#\x00")
     assert (await reader.readexactly(5))[0] == 0x90
     writer.transport.pause_reading()
-    connections = len(broker._clients)
-    while len(broker._clients) == connections:
+    connections = len(broker._places)
+    while len(broker._places) == connections:
         await acked(gateway.publish("signals/v1/x", b"x" * 9_000))
     assert gateway.connected
     writer.transport.abort()

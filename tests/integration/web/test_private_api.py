@@ -13,9 +13,11 @@ import structlog
 from structlog.testing import LogCapture
 
 from gateway.errors import Misconfigured, NotStored
-from gateway.journal.model import Delivered, Depth, Journal, Life, Refusal, Station
+from gateway.journal.journal import Journal
+from gateway.journal.model import Delivered, Depth, Life, Refusal, Station
 from gateway.telemetry import Recorder
 from gateway.web import ApiKeys, Inside, Private, PrivateSettings, Status
+from gateway.withdrawal import NothingToWithdraw, Withdrawn
 from schemas.errors import Fault
 from schemas.receipt import Receipt, Stage
 from tests.integration.web.conftest import Serve, Served
@@ -28,6 +30,7 @@ KEYS = ApiKeys({"cli": hashlib.sha256(b"s3cret").digest()})
 def life(id_: str, *, at: int = NOW, source: str = "btc") -> Life:
     when = datetime(2026, 11, 22, 10, 15, 1, 123456, tzinfo=UTC)
     return Life(
+        position=1,
         id=id_,
         source=source,
         body="trade",
@@ -73,7 +76,7 @@ class Shelf:
         return found[:limit]
 
     def depth(self) -> Depth:
-        return Depth(waiting=3, oldest=NOW)
+        return Depth(waiting=3, oldest=NOW, awaiting=2)
 
 
 @dataclass
@@ -82,6 +85,14 @@ class Bench:
     shelf: Shelf
     lines: LogCapture
     status: Status
+    withdrawn: dict[str, Withdrawn | Exception] = field(default_factory=dict)
+
+    async def withdraw(self, id_: str, *, reason: str) -> Withdrawn:
+        self.reason = reason
+        result = self.withdrawn.get(id_, LookupError(id_))
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def get(self, path: str, *, status: int = 200, **headers: str) -> Any:
         async with self.web.client.get(self.web.url + path, headers={**KEY, **headers}) as answer:
@@ -106,7 +117,11 @@ async def bench(serve: Serve) -> Bench:
         return {"btc": ("sg_fresh", NOW)}[source]
 
     inside = Inside(
-        journal=cast("Journal", made.shelf), status=lambda: made.status, exposition=telemetry.exposition, mint=mint
+        journal=cast("Journal", made.shelf),
+        status=lambda: made.status,
+        exposition=telemetry.exposition,
+        mint=mint,
+        withdraw=made.withdraw,
     )
     site = Private(inside, settings=PrivateSettings(hosts=("gw.example",)), keys=KEYS, telemetry=telemetry)
     made.web = await serve(site, telemetry=telemetry)
@@ -152,7 +167,7 @@ async def test_the_status_says_how_the_gateway_is(bench: Bench) -> None:
         "ready": True,
         "unready": None,
         "broker": {"connected": False, "error": "refused"},
-        "outbox": {"waiting": 3, "oldest": status["since"]},
+        "outbox": {"waiting": 3, "oldest": status["since"], "awaiting": 2},
         "sources": ["btc"],
     }
     assert len(status["since"]) == len(at)
@@ -179,6 +194,8 @@ async def test_a_signal_is_shown_with_its_whole_life(bench: Bench) -> None:
                 "topic": "signals/v1/x",
                 "station": "denied",
                 "at": at,
+                "published_at": None,
+                "awaiting": [],
                 "reason": "not authorised",
                 "attempts": 2,
             }
@@ -294,6 +311,34 @@ async def test_a_change_that_fails_is_audited_too(bench: Bench) -> None:
     assert [outcome for _, _, outcome in audit(bench)] == ["refused"] * 5 + ["failed"]
 
 
+@pytest.mark.parametrize(
+    ("id_", "status", "answer"),
+    [
+        ("waits", 200, {"id": "waits", "status": "withdrawn"}),
+        ("sent", 202, {"id": "sent", "status": "sent", "withdrawal": "w1"}),
+        ("ended", 409, "Nothing is left to stop: it ended as denied."),
+        ("nobody", 404, "There is no signal nobody: it may be forgotten, or never was."),
+    ],
+)
+async def test_a_signal_is_withdrawn_or_the_answer_says_why_not(
+    bench: Bench, id_: str, status: int, answer: Any
+) -> None:
+    ended = NothingToWithdraw("Nothing is left to stop: it ended as denied.")
+    bench.withdrawn = {"waits": Withdrawn(), "sent": Withdrawn(message="w1"), "ended": ended}
+    url = f"{bench.web.url}/api/v1/signals/{id_}/withdraw"
+    async with bench.web.client.post(url, headers=KEY, json={"reason": "fat finger"}) as response:
+        assert response.status == status
+        document = await response.json(content_type=None)
+    assert (document if status < 300 else document["detail"]) == answer
+    assert bench.reason == "fat finger"
+    audit = next(line for line in bench.lines.entries if line["event"] == "audit")
+    assert (audit["what"], audit["target"], audit["outcome"]) == (
+        "withdraw",
+        id_,
+        "done" if status < 300 else "refused",
+    )
+
+
 async def test_tokens_are_not_minted_by_reading(bench: Bench) -> None:
     await bench.get("/api/v1/sources/btc/tokens", status=405)
     assert not audit(bench)
@@ -315,6 +360,7 @@ async def test_off_loopback_it_does_not_start_without_a_key(bench: Bench) -> Non
         status=lambda: bench.status,
         exposition=lambda _: (b"", ""),
         mint=lambda _: ("", 0),
+        withdraw=bench.withdraw,
     )
     with pytest.raises(Misconfigured):
         Private(inside, settings=PrivateSettings(host="0.0.0.0"), keys=ApiKeys({}), telemetry=cast("Any", None))

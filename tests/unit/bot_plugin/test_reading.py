@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot_plugin import PluginSettings, SignalListener
+from bot_plugin.order import Place
 from bot_plugin.reading import Unreadable, Withdrawn, read
 from bot_plugin.signal import Signal
 from bot_plugin.testing import build, topic_of
@@ -21,9 +23,9 @@ from schemas.topics import Mode
 BOT = SignalListener(PluginSettings(bot="demo"), now=lambda: 1_795_352_101_000_000, monotonic=lambda: 7)
 
 
-def reading(topic: str | None = None, /, **signal: Any) -> Any:
+def reading(topic: str | None = None, /, *, expiry: int | None = None, **signal: Any) -> Any:
     envelope = build(BOT, **signal)
-    message = Message(topic=topic or topic_of(BOT, envelope), payload=envelopes.encode(envelope))
+    message = Message(topic=topic or topic_of(BOT, envelope), payload=envelopes.encode(envelope), expiry=expiry)
     return read(message, root="signals", now=BOT.now, monotonic=BOT.monotonic)
 
 
@@ -52,11 +54,41 @@ def test_a_withdrawal_is_read() -> None:
     assert withdrawn.withdrawal.signal == "s1"
 
 
+def test_a_withdrawal_is_read_from_the_topic_of_an_alert_too() -> None:
+    data = envelopes.body(WithdrawalSchema, Withdrawal(signal="s1", reason="by the operator"))
+    topic = "signals/v1/alert/test/BTC-USDT"
+    withdrawn = reading(topic, type=envelopes.WITHDRAW, data=data, sequence=7, previous=6)
+
+    assert withdrawn.place == Place(topic=topic, sequence=7, previous=6)
+
+
+@pytest.mark.parametrize(("expiry", "remaining"), [(None, 50.0), (100, 50.0), (49, 50.0), (10, 12.0), (0, 2.0)])
+def test_the_brokers_count_of_the_remaining_time_is_a_bound_that_allows_for_its_rounding(
+    expiry: int | None, remaining: float
+) -> None:
+    assert reading(ttl=60, age=10, expiry=expiry).remaining == remaining
+
+
+def test_an_unreadable_body_keeps_the_signals_place() -> None:
+    found = reading("signals/v1/trade/test/BTC-USDT", data={}, sequence=7, previous=6)
+
+    assert found.place == Place(topic="signals/v1/trade/test/BTC-USDT", sequence=7, previous=6)
+
+
+def test_a_signal_without_a_sequence_is_unreadable() -> None:
+    envelope = replace(build(BOT), sequence=None)
+    message = Message(topic=topic_of(BOT, envelope), payload=envelopes.encode(envelope))
+    found = read(message, root="signals", now=BOT.now, monotonic=BOT.monotonic)
+
+    assert isinstance(found, Unreadable)
+    assert "lacks sequence" in found.problem
+
+
 @pytest.mark.parametrize(
     ("signal", "problem"),
     [
         ({"type": "signal.trade.v2"}, "does not read 'signal.trade.v2'"),
-        ({"mode": "live", "partitionkey": None, "sequence": None}, "lacks partitionkey, sequence"),
+        ({"partitionkey": None}, "lacks partitionkey"),
         ({"expirytime": None}, "expirytime: is missing"),
         ({"data": {"action": "buy"}}, "instrument"),
         ({"data": {"action": "hold", "instrument": {"raw": "x"}}}, "action"),

@@ -8,13 +8,14 @@ from time import perf_counter
 import pytest
 
 from gateway.bots import Cards
+from gateway.journal import KnownBot, MemoryJournal
 from gateway.telemetry import NullTelemetry
 from schemas.card import BotCard, BotCardSchema, Presence
 from schemas.envelope import BOT_CARD, Envelope, body, encode, schema_urn
 from schemas.fields import from_micros
 from schemas.topics import Topics
 from tests.brokers import eventually
-from tests.journal_drafts import START
+from tests.journal_drafts import START, Clock
 
 TOPICS = Topics()
 ONLINE, OFFLINE, CLAIM = Presence.ONLINE, Presence.OFFLINE, Presence.CLAIM
@@ -34,12 +35,26 @@ class Bench:
     """Cards, and when it was told that a bot is there."""
 
     def __init__(self, every):
-        self.told, self.filters, self.telemetry = [], {}, Telemetry()
-        self.cards = Cards(topics=TOPICS, telemetry=self.telemetry, on_change=self.change, every=every)
+        self.told, self.came, self.filters, self.telemetry = [], [], {}, Telemetry()
+        self.journal, self.clock, self.greeted = MemoryJournal(), Clock(), []
+        self.cards = self.new(every)
 
-    def change(self, filters):
+    def new(self, every):
+        return Cards(
+            self.journal,
+            topics=TOPICS,
+            telemetry=self.telemetry,
+            on_change=self.change,
+            greet=self.greeted.append,
+            clock=self.clock,
+            every=every,
+        )
+
+    def change(self, bots, came):
         self.told.append(perf_counter())
-        self.filters = filters
+        self.came.append(set(came))
+        self.filters = {bot.name: bot.filters for bot in bots if bot.absent_since is None}
+        self.absent = {bot.name: bot.absent_since for bot in bots if bot.absent_since is not None}
 
     async def say(self, *presences, bot="demo", instance="i1", topic=None, filters=()):
         for presence in presences:
@@ -83,10 +98,12 @@ async def test_a_bot_that_says_again_that_it_is_online_is_no_news(bench):
     [{"instance": "i2"}, {"bot": "another"}, {"filters": ("x",)}],
     ids=["another process", "another bot", "other filters"],
 )
-async def test_a_new_process_and_a_new_bot_are_news(bench, then):
+async def test_a_new_process_a_new_bot_and_other_filters_are_news(bench, then):
     await bench.say(ONLINE)
     await bench.say(ONLINE, **then)
     assert len(bench.told) == 2
+    assert bench.came[0] == {"demo"}
+    assert bench.came[1] == (set() if "filters" in then else {then.get("bot", "demo")})
 
 
 async def test_a_bot_that_comes_or_leaves_is_news_and_one_that_asks_is_not(bench):
@@ -97,14 +114,28 @@ async def test_a_bot_that_comes_or_leaves_is_news_and_one_that_asks_is_not(bench
     assert bench.filters == {"demo": ("signals/v1/trade/+/+",)}
     await bench.say(OFFLINE)
     assert bench.filters == {}
+    assert bench.absent == {"demo": START}
     assert len(bench.told) == 2
 
 
-async def test_after_the_connection_was_lost_every_bot_is_news(bench):
-    await bench.say(ONLINE)
-    bench.cards.forget()
-    await bench.say(ONLINE)
-    assert len(bench.told) == 2
+async def test_a_bot_that_says_that_it_is_online_is_greeted_each_time(bench):
+    await bench.say(ONLINE, ONLINE, OFFLINE, CLAIM)
+    assert bench.greeted == ["demo", "demo"]
+
+
+async def test_a_bot_that_an_earlier_process_saw_is_known_and_absent_until_it_says_that_it_is_online(bench):
+    await bench.say(ONLINE, filters=("a/b",))
+    saving = asyncio.create_task(bench.cards.run())
+    await eventually(lambda: bench.journal._bots)
+    saving.cancel()
+    assert await bench.journal.known() == [KnownBot(name="demo", filters=("a/b",))]
+
+    bench.clock.pass_(9)
+    bench.cards = bench.new(0)
+    await bench.cards.recall()
+
+    assert bench.filters == {}
+    assert bench.absent == {"demo": bench.clock()}
 
 
 async def test_a_storm_of_cards_is_told_at_once_and_once_more_at_its_end():
@@ -123,7 +154,7 @@ async def test_what_is_remembered_is_bounded_in_number_and_size(bench, monkeypat
     for number in range(4):
         await bench.say(ONLINE, bot=f"bot{number}", instance="x" * 10_000, filters=("a/b",) * 200)
     assert bench.filters == {"bot0": ("a/b",) * 100, "bot1": ("a/b",) * 100}
-    assert {online.instance for online in bench.cards._online.values()} == {"x" * 64}
+    assert {known.instance for known in bench.cards._known.values()} == {"x" * 64}
 
 
 async def test_a_card_of_another_bot_is_not_believed(bench):

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.bots import Receipts
 from gateway.errors import NotStored
-from gateway.journal import LeftOut
+from gateway.journal import Reception
 from gateway.telemetry import NullTelemetry
 from schemas.envelope import RECEIPT, Envelope, body, encode, schema_urn
 from schemas.receipt import ReceiptSchema
@@ -27,7 +27,7 @@ class Journal:
         self.told = asyncio.Event()
         self.error = None
         self.poison = None
-        self.left_out = LeftOut()
+        self.left_out = Reception()
 
     async def receive(self, receipts, *, at):
         self.calls.append(list(receipts))
@@ -151,7 +151,7 @@ async def test_a_flood_is_stored_in_calls_of_bounded_size(bench):
 
 
 async def test_what_the_journal_left_out_is_counted_and_confirmed_so_that_it_does_not_come_again(bench):
-    bench.journal.left_out = LeftOut(unknown=1, surplus=1)
+    bench.journal.left_out = Reception(unknown=1, surplus=1)
     bench.journal.told.set()
     await asyncio.gather(*bench.come("a", "b"))
     assert bench.telemetry.left_out == [(1, 1)]

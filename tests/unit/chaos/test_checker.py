@@ -196,7 +196,14 @@ def test_an_end_that_nobody_asked_for_is_unexplained(word):
     assert Story().posted("a", outcome(word)).wrong() == [(Wrong.UNEXPLAINED, "a")]
 
 
-@pytest.mark.parametrize("told", [outcome("expired", early=False), outcome(None, station="unheard", early=False)])
+@pytest.mark.parametrize(
+    "told",
+    [
+        outcome("expired", early=False),
+        outcome(None, station="unheard", early=False),
+        outcome(None, station="unanswered", early=False),
+    ],
+)
 def test_a_signal_that_expired_with_that_outcome_shown_is_no_fault(told):
     assert Story().posted("a", told).wrong() == []
 
@@ -220,10 +227,17 @@ def test_a_signal_that_ran_and_is_told_as_expired_is_unexplained():
     assert story.wrong() == [(Wrong.UNEXPLAINED, "a")]
 
 
-@pytest.mark.parametrize("station", ["waiting", "publishing"])
+@pytest.mark.parametrize("station", ["waiting", "held", "publishing"])
 def test_a_signal_without_a_final_outcome_is_unfinished_also_where_it_was_handled(station):
     story = Story().handled("a", 1)
     story.outcomes["a"] = outcome("handled", station=station)
+
+    assert story.wrong() == [(Wrong.UNFINISHED, "a")]
+
+
+def test_a_signal_whose_receipt_the_gateway_still_awaits_is_unfinished():
+    story = Story().handled("a", 1)
+    story.outcomes["a"] = Outcome(Said("published", early=True), ((BOT, Said("handled", early=True)),), (OTHER,))
 
     assert story.wrong() == [(Wrong.UNFINISHED, "a")]
 

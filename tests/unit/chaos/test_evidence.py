@@ -21,11 +21,11 @@ EXPIRES = "2026-11-25T10:00:00Z"
 BEFORE, AFTER = "2026-11-25T09:59:59.999999Z", "2026-11-25T10:00:00.5Z"
 
 
-def life(*receipts: tuple[str, str, str], station: str = "published", at: str = BEFORE):
+def life(*receipts: tuple[str, str, str], station: str = "published", at: str = BEFORE, awaiting: tuple[str, ...] = ()):
     """A life as the API shows it, with receipts of a bot, a stage and a time."""
     return {
         "expires_at": EXPIRES,
-        "deliveries": [{"destination": "signals", "station": station, "at": at}],
+        "deliveries": [{"destination": "signals", "station": station, "at": at, "awaiting": awaiting}],
         "receipts": [{"bot": bot, "stage": stage, "at": when} for bot, stage, when in receipts],
     }
 
@@ -48,6 +48,11 @@ def test_an_end_at_or_past_the_expiry_is_not_early():
 
     assert told.at("a") == Said("expired", early=False)
     assert told.station == Said("expired", early=False)
+
+
+def test_a_bot_is_awaited_until_the_gateway_gives_it_up_as_unanswered():
+    assert outcome(life(awaiting=["a"])).awaited == ("a",)
+    assert outcome(life(station="unanswered", awaiting=["a"])).awaited == ()
 
 
 class Webhook:

@@ -37,6 +37,8 @@ LIFE = {
             "topic": "signals/v1/trade/tradingview/BTC-USDT",
             "station": "published",
             "at": "2026-11-22T10:15:01.126000Z",
+            "published_at": "2026-11-22T10:15:01.126000Z",
+            "awaiting": [],
             "reason": "",
             "attempts": 2,
         }

@@ -50,6 +50,7 @@ def test_an_empty_file_gives_a_gateway_on_loopback_with_an_embedded_broker(folde
         8081,
     )
     assert settings.embedded is not None
+    assert settings.embedded.owner == settings.link.username
     assert settings.link.version is Version.V311
     assert settings.link.password == "sg_own"
     assert settings.journal.path == str(folder.journal)

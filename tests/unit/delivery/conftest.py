@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ from itertools import count
 import pytest
 
 from gateway.delivery import Delivery, DeliverySettings
-from gateway.journal import Accepted, Destination, Draft, Identity, MemoryJournal
+from gateway.journal import Accepted, Destination, Draft, Identity, KnownBot, MemoryJournal, Station
 from gateway.mqtt import PacketTooLarge
 from gateway.mqtt.memory import MemoryBroker, MemoryLink, Published
 from gateway.telemetry import NullTelemetry
 from tests.brokers import eventually
+from tests.journal_drafts import receipt
 
 START = 1_795_352_000_000_000
 _numbers = count(1)
@@ -48,7 +50,8 @@ class Bench:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     heard: list[bytes] = field(default_factory=list)
     tasks: list[asyncio.Task] = field(default_factory=list)
-    settings: DeliverySettings = field(default_factory=lambda: DeliverySettings(sweep=0.01))
+    settings: DeliverySettings = field(default_factory=lambda: DeliverySettings(sweep=0.01, audit=0.05))
+    named: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     async def start(self, *, listener: bool = True, **link: object) -> None:
         self.journal = MemoryJournal()
@@ -77,7 +80,38 @@ class Bench:
             clock=self.clock,
             timer=self.clock.timer,
             settings=self.settings,
+            named=self.named,
         )
+
+    def bots(self, *, came: tuple[str, ...] | None = None, absent: tuple[str, ...] = (), **filters: str) -> None:
+        """Let bots show their cards: each with a filter, online unless it is absent."""
+        known = [
+            KnownBot(name=name, filters=(one,), absent_since=self.clock() if name in absent else None)
+            for name, one in filters.items()
+        ]
+        self.delivery.bots(known, tuple(set(filters) - set(absent)) if came is None else came)
+
+    async def receipt(self, bot: str, *ids: str) -> None:
+        """Let a bot send receipts: on disk, and known to the delivery."""
+        for id_ in ids:
+            self.delivery.received(bot, id_)
+        await self.journal.receive([receipt(id_, bot=bot) for id_ in ids], at=self.clock())
+
+    def answer(self, bot: str) -> None:
+        """Let a bot send a receipt for all that is published, each time."""
+
+        async def run() -> None:
+            seen = 0
+            while True:
+                seen, new = len(self.published), self.published[seen:]
+                await self.receipt(bot, *(json.loads(message.payload)["id"] for message in new))
+                await asyncio.sleep(0.005)
+
+        self.tasks.append(asyncio.create_task(run()))
+
+    def sent(self, id_: str) -> int:
+        """How often a signal was published."""
+        return sum(json.loads(message.payload).get("id") == id_ for message in self.published)
 
     async def crash(self) -> None:
         """Let the delivery and its link die, and make a new delivery."""
@@ -134,7 +168,7 @@ class Bench:
         async def look() -> bool:
             (delivery,) = (await self.journal.life(id_)).deliveries
             found[:] = [delivery]
-            return delivery.station.final
+            return delivery.station.final and not (delivery.station is Station.PUBLISHED and delivery.awaiting)
 
         deadline = asyncio.get_running_loop().time() + within
         while not await look():

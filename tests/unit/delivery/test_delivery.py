@@ -91,9 +91,11 @@ async def test_a_listener_that_comes_hears_at_once_what_waited(bench):
     await bench.until(lambda: bench.published)
     await bench.listen()
 
-    bench.delivery.listeners({"bot": ("signals/#",)})
+    bench.bots(bot="signals/#")
+    await bench.until(lambda: len(bench.heard) == 1)
+    await bench.receipt("bot", accepted.draft.id)
 
-    assert (await bench.ended(accepted.draft.id)).station is Station.PUBLISHED
+    assert (await bench.ended(accepted.draft.id)).station is Station.RECEIPTED
     assert len(bench.heard) == 1
 
 
@@ -140,7 +142,7 @@ async def test_a_message_that_makes_the_broker_hang_up_ends_as_dead_and_the_rest
     await bench.start()
     bench.broker.hang_up_on(lambda message: message.topic.endswith("/POISON"))
     bench.run()
-    poison = await bench.accept("src/POISON")
+    poison = await bench.accept("src/POISON", ttl=9000)
     others = [await bench.accept(f"src/{number}") for number in range(20)]
     for other in others:
         assert (await bench.ended(other.draft.id)).station is Station.PUBLISHED
@@ -312,32 +314,29 @@ async def test_a_once_only_message_that_expired_while_it_was_marked_is_not_sent(
 async def test_a_slow_bot_is_never_sent_more_than_its_window(bench):
     bench.settings = DeliverySettings(sweep=0.01, unreceived_window=8)
     await bench.start()
-    bench.delivery.listeners({"slow": ("signals/v1/trade/slow/+",), "quick": ("signals/v1/trade/quick/+",)})
+    bench.bots(slow="signals/v1/trade/slow/+", quick="signals/v1/trade/quick/+")
     bench.run()
     slow = [await bench.accept(f"slow/{number % 5}") for number in range(40)]
     quick = [await bench.accept(f"quick/{number}") for number in range(8)]
-    for signal in quick:
-        assert (await bench.ended(signal.draft.id)).station is Station.PUBLISHED
+    await bench.until(lambda: all(bench.sent(signal.draft.id) for signal in quick))
     await bench.until(lambda: sum("/slow/" in message.topic for message in bench.published) == 8)
 
     for _ in range(40):
-        for message in list(bench.published):
-            bench.delivery.received("slow", json.loads(message.payload)["id"])
+        await bench.receipt("slow", *(json.loads(message.payload)["id"] for message in bench.published))
         await asyncio.sleep(0.001)
         assert len(bench.published) <= 48
     for signal in slow:
-        assert (await bench.ended(signal.draft.id)).station is Station.PUBLISHED
+        assert (await bench.ended(signal.draft.id)).station is Station.RECEIPTED
 
 
 async def test_a_bot_that_never_sends_receipts_holds_up_nobody_for_long(bench):
     bench.settings = DeliverySettings(sweep=0.01, unreceived_window=4)
     await bench.start()
-    bench.delivery.listeners({"mute": ("signals/#",)})
+    bench.bots(mute="signals/#")
     bench.run()
     signals = [await bench.accept(f"src/{number}") for number in range(20)]
     await bench.until(lambda: len(bench.published) == 4)
 
     bench.clock.pass_(seconds=6)
 
-    for signal in signals:
-        assert (await bench.ended(signal.draft.id)).station is Station.PUBLISHED
+    await bench.until(lambda: all(bench.sent(signal.draft.id) for signal in signals))

@@ -216,7 +216,7 @@ async def test_a_lane_is_forgotten_with_its_key_and_comes_back(opened, clock):
     await journal.prune(now=START + 3600 * SECOND)
     [new] = await journal.accept([draft(at=START + 3600 * SECOND)])
     [lane] = await journal.lanes()
-    assert await journal.last_put(lane) is None
+    assert await journal.last_put(lane) == {}
     assert [row.position for row in await journal.waiting(lane, after=0, limit=2)] == [new.position]
 
 

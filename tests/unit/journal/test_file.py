@@ -15,6 +15,7 @@ from gateway.journal import JournalSettings, Lane, Station, database, open_journ
 from tests.journal_drafts import START, draft, outcome, receipt
 
 LANE = Lane("signals", "btc/BTC-USDT")
+TOPIC = "signals/v1/trade/btc/BTC-USDT"
 
 
 def refused(path, clock):
@@ -131,7 +132,7 @@ async def test_all_that_was_stored_is_there_after_a_restart(opened):
     journal = opened()
     assert await journal.lives() == lives
     assert journal.depth() == depth
-    assert await journal.last_put(LANE) == first.sequence
+    assert await journal.last_put(LANE) == {TOPIC: first.sequence}
     [waiting] = await journal.waiting(Lane("signals", "btc/ETH-USDT"), after=0, limit=1)
     assert waiting.publishing
     [again] = await journal.accept([draft(body="a")])

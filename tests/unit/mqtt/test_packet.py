@@ -24,10 +24,10 @@ properties = st.fixed_dictionaries(
 )
 
 
-@given(topic=texts, payload=st.integers(0, 40_000), extras=properties)
+@given(topic=texts, payload=st.integers(0, 40_000), extras=properties | st.none())
 def test_the_size_is_that_of_the_packet(topic, payload, extras):
-    protocol = SimpleNamespace(proto_ver=5, id_generator=SimpleNamespace(next_id=lambda: 7))
-    message = gmqtt.Message(topic, b"x" * payload, qos=1, **extras)
+    protocol = SimpleNamespace(proto_ver=4 if extras is None else 5, id_generator=SimpleNamespace(next_id=lambda: 7))
+    message = gmqtt.Message(topic, b"x" * payload, qos=1, **(extras or {}))
     _, packet = PublishPacket.build_package(message, protocol)
     assert publish_size(topic, b"x" * payload, extras) == len(packet)
 

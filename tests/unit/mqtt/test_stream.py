@@ -12,18 +12,14 @@ from hypothesis import strategies as st
 from gateway.mqtt.stream import BoundedWriter, PacketReader
 
 
-async def open_gate():
-    pass
-
-
 def reader(*, largest=1000):
     stream = asyncio.StreamReader()
-    return stream, PacketReader(stream, largest=largest, gate=open_gate)
+    return stream, PacketReader(stream, largest=largest)
 
 
 def packet(size):
     length = bytes([size]) if size < 128 else bytes([size % 128 | 128, size // 128])
-    return b"\x30" + length + b"x" * size
+    return b"\x40" + length + b"x" * size
 
 
 @given(sizes=st.lists(st.integers(0, 300), max_size=5), cuts=st.lists(st.integers(1, 50), min_size=1))
@@ -57,7 +53,7 @@ async def test_a_length_that_never_ends_ends_the_connection():
 async def test_no_field_reaches_into_the_next_packet():
     stream, packets = reader()
     stream.feed_data(packet(3) + packet(3))
-    assert await packets.read(1) == b"\x30"
+    assert await packets.read(1) == b"\x40"
     with pytest.raises(ConnectionResetError, match="shorter"):
         await packets.read(10)
 
@@ -94,7 +90,7 @@ PONG = b"\xd0\x00"
 
 async def test_packets_of_one_turn_of_the_loop_are_one_write():
     socket = Socket()
-    writer = BoundedWriter(socket, most=1000)
+    writer = BoundedWriter(socket)
     writer.permits = lambda _: True
     for packet_ in (ABOUT_A, PONG, ABOUT_B):
         writer.write(packet_)
@@ -104,7 +100,7 @@ async def test_packets_of_one_turn_of_the_loop_are_one_write():
 
 async def test_what_waits_is_written_before_the_end():
     socket = Socket()
-    writer = BoundedWriter(socket, most=1000)
+    writer = BoundedWriter(socket)
     writer.write(PONG)
     await writer.close()
     assert socket == [PONG]
@@ -112,7 +108,7 @@ async def test_what_waits_is_written_before_the_end():
 
 async def test_a_message_whose_topic_is_not_permitted_is_not_written():
     socket = Socket()
-    writer = BoundedWriter(socket, most=1000)
+    writer = BoundedWriter(socket)
     writer.write(ABOUT_A)
     writer.permits = lambda topic: topic == "a"
     for packet_ in (ABOUT_B, PONG, ABOUT_A):

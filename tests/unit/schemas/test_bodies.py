@@ -201,7 +201,6 @@ def test_a_record_does_not_change() -> None:
         (BotCardSchema, {"bot": "demo", "presence": "away", "instance": "1"}, "presence"),
         (BotCardSchema, {"bot": "demo", "presence": "online", "instance": "1", "durable": "yes"}, "durable"),
         (BotCardSchema, {"bot": "demo", "presence": "online", "instance": "1", "modes": [None]}, "modes[0]"),
-        (ReceiptedSchema, {}, "receipts"),
         (ReceiptedSchema, {"receipts": ["a", 1]}, "receipts[1]"),
     ],
 )

@@ -1,0 +1,180 @@
+"""Decides, and only decides, when a signal's turn has come among those of its topic.
+
+Each names the one before it. What comes in order goes on at once; what comes early waits for those before it, for a
+bounded time; what comes after a later one went on is too late.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+PATIENCE = 2_000_000
+"""Microseconds that a signal waits for those before it, counted anew when one of them arrives."""
+
+LONG_AGO = 3_600_000_000
+"""Microseconds after which nobody waits any more for a signal that was accepted then."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a signal stands.
+
+    Args:
+        topic: what it came on.
+        sequence: its number, microseconds of its acceptance or more.
+        previous: the number put on the topic before it; None for the first.
+        deadline: when it expires, by the monotonic clock; None where it runs nothing.
+    """
+
+    topic: str
+    sequence: int
+    previous: int | None = None
+    deadline: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Generic[T]):
+    """What goes on now; ``missing`` is the number that it waited for in vain."""
+
+    item: T
+    missing: int | None = None
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    place: Place
+    item: T
+    since: int
+    cap: int | None
+
+    @property
+    def until(self) -> int:
+        patient = self.since + PATIENCE
+        return patient if self.cap is None else min(patient, self.cap)
+
+
+class Order(Generic[T]):
+    """The topics, and what waits in each. All times are microseconds by the monotonic clock, but for ``now``.
+
+    Args:
+        released: for each topic the highest number that earlier processes let go on.
+        backlog: signals that wait in one topic, at most; one more ends the waiting.
+        topics: topics that are remembered; past it those that were not heard of for the longest time are forgotten.
+    """
+
+    def __init__(self, released: Mapping[str, int], *, backlog: int, topics: int = 10_000) -> None:
+        self._backlog, self._topics = backlog, topics
+        self._released = OrderedDict(released)
+        self._lines: dict[str, list[_Waiting[T]]] = {}
+        self._connected_at: int | None = None
+        self._next_due: int | None = None
+        self._forget()
+
+    @property
+    def next_due(self) -> int | None:
+        """When to call ``due``; None while nothing waits."""
+        return self._next_due
+
+    def connected(self, *, monotonic: int) -> None:
+        """A connection stands: what is older may be on its way again."""
+        self._connected_at = monotonic
+
+    def later(self, place: Place) -> int | None:
+        """The number that a signal comes too late for; None where it has its turn before it."""
+        released = self._released.get(place.topic)
+        if released is not None and place.sequence <= released:
+            return released
+        line = self._lines.get(place.topic)
+        if line is None:
+            return None
+        at = bisect_left(line, place.sequence, key=_sequence)
+        return place.sequence if at < len(line) and line[at].place.sequence == place.sequence else None
+
+    def take(self, place: Place, item: T, *, now: int, monotonic: int) -> list[Turn[T]]:
+        """Take a signal that is not too late; what goes on now, in its order.
+
+        Args:
+            place: where it stands.
+            item: what goes on when its turn comes.
+            now: the time, since the epoch.
+            monotonic: the time that the waiting is counted by.
+        """
+        topic, line = place.topic, self._lines.get(place.topic)
+        if line is None:
+            if not self._waits(place, now=now, monotonic=monotonic):
+                self._release(topic, place.sequence)
+                return [Turn(item)]
+            line = self._lines[topic] = []
+        cap = None if place.deadline is None else monotonic + max(0, place.deadline - monotonic) // 2
+        waiting = _Waiting(place, item, monotonic, cap)
+        insort(line, waiting, key=_sequence)
+        self._next_due = waiting.until if self._next_due is None else min(self._next_due, waiting.until)
+        self.heard(place, monotonic=monotonic)
+        most = len(line) if len(line) > self._backlog else 0
+        return self._go_on(topic, line, most=most, now=now)
+
+    def heard(self, place: Place, *, monotonic: int) -> None:
+        """A signal arrived, be it for the first time or again: those behind it have reason to wait on."""
+        for waiting in reversed(self._lines.get(place.topic, ())):
+            if waiting.place.sequence <= place.sequence:
+                return
+            waiting.since = monotonic
+
+    def due(self, *, now: int, monotonic: int) -> list[Turn[T]]:
+        """What has waited long enough, and what follows it."""
+        turns: list[Turn[T]] = []
+        for topic, line in list(self._lines.items()):
+            most = max((at for at, waiting in enumerate(line, 1) if waiting.until <= monotonic), default=0)
+            if most:
+                turns += self._go_on(topic, line, most=most, now=now)
+        remaining = (waiting.until for line in self._lines.values() for waiting in line)
+        self._next_due = min(remaining, default=None)
+        return turns
+
+    def _waits(self, place: Place, *, now: int, monotonic: int) -> bool:
+        if place.topic not in self._released:
+            just = self._connected_at is None or monotonic - self._connected_at < PATIENCE
+            return just and not self._follows(place, None, now=now)
+        return not self._follows(place, self._released[place.topic], now=now)
+
+    def _follows(self, place: Place, released: int | None, *, now: int) -> bool:
+        """Whether nothing that could still come is before it."""
+        previous = place.previous
+        if previous is None or (released is not None and previous <= released):
+            return True
+        return previous < now - LONG_AGO
+
+    def _go_on(self, topic: str, line: list[_Waiting[T]], *, most: int, now: int) -> list[Turn[T]]:
+        turns: list[Turn[T]] = []
+        for waiting in line:
+            released = self._released.get(topic)
+            follows = self._follows(waiting.place, released, now=now)
+            if not follows and len(turns) >= most:
+                break
+            turns.append(Turn(waiting.item, None if follows or released is None else waiting.place.previous))
+            self._release(topic, waiting.place.sequence)
+        del line[: len(turns)]
+        if not line:
+            del self._lines[topic]
+        if not self._lines:
+            self._next_due = None
+        return turns
+
+    def _release(self, topic: str, sequence: int) -> None:
+        self._released[topic] = sequence
+        self._released.move_to_end(topic)
+        self._forget()
+
+    def _forget(self) -> None:
+        while len(self._released) > self._topics:
+            self._released.popitem(last=False)
+
+
+def _sequence(waiting: _Waiting[T]) -> int:
+    return waiting.place.sequence

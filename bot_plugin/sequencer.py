@@ -1,0 +1,129 @@
+"""Lets the signals of a topic through to the workers in their order: acts on what ``Order`` decides."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from asyncio import TaskGroup, TimerHandle
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from bot_plugin.dispatch import Verdict
+from bot_plugin.lifecycle import Job, Lifecycle
+from bot_plugin.order import Order, Place, Turn
+from bot_plugin.registration import Registration
+from bot_plugin.signal import Signal
+from bot_plugin.workers import Workers
+from schemas.envelope import sequence_text
+from schemas.fields import to_micros
+from schemas.receipt import Stage
+
+log = logging.getLogger("bot_plugin.order")
+
+_Line = tuple[Place, Sequence[Job]]
+
+
+class Sequencer:
+    """What stands between an arrival and its worker.
+
+    Args:
+        released: for each topic the highest sequence that earlier processes let through.
+        backlog: signals of a topic that may wait for those before them.
+        group: where what a timer begins lives.
+    """
+
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        workers: Workers,
+        *,
+        released: Mapping[str, int],
+        backlog: int,
+        group: TaskGroup,
+        now: Callable[[], int],
+        monotonic: Callable[[], int],
+    ) -> None:
+        self._lifecycle, self._workers, self._group = lifecycle, workers, group
+        self._now, self._monotonic = now, monotonic
+        self._order: Order[_Line] = Order(released, backlog=backlog)
+        self._timer: TimerHandle | None = None
+        self._due: int | None = None
+        self._closed = False
+
+    def connected(self) -> None:
+        """A connection stands."""
+        self._order.connected(monotonic=self._monotonic())
+
+    def repeated(self, place: Place) -> None:
+        """A signal came that is known."""
+        self._order.heard(place, monotonic=self._monotonic())
+
+    async def take(self, signal: Signal, run: Iterable[Registration], place: Place) -> None:
+        """Let a new signal through to its handlers when its turn comes; end it where that has passed."""
+        later = self._order.later(place)
+        if later is None:
+            await self._enter(place, self._lifecycle.received(signal, run))
+        else:
+            reason = f"it came after a later signal of its topic (sequence {sequence_text(later)}) had its turn"
+            verdict = Verdict(Stage.OUT_OF_ORDER, reason)
+            await self._lifecycle.refuse(signal.id, verdict, received_at=to_micros(signal.received_at))
+
+    async def skip(self, place: Place) -> None:
+        """Note a signal that runs nothing, so that none waits for it."""
+        if self._order.later(place) is None:
+            await self._enter(place, ())
+
+    def close(self) -> None:
+        """Let nothing more through that waits now or later."""
+        self._closed = True
+        self._cancel()
+
+    async def _enter(self, place: Place, jobs: Sequence[Job]) -> None:
+        turns = self._order.take(place, (place, jobs), now=self._now(), monotonic=self._monotonic())
+        refused = self._let_through(turns)
+        self._look_later()
+        if refused:
+            await self._refuse(refused)
+
+    def _let_through(self, turns: Iterable[Turn[_Line]]) -> list[tuple[Job, str]]:
+        """Hand over, without a pause that another signal could come in by; what the workers would not take, and why."""
+        refused = []
+        for turn in turns:
+            place, jobs = turn.item
+            if turn.missing is not None:
+                self._report(place, turn.missing, jobs)
+            for job in jobs:
+                reason = self._workers.put(job)
+                if reason is not None:
+                    refused.append((job, reason))
+        return refused
+
+    def _report(self, place: Place, missing: int, jobs: Sequence[Job]) -> None:
+        note = f"the signal before it (sequence {sequence_text(missing)}) did not come in time"
+        log.warning("%s: sequence %s goes on: %s", place.topic, sequence_text(place.sequence), note)
+        for job in jobs:
+            job.note = note
+
+    async def _refuse(self, refused: Iterable[tuple[Job, str]]) -> None:
+        for job, reason in refused:
+            await self._lifecycle.finish(job, Stage.REFUSED, reason)
+
+    def _look_later(self) -> None:
+        due = self._order.next_due
+        if due == self._due or self._closed:
+            return
+        self._cancel()
+        self._due = due
+        if due is not None:
+            pause = max(0, due - self._monotonic()) / 1_000_000
+            self._timer = asyncio.get_running_loop().call_later(pause, self._look)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._due = None
+        refused = self._let_through(self._order.due(now=self._now(), monotonic=self._monotonic()))
+        self._look_later()
+        if refused:
+            self._group.create_task(self._refuse(refused), name="bot_plugin.order")

@@ -1,0 +1,75 @@
+"""Which bots are expected to receipt a signal: those that its source names, else those whose card asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from gateway.journal.model import KnownBot, Waiting
+from gateway.mqtt.filters import matches
+
+FORGOTTEN_AFTER = 7 * 86_400_000_000
+"""Microseconds after which a bot that is absent is expected no more."""
+
+_MOST_TOPICS = 10_000
+
+
+class Expected:
+    """Knows the bots by their cards, and the sources by what they name.
+
+    Args:
+        named: by source, the bots that its configuration names; a source that names none has no entry.
+        clock: microseconds since the epoch.
+    """
+
+    def __init__(self, named: Mapping[str, tuple[str, ...]], *, clock: Callable[[], int]) -> None:
+        self._named = named
+        self._clock = clock
+        self._bots: Mapping[str, KnownBot] = {}
+        self._wanting: dict[str, tuple[str, ...]] = {}
+        self._listening: dict[str, tuple[str, ...]] = {}
+
+    def learn(self, bots: Iterable[KnownBot]) -> None:
+        """Take all bots as their cards show them now."""
+        self._bots = {bot.name: bot for bot in bots}
+        self._wanting.clear()
+        self._listening.clear()
+
+    @property
+    def online(self) -> tuple[str, ...]:
+        """The bots that are there, by their cards."""
+        return tuple(name for name, bot in self._bots.items() if bot.absent_since is None)
+
+    def of(self, row: Waiting) -> tuple[str, ...]:
+        """The bots that must receipt a row; none for one whose receiver has no memory."""
+        if row.once:
+            return ()
+        return self._named.get(row.source) or self._known(self._wants(row.topic))
+
+    def lacking(self, row: Waiting) -> tuple[str, ...]:
+        """The bots that are online and listen to a row's topic; of one that was published, those that are awaited."""
+        if row.once:
+            return ()
+        listening = self._listen(row)
+        return tuple(bot for bot in listening if bot in row.awaiting) if row.awaiting else listening
+
+    def _listen(self, row: Waiting) -> tuple[str, ...]:
+        bots = self._listening.get(row.topic)
+        if bots is None:
+            wanting = self._wants(row.topic)
+            bots = self._listening[row.topic] = tuple(b for b in wanting if self._bots[b].absent_since is None)
+        return bots
+
+    def _known(self, bots: tuple[str, ...]) -> tuple[str, ...]:
+        long_ago = self._clock() - FORGOTTEN_AFTER
+        return tuple(bot for bot in bots if (self._bots[bot].absent_since or long_ago + 1) > long_ago)
+
+    def _wants(self, topic: str) -> tuple[str, ...]:
+        bots = self._wanting.get(topic)
+        if bots is None:
+            if len(self._wanting) >= _MOST_TOPICS:
+                self._wanting.clear()
+                self._listening.clear()
+            bots = self._wanting[topic] = tuple(
+                name for name, bot in self._bots.items() if any(matches(one, topic) for one in bot.filters)
+            )
+        return bots

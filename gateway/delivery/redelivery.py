@@ -1,0 +1,81 @@
+"""Redelivery: lanes go back to the oldest signal that some bot has not receipted, whatever the broker acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from gateway.delivery.lane import Queue
+from gateway.delivery.outcomes import Outcomes
+from gateway.errors import NotStored
+from gateway.journal.journal import Journal
+from gateway.journal.model import Lane
+
+_PATIENCE = 1.0
+"""Seconds for the journal to record what a lane has behind it; where it cannot, the lane goes on as it is."""
+
+
+class Redelivery:
+    """Rewinds lanes. A lane stops first, then what it has behind it is recorded, then it is read again.
+
+    Args:
+        stop: stops a lane, now or when what is in flight is answered; it comes back through ``stopped``.
+        resume: lets a stopped lane go on; True: from its beginning in the journal.
+        ready: called when the lanes that ``bots`` asked for are stopped.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        outcomes: Outcomes,
+        stop: Callable[[Lane], None],
+        resume: Callable[[Queue, bool], None],
+        ready: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._outcomes = outcomes
+        self._stop = stop
+        self._resume = resume
+        self._ready = ready
+        self._bots: set[str] = set()
+        self._asked = False
+        self._stopped: list[Queue] = []
+        self._wanted = asyncio.Event()
+
+    def bots(self, bots: Iterable[str]) -> None:
+        """Send these bots again what they have not receipted."""
+        self._bots.update(bots)
+        self._asked = True
+        self._wanted.set()
+
+    def stopped(self, queue: Queue) -> None:
+        """A lane has stopped and waits to be read again."""
+        self._stopped.append(queue)
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Rewind until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if self._asked:
+                await self._stop_lanes()
+            if self._stopped:
+                await self._read_again()
+
+    async def _stop_lanes(self) -> None:
+        bots, self._bots, self._asked = self._bots, set(), False
+        await self._outcomes.flushed(timeout=_PATIENCE)
+        try:
+            for lane in await self._journal.lanes(bots=bots):
+                self._stop(lane)
+        except NotStored:  # the sweep asks again for what stays without a receipt
+            pass
+        self._ready()
+
+    async def _read_again(self) -> None:
+        stopped, self._stopped = self._stopped, []
+        recorded = await self._outcomes.flushed(timeout=_PATIENCE)
+        for queue in stopped:
+            self._resume(queue, recorded)
