@@ -11,6 +11,8 @@ DATA ?= ./data
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signal-gateway
 BIN := .venv/bin
 PIP = PIP_CACHE_DIR=$(CACHE)/pip $(BIN)/python -m pip --disable-pip-version-check -qq
+SOAK = $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS)) $(if $(KILLS),--kills $(KILLS)) \
+  $(if $(BROKER),--broker $(BROKER)) $(if $(filter-out file,$(origin DATA)),--data $(DATA))
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: help run test test-more soak bench check format components lock clean
@@ -27,12 +29,12 @@ test: check components  ## Lint and run every test that is not long or heavy
 	@$(PYTEST)
 
 test-more: .venv/installed-dev components  ## Run the long and heavy tests; property tests with more examples
-	@echo "not run here: what make test runs. There is no test yet that is long by itself:"
-	@echo "these are the property tests, with ten times the examples, and whatever is marked 'more'."
+	@echo "not run here: what make test runs. These are the property tests, with ten times the examples,"
+	@echo "and the short runs in which everything is killed under load (docs/testing.md): seven minutes."
 	@$(PYTEST) -m "more or property" --hypothesis-profile=more
 
-soak:  ## Run for hours
-	@echo "there is no soak yet: nothing was run"
+soak: .venv/installed-dev components  ## Kill everything under load for 40 minutes: SEED= SIGNALS= KILLS= BROKER= DATA=
+	@$(BIN)/python -m tests.chaos $(SOAK)
 
 bench: .venv/installed-dev components  ## Measure the speed of the main job
 	@$(BIN)/python -m bench

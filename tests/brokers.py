@@ -52,7 +52,8 @@ class Mosquitto:
         anonymous: whether clients without a name are let in; None for whether there are no users.
         acl: the lines of an acl_file; None to allow everything.
         options: further lines of the configuration.
-        persistent: whether it keeps sessions and retained messages on disk.
+        persistent: whether it keeps sessions and retained messages on disk, as Debian's configuration does.
+        log: the kinds of message that it writes down.
     """
 
     host = "127.0.0.1"
@@ -66,13 +67,15 @@ class Mosquitto:
         acl: str | None = None,
         options: tuple[str, ...] = (),
         persistent: bool = False,
+        log: tuple[str, ...] = ("all",),
     ) -> None:
         self._program = require("mosquitto", package="mosquitto")
         self._folder = folder
         self.port = free_port()
         self.log = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
-        lines = [f"listener {self.port} {self.host}", f"log_dest file {self.log}", "log_type all", *options]
+        lines = [f"listener {self.port} {self.host}", f"log_dest file {self.log}", *options]
+        lines += [f"log_type {kind}" for kind in log]
         lines += self._users(users) if users else []
         lines.append(f"allow_anonymous {str(not users if anonymous is None else anonymous).lower()}")
         if os.geteuid() == 0:
@@ -93,14 +96,19 @@ class Mosquitto:
         path.chmod(0o600)
         return path
 
-    def start(self) -> None:
-        """Start, and return when it accepts connections."""
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start a process, and do not wait for it."""
         self._process = subprocess.Popen(
             [self._program, "-c", self._configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        return self._process
+
+    def start(self) -> None:
+        """Start, and return when it accepts connections."""
+        process = self.spawn()
         deadline = time.monotonic() + _DEADLINE
         while not self._accepts():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 said = self.log.read_text() if self.log.exists() else "nothing in its log"
                 pytest.fail(f"mosquitto did not start: {said}")
             time.sleep(0.005)
@@ -161,19 +169,19 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MosquittoFac
 
 
 class Proxy:
-    """Between a client and a broker: holds what the broker says, or cuts every connection."""
+    """Between a client and a broker: holds what the broker says, or all that is said, or cuts every connection."""
 
     host = "127.0.0.1"
 
     def __init__(self, port: int) -> None:
         self._behind = port
-        self._speaks = asyncio.Event()
-        self._speaks.set()
+        self._speaks, self._hears = asyncio.Event(), asyncio.Event()
         self._refuses = False
-        self._writers: list[asyncio.StreamWriter] = []
+        self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.restore()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, self.host, 0)
@@ -191,18 +199,29 @@ class Proxy:
         """Keep back what the broker says from now on."""
         self._speaks.clear()
 
-    def cut(self) -> None:
-        """Reset every connection, with what was held, and refuse new ones until ``restore``."""
-        self._refuses = True
+    def stall(self) -> None:
+        """Keep back what either side says from now on; new connections are taken, and hear nothing."""
+        self._speaks.clear()
+        self._hears.clear()
+
+    def reset(self) -> None:
+        """End every connection, with what was held; new ones are served."""
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
         self._speaks.set()
+        self._hears.set()
+
+    def cut(self) -> None:
+        """End every connection, with what was held, and refuse new ones until ``restore``."""
+        self._refuses = True
+        self.reset()
 
     def restore(self) -> None:
-        """Let clients connect again, and the broker speak."""
+        """Let clients connect again, and both sides be heard."""
         self._refuses = False
         self._speaks.set()
+        self._hears.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refuses:
@@ -213,17 +232,22 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        self._writers += [writer, behind]
-        for pipe in (self._pipe(reader, behind, held=False), self._pipe(behind_reader, writer, held=True)):
+        self._writers |= {writer, behind}
+        for pipe in (
+            self._pipe(reader, behind, gate=self._hears),
+            self._pipe(behind_reader, writer, gate=self._speaks),
+        ):
             task = asyncio.create_task(pipe)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, held: bool) -> None:
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, gate: asyncio.Event) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                if held:
-                    await self._speaks.wait()
+                await gate.wait()
+                if writer.is_closing():
+                    break
                 writer.write(data)
                 await writer.drain()
         writer.close()
+        self._writers.discard(writer)

@@ -43,12 +43,22 @@ class Deployment:
         sources: the sources' settings by name.
         external: make a Mosquitto with the permissions that ``signal-gateway`` writes; else the embedded broker.
         settings: more top-level sections of the configuration.
+        mosquitto: what its Mosquitto is given besides; see the class.
+        bot: the bots' program.
     """
 
     def __init__(
-        self, folder: Path, *, sources: Mapping[str, Any], external: bool, settings: Mapping[str, Any] | None = None
+        self,
+        folder: Path,
+        *,
+        sources: Mapping[str, Any],
+        external: bool,
+        settings: Mapping[str, Any] | None = None,
+        mosquitto: Mapping[str, Any] | None = None,
+        bot: Path = BOT,
     ) -> None:
         self.folder = folder
+        self._bot_program = bot
         self.data = folder / "data"
         self.public, self.private = free_port(), free_port()
         self.mosquitto: Mosquitto | None = None
@@ -56,7 +66,7 @@ class Deployment:
         self._gateway: subprocess.Popen[bytes] | None = None
         self._bots: list[subprocess.Popen[bytes]] = []
         if external:
-            self._make_mosquitto()
+            self._make_mosquitto(mosquitto or {})
         self.data.mkdir()
         document = self._document(sources) | dict(settings or {})
         (self.data / "signal-gateway.yml").write_text(json.dumps(document))
@@ -65,11 +75,11 @@ class Deployment:
             (self.data / "secrets" / "gateway-broker.password").write_text("a-password-of-the-gateway")
         self.webhooks: dict[str, str] = self.cli("init", "--json")["webhooks"]
 
-    def _make_mosquitto(self) -> None:
+    def _make_mosquitto(self, more: Mapping[str, Any]) -> None:
         folder = self.folder / "mosquitto"
         folder.mkdir()
         options = (f"password_file {folder}/passwd", f"acl_file {folder}/acl")
-        self.mosquitto = Mosquitto(folder, options=options, anonymous=False)
+        self.mosquitto = Mosquitto(folder, options=options, anonymous=False, **more)
         self.broker_port = self.mosquitto.port
 
     def _document(self, sources: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,9 +104,14 @@ class Deployment:
 
     def start_gateway(self) -> None:
         """Start the gateway alone."""
-        command = [sys.executable, "-m", "gateway", "run", "--data", str(self.data)]
-        self._gateway = spawn(command, log=self.folder / "gateway.log")
+        self.spawn_gateway()
         until(self.ready)
+
+    def spawn_gateway(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a gateway's process, and do not wait for it."""
+        command = [sys.executable, "-m", "gateway", "run", "--data", str(self.data)]
+        self._gateway = spawn(command, log=self.folder / "gateway.log", **environment)
+        return self._gateway
 
     def ready(self) -> bool:
         """Whether the gateway accepts signals and has its broker."""
@@ -160,23 +175,34 @@ class Deployment:
 
     def start_bot(self, name: str, *, sources: str = "", **options: str) -> Bot:
         """Start a recording bot and return when the broker has its subscriptions."""
-        environment = self.folder / f"{name}.env"
+        self.add_bot(name, sources=sources)
+        bot = self.spawn_bot(name, **options)
+        until(bot.listening)
+        return bot
+
+    def add_bot(self, name: str, *, sources: str = "") -> None:
+        """Give a bot a login, unless it has one."""
+        environment = self._environment(name)
         if not environment.exists():
             self.cli("bots", "add", name, "--sources", sources, "--env-file", str(environment), "--json")
             if self.mosquitto is not None:
                 self.mosquitto.reload()
+
+    def spawn_bot(self, name: str, **options: str) -> Bot:
+        """Start a process of a bot that has a login, and do not wait for it."""
         record = self.folder / f"{name}.jsonl"
         record.touch()
         log = self.folder / f"{name}.log"
-        options |= {
-            "SIGNAL_GATEWAY_ENV_FILE": str(environment),
+        environment = {
+            "SIGNAL_GATEWAY_ENV_FILE": str(self._environment(name)),
             "SIGNAL_GATEWAY_STATE_DIR": str(self.folder / f"{name}.state"),
         }
-        process = spawn([sys.executable, str(BOT), str(record)], log=log, **options)
+        process = spawn([sys.executable, str(self._bot_program), str(record)], log=log, **environment | options)
         self._bots.append(process)
-        bot = Bot(record, process, log)
-        until(bot.listening)
-        return bot
+        return Bot(record, process, log)
+
+    def _environment(self, name: str) -> Path:
+        return self.folder / f"{name}.env"
 
     def close(self) -> None:
         """End every process."""
