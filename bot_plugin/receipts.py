@@ -6,7 +6,7 @@ import asyncio
 import logging
 import uuid
 from asyncio import Future
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,6 +22,9 @@ log = logging.getLogger("bot_plugin.receipts")
 _NAMESPACE = uuid.UUID("6f1a7d0e-3d0c-5c58-9b0a-2f7c2c1f5f10")
 _DATASCHEMA = envelopes.schema_urn(envelopes.RECEIPT)
 _MAX_DOUBLINGS = 4
+
+_JUST_SENT = 1.0
+"""Seconds in which a confirmation may still be on its way."""
 
 
 def receipt_id(receipt: Receipt) -> str:
@@ -73,7 +76,7 @@ class Receipts:
     """
 
     def __init__(
-        self, link: Link, topic: str, *, limit: int = 50_000, retry_after: float = 30.0, keep_for: float = 86_400.0
+        self, link: Link, topic: str, *, limit: int = 50_000, retry_after: float = 5.0, keep_for: float = 86_400.0
     ) -> None:
         self._link, self._topic = link, topic
         self._limit, self._retry_after, self._keep_for = limit, retry_after, keep_for
@@ -113,8 +116,11 @@ class Receipts:
             log.warning("receipt %s was never confirmed by the gateway: given up after %g s", id_, self._keep_for)
         self._send_again([id_ for id_, entry in self._unconfirmed.items() if now - entry.sent_at >= self._pause(entry)])
 
-    def receipted(self, ids: Iterable[str]) -> None:
-        """Forget the receipts that are on the gateway's disk."""
+    def receipted(self, ids: Collection[str]) -> None:
+        """Forget the receipts that are on the gateway's disk; none at all says that it is there again: send again."""
+        if not ids:
+            before = self._loop.time() - _JUST_SENT
+            self._send_again([id_ for id_, entry in self._unconfirmed.items() if entry.sent_at < before])
         for id_ in ids:
             entry = self._unconfirmed.pop(id_, None) or self._in_flight.get(id_)
             if entry is not None:

@@ -198,3 +198,22 @@ async def test_past_the_limit_the_oldest_is_dropped_and_said(link: HandLink, cap
 
     assert len(receipts) == 5
     assert "dropped 1 so far" in caplog.text
+
+
+async def test_a_confirmation_of_nothing_makes_it_send_again_what_was_not_sent_just_now(
+    link: HandLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipts = Receipts(link, "t")
+    receipts.send(receipt("a"))
+    await settle()
+    link.acknowledge()
+    await settle()
+
+    receipts.receipted([])
+    await settle()
+    assert link.signals == ["a"]
+    monkeypatch.setattr("bot_plugin.receipts._JUST_SENT", 0.0)
+    receipts.receipted([])
+    await settle()
+
+    assert link.signals == ["a", "a"]
