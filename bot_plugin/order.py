@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 PATIENCE = 2_000_000
-"""Microseconds that a signal waits for those before it, counted anew when one of them arrives."""
+"""Microseconds that a signal waits for those before it, counted anew when one of them arrives.
+
+They count only while one of those could arrive.
+"""
 
 LONG_AGO = 3_600_000_000
 """Microseconds after which nobody waits any more for a signal that was accepted then."""
@@ -53,10 +56,9 @@ class _Waiting(Generic[T]):
     since: int
     cap: int | None
 
-    @property
-    def until(self) -> int:
-        patient = self.since + PATIENCE
-        return patient if self.cap is None else min(patient, self.cap)
+    def until(self, *, paused: bool) -> int | None:
+        patient = None if paused else self.since + PATIENCE
+        return min((end for end in (patient, self.cap) if end is not None), default=None)
 
 
 class Order(Generic[T]):
@@ -73,6 +75,7 @@ class Order(Generic[T]):
         self._released = OrderedDict(released)
         self._lines: dict[str, list[_Waiting[T]]] = {}
         self._connected_at: int | None = None
+        self._paused = True
         self._next_due: int | None = None
         self._forget()
 
@@ -81,9 +84,28 @@ class Order(Generic[T]):
         """When to call ``due``; None while nothing waits."""
         return self._next_due
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing can arrive, as far as is known."""
+        return self._paused
+
     def connected(self, *, monotonic: int) -> None:
         """A connection stands: what is older may be on its way again."""
         self._connected_at = monotonic
+        self.resume(monotonic=monotonic)
+
+    def pause(self) -> None:
+        """Nothing can arrive now, and what waits for it waits on."""
+        self._paused = True
+        self._look_ahead()
+
+    def resume(self, *, monotonic: int) -> None:
+        """What waits may be followed by what it waits for: it waits anew."""
+        self._paused = False
+        for line in self._lines.values():
+            for waiting in line:
+                waiting.since = monotonic
+        self._look_ahead()
 
     def later(self, place: Place) -> int | None:
         """The number that a signal comes too late for; None where it has its turn before it."""
@@ -114,7 +136,8 @@ class Order(Generic[T]):
         cap = None if place.deadline is None else monotonic + max(0, place.deadline - monotonic) // 2
         waiting = _Waiting(place, item, monotonic, cap)
         insort(line, waiting, key=_sequence)
-        self._next_due = waiting.until if self._next_due is None else min(self._next_due, waiting.until)
+        until = waiting.until(paused=self._paused)
+        self._next_due = min((end for end in (until, self._next_due) if end is not None), default=None)
         self.heard(place, monotonic=monotonic)
         most = len(line) if len(line) > self._backlog else 0
         return self._go_on(topic, line, most=most, now=now)
@@ -130,12 +153,19 @@ class Order(Generic[T]):
         """What has waited long enough, and what follows it."""
         turns: list[Turn[T]] = []
         for topic, line in list(self._lines.items()):
-            most = max((at for at, waiting in enumerate(line, 1) if waiting.until <= monotonic), default=0)
+            most = max((at for at, waiting in enumerate(line, 1) if self._is_over(waiting, monotonic)), default=0)
             if most:
                 turns += self._go_on(topic, line, most=most, now=now)
-        remaining = (waiting.until for line in self._lines.values() for waiting in line)
-        self._next_due = min(remaining, default=None)
+        self._look_ahead()
         return turns
+
+    def _is_over(self, waiting: _Waiting[T], monotonic: int) -> bool:
+        until = waiting.until(paused=self._paused)
+        return until is not None and until <= monotonic
+
+    def _look_ahead(self) -> None:
+        ends = (waiting.until(paused=self._paused) for line in self._lines.values() for waiting in line)
+        self._next_due = min((end for end in ends if end is not None), default=None)
 
     def _waits(self, place: Place, *, now: int, monotonic: int) -> bool:
         if place.topic not in self._released:

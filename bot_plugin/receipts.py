@@ -88,6 +88,8 @@ class Receipts:
         self._flushing = False
         self._dropped = 0
         self._refused = False
+        self.shown = False
+        """Whether there is a gateway that confirms receipts."""
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._in_flight) + len(self._unconfirmed)
@@ -96,6 +98,13 @@ class Receipts:
     def unsent(self) -> int:
         """How many the broker has not acknowledged yet."""
         return len(self._waiting) + len(self._in_flight)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the gateway, which confirms otherwise, has not confirmed something for more than a second."""
+        before = self._loop.time() - _JUST_SENT
+        all_ = (self._unconfirmed, self._in_flight, self._waiting)
+        return self.shown and any(next(iter(some.values())).since < before for some in all_ if some)
 
     def send(self, receipt: Receipt) -> None:
         """Send a receipt, with the others of this turn of the loop, in place of an earlier stage that waits still."""
@@ -118,6 +127,7 @@ class Receipts:
 
     def receipted(self, ids: Collection[str]) -> None:
         """Forget the receipts that are on the gateway's disk; none at all says that it is there again: send again."""
+        self.shown = True
         if not ids:
             before = self._loop.time() - _JUST_SENT
             self._send_again([id_ for id_, entry in self._unconfirmed.items() if entry.sent_at < before])

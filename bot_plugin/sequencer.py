@@ -30,6 +30,7 @@ class Sequencer:
         released: for each topic the highest sequence that earlier processes let through.
         backlog: signals of a topic that may wait for those before them.
         group: where what a timer begins lives.
+        may_come: whether those before a signal can arrive now.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Sequencer:
         released: Mapping[str, int],
         backlog: int,
         group: TaskGroup,
+        may_come: Callable[[], bool],
         now: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
         self._lifecycle, self._workers, self._group = lifecycle, workers, group
-        self._now, self._monotonic = now, monotonic
+        self._may_come, self._now, self._monotonic = may_come, now, monotonic
         self._order: Order[_Line] = Order(released, backlog=backlog)
         self._timer: TimerHandle | None = None
         self._due: int | None = None
@@ -53,6 +55,13 @@ class Sequencer:
     def connected(self) -> None:
         """A connection stands."""
         self._order.connected(monotonic=self._monotonic())
+        self._look_later()
+
+    def look_again(self) -> None:
+        """See, about every second, whether what was away is back."""
+        if self._order.paused and self._may_come():
+            self._order.resume(monotonic=self._monotonic())
+            self._look_later()
 
     def repeated(self, place: Place) -> None:
         """A signal came that is known."""
@@ -135,6 +144,8 @@ class Sequencer:
 
     def _look(self) -> None:
         self._due = None
+        if not self._may_come():
+            self._order.pause()
         refused = self._let_through(self._order.due(now=self._now(), monotonic=self._monotonic()))
         self._look_later()
         if refused:

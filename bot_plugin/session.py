@@ -83,6 +83,7 @@ class Session:
             released=released,
             backlog=settings.backlog,
             group=group,
+            may_come=lambda: link.connected and not self.receipts.unanswered,
             now=self._latest,
             monotonic=monotonic,
         )
@@ -95,6 +96,7 @@ class Session:
 
     async def recover(self, recovered: Recovered) -> None:
         """Take up what an earlier process left, before anything new comes."""
+        self.receipts.shown = bool(recovered.sequences)
         for receipt in recovered.owed:
             self.receipts.send(receipt)
         for left in decide_left(
@@ -283,6 +285,7 @@ class Session:
             seconds += 1
             await self._lifecycle.sweep()
             self.receipts.retry()
+            self._sequencer.look_again()
             if news := self._gateway.news(now=self._now(), monotonic=self._monotonic()):
                 log.warning("%s", news)
             if confirmed := self.receipts.take_confirmed():

@@ -68,10 +68,17 @@ def consider(
         Refused: with a fault for each thing that is wrong, in an array with its index.
     """
     batch = parse(received.body, source=source, secrets=secrets_shown(received, source=source), as_=format_)
-    return each(batch, lambda document: _draft(document, received, source, road=road, id_=new_id())), batch.is_array
+    alone = None if batch.is_array else received.body
+
+    def make(document: Document) -> Draft:
+        return _draft(document, received, source, road=road, id_=new_id(), body=alone)
+
+    return each(batch, make), batch.is_array
 
 
-def _draft(document: Document, received: Received, source: Source, *, road: Road, id_: str) -> Draft:
+def _draft(
+    document: Document, received: Received, source: Source, *, road: Road, id_: str, body: bytes | None
+) -> Draft:
     signal = normalise(document, source=source)
     expires_at = guard(signal, source=source, accepted_at=received.at, valid_until=valid_until(document))
     envelope = seal(
@@ -83,7 +90,7 @@ def _draft(document: Document, received: Received, source: Source, *, road: Road
         traceparent=received.traceparent,
     )
     destinations = route(envelope, signal, stock_bots=source.stock_bots, topics=road.topics)
-    identity = identify(document, signal, source=source, header_key=received.idempotency_key)
+    identity = identify(document, signal, source=source, header_key=received.idempotency_key, body=body)
     return draft(envelope, signal, source=source, destinations=destinations, identity=identity)
 
 

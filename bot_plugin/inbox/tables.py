@@ -57,6 +57,7 @@ _ARRIVE = "INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?)"
 _SEE = "INSERT INTO runs (signal, handler, step) VALUES (?, ?, 'seen')"
 _START = "UPDATE runs SET step = 'started', started_at = ? WHERE signal = ? AND handler = ? AND step <> 'done'"
 _FINISH = "INSERT OR REPLACE INTO runs (signal, handler, step, receipt, owed) VALUES (?, ?, 'done', ?, 1)"
+_END_ALL = "UPDATE runs SET step = 'done' WHERE signal = ? AND step = 'seen'"
 _EMPTY = """
     UPDATE signals SET payload = NULL
     WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'done')
@@ -115,7 +116,9 @@ def started(id_: str, handler: str, *, at: int) -> Change:
 
 
 def finished(receipt: Receipt) -> Iterator[Change]:
-    """A handler ended; the payload of a signal whose handlers all have is dropped."""
+    """A handler ended, or the signal as a whole; the payload of a signal whose handlers all have is dropped."""
+    if receipt.handler is None:
+        yield _END_ALL, (receipt.signal,)
     yield _FINISH, (receipt.signal, receipt.handler or "", json.dumps(wire(receipt)))
     yield _EMPTY, (receipt.signal,)
 

@@ -71,20 +71,21 @@ class Receipts:
         self._arrived: list[_Arrived] = []
         self._storing: set[asyncio.Task[None]] = set()
 
-    async def take(self, topic: str, payload: bytes) -> None:
-        """Handle one message of the receipts' filter; it is on disk, or not to be had, when this returns."""
+    def take(self, topic: str, payload: bytes) -> Future[None]:
+        """Handle one message of the receipts' filter; it is on disk, or not to be had, when the future is done."""
+        loop = asyncio.get_running_loop()
+        handled: Future[None] = loop.create_future()
         try:
             id_, receipt = read(topic, payload, topics=self._topics)
         except (ContractError, TopicError) as error:
             self._telemetry.unreadable_receipt(topic=topic, problem=str(error))
-            return
+            handled.set_result(None)
+            return handled
         self._received(receipt.bot, receipt.signal)
-        loop = asyncio.get_running_loop()
         if not self._arrived:
             loop.call_soon(self._store_soon)
-        arrived = _Arrived(id_, receipt, loop.create_future())
-        self._arrived.append(arrived)
-        await arrived.handled
+        self._arrived.append(_Arrived(id_, receipt, handled))
+        return handled
 
     def _store_soon(self) -> None:
         """Store what arrived in one turn of the loop together."""

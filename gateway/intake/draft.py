@@ -98,24 +98,34 @@ def _head(envelope: Envelope) -> bytes:
     return head
 
 
-def identify(document: Document, signal: Trade | Alert, *, source: Source, header_key: str | None = None) -> Identity:
+def identify(
+    document: Document,
+    signal: Trade | Alert,
+    *,
+    source: Source,
+    header_key: str | None = None,
+    body: bytes | None = None,
+) -> Identity:
     """Say by what a repeat of a document is known: its idempotency key, and a digest of it.
 
     An equal document within 30 s is a duplicate where it has an id of its own or the time at which it was fired;
     otherwise only 4 to 25 s after the first, where TradingView's resends fall.
 
     Args:
-        document: as ``parse`` gave it: the digest holds no secret.
+        document: as ``parse`` gave it.
         signal: what was made of it.
         source: whose repeats are compared, and whether they are dropped.
         header_key: the Idempotency-Key header; a key in the body wins.
+        body: the bytes that hold this document alone; None where they hold others too. What a sender sends again has
+            the same bytes, so that a repeat is known by them, unless a key says what is a repeat.
 
     Raises:
         Refused: INVALID: the header is empty, or longer than 256 characters.
     """
     key = signal.idempotency_key if isinstance(signal, Trade) else None
     key = key or (None if header_key is None else _unquoted(header_key))
-    digest = blake2b(source.name.encode() + b"\0" + _canonical(document).encode(), digest_size=16).digest()
+    content = _canonical(document).encode() if body is None or key is not None else body
+    digest = blake2b(source.name.encode() + b"\0" + content, digest_size=16).digest()
     if signal.fired_at is not None or (isinstance(document, dict) and any(map(_is_unique, document))):
         return Identity(key=key, fingerprint=digest, drop=source.drop_duplicates)
     return Identity(

@@ -1,6 +1,7 @@
-"""What gmqtt knows of a PUBACK but does not tell: the future of each publish, and the broker's reason code.
+"""What gmqtt knows of PUBACKs but does not tell: the future of each publish, and the broker's reason code.
 
-gmqtt offers its storage of unacknowledged messages as a hook; the reason code needs one private override.
+gmqtt offers its storage of unacknowledged messages as a hook; the reason code needs one private override, and so does
+to acknowledge a message when a future is done: gmqtt would make a task for each.
 """
 
 # gmqtt has no annotations
@@ -12,6 +13,7 @@ import asyncio
 import struct
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import Any
 
 from gmqtt.mqtt.handler import MqttPackageHandler
 from gmqtt.storage import PersistentStorage
@@ -20,9 +22,12 @@ from gateway.errors import Misconfigured
 from gateway.mqtt.model import Ack, LinkLost
 from gateway.mqtt.reasons import read_reason
 
+Receive = Callable[[str, bytes], asyncio.Future[None]]
+"""Takes a topic and a payload; the message is done with when the future is. It never fails."""
+
 _ACCEPTED = Ack()
 _BARE_PUBACK = 2
-_HOOKS = ("_handle_puback_packet", "_remove_message_from_queue")
+_HOOKS = ("_handle_puback_packet", "_remove_message_from_queue", "_handle_qos_1_publish_packet", "_send_puback")
 
 
 def require_hooks() -> None:
@@ -37,6 +42,15 @@ def require_hooks() -> None:
             f"gmqtt {version('gmqtt')} has no {missing[0]}, without which a refused message looks delivered;"
             " install the version that this project pins"
         )
+
+
+def acknowledge_when_done(handler: MqttPackageHandler, receive: Receive) -> None:
+    """Hand each message of QoS 1 to ``receive``, and acknowledge it when the future that it returns is done."""
+
+    def handle_publish(mid: int, payload: bytes, topic: str, _properties: Any) -> None:
+        receive(topic, payload).add_done_callback(lambda _: handler._send_puback(mid))  # noqa: SLF001
+
+    handler._handle_qos_1_publish_packet = handle_publish  # type: ignore[method-assign]  # noqa: SLF001
 
 
 class Acknowledgements(PersistentStorage):

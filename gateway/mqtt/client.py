@@ -12,7 +12,7 @@ from typing import Any
 import gmqtt
 from gmqtt.mqtt.handler import MQTTConnectError
 
-from gateway.mqtt.acknowledgement import Acknowledgements
+from gateway.mqtt.acknowledgement import Acknowledgements, Receive, acknowledge_when_done
 from gateway.mqtt.model import LinkSettings
 from gateway.mqtt.publishing import Publish
 from gateway.mqtt.writing import GatheredWrites, acknowledge_at_once
@@ -36,7 +36,7 @@ class Limits:
 class Client(gmqtt.Client):
     """A gmqtt client that never connects by itself and reads reason codes."""
 
-    def __init__(self, settings: LinkSettings, acknowledgements: Acknowledgements) -> None:
+    def __init__(self, settings: LinkSettings, acknowledgements: Acknowledgements, receive: Receive) -> None:
         will = settings.will
         super().__init__(
             settings.client_id,
@@ -49,6 +49,7 @@ class Client(gmqtt.Client):
         )
         self._settings = settings
         acknowledgements.override(self._package_handler)
+        acknowledge_when_done(self._package_handler, receive)
         if settings.username is not None:
             self.set_auth_credentials(settings.username, settings.password)
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import gmqtt
 
-from gateway.mqtt.acknowledgement import Acknowledgements
+from gateway.mqtt.acknowledgement import Acknowledgements, Receive
 from gateway.mqtt.client import Client
 from gateway.mqtt.model import Ack, LinkLost, LinkSettings, PacketTooLarge, Version
 from gateway.mqtt.packet import publish_size
@@ -26,8 +26,6 @@ _SPARE_PACKET_IDS = 4
 
 _GOODBYE = 1.0
 """Seconds for the last bytes of a connection."""
-
-Receive = Callable[[str, bytes], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class Connection:
     """One connection: opened once, closed once.
 
     Args:
-        receive: gets each message; it is acknowledged when the coroutine returned.
+        receive: gets each message; one of QoS 1 is acknowledged when the future is done.
         on_end: called at the moment at which the connection ends, before any future of it fails.
     """
 
@@ -59,7 +57,7 @@ class Connection:
         self._receive = receive
         self._on_end = on_end
         self._acknowledgements = Acknowledgements(clock=loop.time)
-        self._client = Client(settings, self._acknowledgements)
+        self._client = Client(settings, self._acknowledgements, receive)
         self._client.on_message = self._handle_message
         self._client.on_disconnect = self._handle_disconnect
         self._client.on_subscribe = self._handle_suback
@@ -179,9 +177,8 @@ class Connection:
         due = timeout - (now - oldest) if oldest is not None else timeout
         self._watch = asyncio.get_running_loop().call_later(due, self._watch_acknowledgements)
 
-    async def _handle_message(self, _: Client, topic: str, payload: bytes, _qos: int, _properties: Any) -> int:
-        await self._receive(topic, payload)
-        return 0  # gmqtt acknowledges with what is returned
+    def _handle_message(self, _: Client, topic: str, payload: bytes, _qos: int, _properties: Any) -> None:
+        self._receive(topic, payload)  # of QoS 0: those of QoS 1 do not come here
 
     def _handle_suback(self, _: Client, mid: int, codes: tuple[int, ...], _properties: Any) -> None:
         granted = self._subscribing.get(mid)

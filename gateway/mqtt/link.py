@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from gateway.mqtt.acknowledgement import require_hooks
@@ -180,18 +181,34 @@ class GmqttLink:
         if was_connected:
             self._on_disconnected()
 
-    async def _receive(self, topic: str, payload: bytes) -> None:
+    def _receive(self, topic: str, payload: bytes) -> Future[None]:
+        """Hand a message to its handlers; the future is done when all of them are, whatever became of it."""
         handlers = self._routes.of(topic)
-        if not handlers:
-            _log.warning("nobody here handles %r; the message is dropped", topic)
-        for handler in handlers:
-            try:
-                await handler(topic, payload)
-            except Exception:  # noqa: BLE001 - whatever a handler does, the message and the others go on
-                _log.exception("the handler of a message on %r failed", topic)
+        if len(handlers) == 1:
+            handled = asyncio.ensure_future(handlers[0](topic, payload))
+        else:
+            if not handlers:
+                _log.warning("nobody here handles %r; the message is dropped", topic)
+            handled = asyncio.ensure_future(_all(handlers, topic, payload))
+        handled.add_done_callback(partial(_say_failed, topic))
+        return handled
 
     def _pause(self, attempt: int, *, patient: bool) -> float:
         """Seconds until the next attempt: full jitter, doubled after each attempt that brought nothing."""
         shortest, longest = self._settings.backoff
         ceiling = longest if patient else min(longest, shortest * 2.0 ** min(attempt, _MOST_DOUBLINGS))
         return ceiling * self._jitter()
+
+
+async def _all(handlers: Iterable[Handler], topic: str, payload: bytes) -> None:
+    for handler in handlers:
+        try:
+            await handler(topic, payload)
+        except Exception as error:  # noqa: BLE001 - the message and the others go on
+            _log.error("the handler of a message on %r failed", topic, exc_info=error)
+
+
+def _say_failed(topic: str, handled: Future[None]) -> None:
+    """Whatever a handler does, the message is done with."""
+    if not handled.cancelled() and (error := handled.exception()) is not None:
+        _log.error("the handler of a message on %r failed", topic, exc_info=error)

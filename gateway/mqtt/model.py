@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import ClassVar, Protocol
 
 Handler = Callable[[str, bytes], Awaitable[None]]
-"""A coroutine function that takes a topic and a payload."""
+"""Takes a topic and a payload; the message is done with when what it returns is."""
 
 
 class Version(IntEnum):

@@ -186,3 +186,38 @@ def test_topics_that_were_quiet_the_longest_are_forgotten_first() -> None:
         order.take(Place(topic=topic, sequence=9), topic, now=NOW, monotonic=AT)
 
     assert [order.later(Place(topic=topic, sequence=1)) for topic in "abc"] == [9, None, 9]
+
+
+def test_what_waits_while_nothing_can_arrive_waits_anew_when_something_can() -> None:
+    topic = Topic(released=1)
+    assert topic.take(3, 2) == []
+    topic.order.pause()
+    topic.at += 10 * PATIENCE
+    assert topic.due() == []
+    topic.order.resume(monotonic=topic.at)
+    topic.at += PATIENCE - 1
+    assert topic.due() == []
+    topic.at += 1
+
+    assert topic.due() == [Turn(3, missing=NOW + 2)]
+
+
+def test_a_connection_makes_what_an_earlier_process_left_wait_anew() -> None:
+    topic = Topic(released=1, connected=None)
+    assert topic.take(3, 2) == []
+    topic.at += 10 * PATIENCE
+    assert topic.due() == []
+
+    topic.order.connected(monotonic=topic.at)
+
+    assert topic.due() == []
+    assert topic.take(2, 1) == [2, 3]
+
+
+def test_nothing_waits_past_half_of_the_time_it_has_left_whatever_cannot_arrive() -> None:
+    topic = Topic(released=1)
+    assert topic.take(3, 2, ttl=10 * PATIENCE) == []
+    topic.order.pause()
+    topic.at += 5 * PATIENCE
+
+    assert topic.due() == [Turn(3, missing=NOW + 2)]

@@ -217,3 +217,20 @@ async def test_a_confirmation_of_nothing_makes_it_send_again_what_was_not_sent_j
     await settle()
 
     assert link.signals == ["a", "a"]
+
+
+async def test_a_gateway_that_has_confirmed_something_once_is_missed_when_it_confirms_nothing_for_a_second(
+    link: HandLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipts = Receipts(link, "t")
+    receipts.send(receipt("a"))
+    await settle()
+    link.acknowledge()
+    await settle()
+    monkeypatch.setattr("bot_plugin.receipts._JUST_SENT", 0.0)
+    assert not receipts.unanswered, "there may be no gateway at all"
+
+    receipts.receipted([receipt_id(receipt("b"))])
+    assert receipts.unanswered
+    receipts.receipted([receipt_id(receipt("a"))])
+    assert not receipts.unanswered

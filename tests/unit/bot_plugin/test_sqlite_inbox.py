@@ -135,6 +135,17 @@ async def test_done_stays_done_whatever_comes_after(inbox: SqliteInbox, path: Pa
     await other.close()
 
 
+async def test_the_end_of_a_signal_as_a_whole_ends_it_in_every_handler(inbox: SqliteInbox, path: Path) -> None:
+    inbox.arrive(arrival("a", handlers=("one", "two")))
+    inbox.finish(receipt("a", Stage.OUT_OF_ORDER, handler=None))
+    await inbox.close()
+
+    left = await SqliteInbox(path).open()
+
+    assert left.unfinished == ()
+    assert [owed.stage for owed in left.owed] == [Stage.OUT_OF_ORDER]
+
+
 async def test_confirmed_receipts_are_not_owed(inbox: SqliteInbox, path: Path, tmp_path: Path) -> None:
     await tell_arrived(inbox, arrival("a"), arrival("b"))
     for id_ in "ab":

@@ -15,7 +15,7 @@ from gateway.mqtt.client import Client
 
 def make():
     acknowledgements = Acknowledgements(clock=lambda: 5.0)
-    client = Client(LinkSettings(host="nowhere", client_id="gateway"), acknowledgements)
+    client = Client(LinkSettings(host="nowhere", client_id="gateway"), acknowledgements, lambda *_: asyncio.Future())
     return acknowledgements, client._package_handler
 
 
@@ -56,3 +56,26 @@ def test_a_gmqtt_without_the_hook_is_refused_with_its_version(monkeypatch):
     monkeypatch.delattr(MqttPackageHandler, "_handle_puback_packet")
     with pytest.raises(Misconfigured, match=r"gmqtt 0\.\d+\.\d+ has no _handle_puback_packet"):
         require_hooks()
+
+
+async def test_a_message_is_acknowledged_when_its_future_is_done_and_not_before():
+    handled = asyncio.get_running_loop().create_future()
+    seen = []
+    acknowledgements = Acknowledgements(clock=lambda: 5.0)
+
+    def receive(topic, payload):
+        seen.append((topic, payload))
+        return handled
+
+    client = Client(LinkSettings(host="nowhere", client_id="gateway"), acknowledgements, receive)
+    handler, acknowledged = client._package_handler, []
+    handler._send_puback = acknowledged.append
+    handler._handle_packet(0x32, b"\x00\x01t\x00\x09\x00payload")
+    assert seen == [("t", b"payload")]
+    await asyncio.sleep(0)
+    assert acknowledged == []
+
+    handled.set_result(None)
+    await asyncio.sleep(0)
+
+    assert acknowledged == [9]
