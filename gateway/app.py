@@ -8,14 +8,15 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
 import uuid_utils
 
-from gateway.bots import Cards, GatewayPresence, Receipts
-from gateway.config import Address, BotLogins, KeyRing, Settings
+from gateway.bots import Cards, Clocks, GatewayPresence, Receipts, Roster
+from gateway.broker import Embedded, run_embedded
+from gateway.config import Address, BotSources, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
 from gateway.errors import NotStored
@@ -49,7 +50,6 @@ _DRAIN = 10.0
 
 _PRUNE_EVERY = 10.0
 _GC_THRESHOLD = (20_000, 20, 20)
-_LOOK_FOR_REVOKED = 0.5
 _LOOK_FOR_KEYS = 0.05
 
 
@@ -76,7 +76,7 @@ async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -
     async with AsyncExitStack() as stack:
         stack.callback(configure(settings.log).close)
         journal = await stack.enter_async_context(_journal(settings))
-        broker = await stack.enter_async_context(_embedded(settings)) if settings.embedded else None
+        broker = await stack.enter_async_context(run_embedded(settings)) if settings.embedded else None
         await Gateway(settings, journal, broker).run(ready)
 
 
@@ -100,34 +100,6 @@ async def _journal(settings: Settings) -> AsyncIterator[Journal]:
         await journal.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The embedded broker, and who may log in there."""
-
-    broker: EmbeddedBroker
-    logins: BotLogins
-
-    async def watch(self) -> None:
-        """End the sessions of bots whose login was taken away or changed."""
-        while True:
-            await asyncio.sleep(_LOOK_FOR_REVOKED)
-            for bot in self.logins.revoked():
-                await self.broker.disconnect(bot)
-
-
-@asynccontextmanager
-async def _embedded(settings: Settings) -> AsyncIterator[Embedded]:
-    assert settings.embedded is not None
-    own = (settings.link.username or "", settings.link.password or "")
-    logins = BotLogins(settings.folder.bots, topics=settings.topics, gateway=own)
-    broker = EmbeddedBroker(settings.embedded, logins=logins)
-    await broker.start()
-    try:
-        yield Embedded(broker, logins)
-    finally:
-        await broker.stop()
-
-
 class Gateway:
     """The parts of one running gateway."""
 
@@ -138,6 +110,9 @@ class Gateway:
         self._telemetry = Recorder(sources=settings.sources, version=_VERSION, now=clock)
         self._telemetry.watch_outbox(journal.depth, now=clock)
         self._telemetry.watch_journal(journal.trouble)
+        self._logins = BotSources(settings.folder.bots)
+        self._clocks = Clocks(telemetry=self._telemetry, clock=clock)
+        self._telemetry.watch_clocks(self._clocks.offsets, named=self._logins)
         self._keys = KeyRing(settings.folder.keys, now=clock, look_every=_LOOK_FOR_KEYS)
         self._presence = GatewayPresence(
             topics=self._topics, instance=_INSTANCE, version=_VERSION, clock=clock, new_id=new_id
@@ -158,6 +133,7 @@ class Gateway:
             topics=self._topics,
             instance=_INSTANCE,
             received=self._delivery.received,
+            clocks=self._clocks,
             telemetry=self._telemetry,
             clock=clock,
         )
@@ -167,6 +143,7 @@ class Gateway:
             telemetry=self._telemetry,
             on_change=self._delivery.bots,
             greet=self._receipts.greet,
+            look=self._clocks.card,
             clock=clock,
         )
         self._pipeline = Pipeline(
@@ -248,6 +225,7 @@ class Gateway:
             exposition=telemetry.exposition,
             mint=self._mint_token,
             withdraw=self._withdrawals.withdraw,
+            roster=self._make_roster(),
         )
         token = read_secret(self._settings.folder.api_token)
         keys = ApiKeys({"api": hashlib.sha256(token.encode()).digest()} if token else {})
@@ -257,6 +235,18 @@ class Gateway:
         return (
             HttpListener(public, settings=_listen(http.public, "http.public"), telemetry=telemetry),
             HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
+        )
+
+    def _make_roster(self) -> Roster:
+        return Roster(
+            self._link,
+            topics=self._topics,
+            cards=self._cards,
+            clocks=self._clocks,
+            receipts=self._receipts,
+            logins=self._logins,
+            unreceived=self._delivery.unreceived,
+            end=self._embedded.broker.disconnect if self._embedded else None,
         )
 
     def _mint_token(self, source: str) -> tuple[str, int]:

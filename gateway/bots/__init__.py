@@ -1,7 +1,9 @@
-"""What the bots say: their cards and their receipts."""
+"""What the bots say: their cards, their clocks and their receipts."""
 
 from gateway.bots.cards import Cards
+from gateway.bots.clocks import Clocks
 from gateway.bots.presence import GatewayPresence
 from gateway.bots.receipts import Receipts
+from gateway.bots.roster import Roster
 
-__all__ = ["Cards", "GatewayPresence", "Receipts"]
+__all__ = ["Cards", "Clocks", "GatewayPresence", "Receipts", "Roster"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import NotStored
@@ -17,8 +17,8 @@ from schemas.record import load
 from schemas.topics import NamedTopic, TopicError, Topics
 
 _MOST = 10_000
-_INSTANCE = 64
-"""Characters of an instance that are compared."""
+_TEXT = 64
+"""Characters of an instance, and of a version, that are kept."""
 
 _FILTERS = 100
 """Topic filters of a bot that are looked at."""
@@ -28,9 +28,20 @@ _PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Shown:
+    """What a bot showed of itself; beside ``bot`` it is not remembered across restarts.
+
+    Args:
+        bot: its name, its filters, and whether it is there.
+        instance: which process it is.
+        plugin: the plugin's version.
+        durable: whether it has a state folder that survives a restart.
+    """
+
     bot: KnownBot
     instance: str = ""
+    plugin: str | None = None
+    durable: bool | None = None
 
 
 class Cards:
@@ -41,6 +52,7 @@ class Cards:
 
     Args:
         greet: called with each bot that says that it is online.
+        look: gets every card.
         clock: microseconds since the epoch.
     """
 
@@ -52,6 +64,7 @@ class Cards:
         telemetry: Telemetry,
         on_change: Callable[[Sequence[KnownBot], Collection[str]], None],
         greet: Callable[[str], None] = lambda _: None,
+        look: Callable[[BotCard], None] = lambda _: None,
         clock: Callable[[], int],
         every: float = 1.0,
     ) -> None:
@@ -60,9 +73,10 @@ class Cards:
         self._telemetry = telemetry
         self._on_change = on_change
         self._greet = greet
+        self._look = look
         self._clock = clock
         self._every = every
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Shown] = {}
         self._came: set[str] = set()
         self._unsaved: set[str] = set()
         self._save = asyncio.Event()
@@ -74,16 +88,19 @@ class Cards:
         now = self._clock()
         for bot in await self._journal.known():
             absent = replace(bot, absent_since=bot.absent_since or now)
-            self._known.setdefault(bot.name, _Known(absent))
+            self._known.setdefault(bot.name, Shown(absent))
         self._tell()
 
     async def take(self, topic: str, payload: bytes) -> None:
-        """Handle one message of the cards' filter."""
+        """Handle one message of the cards' filter; an empty one clears a card from the broker, and says nothing."""
+        if not payload:
+            return
         try:
             card = _read(topic, payload, topics=self._topics)
         except (ContractError, TopicError) as error:
             self._telemetry.unreadable_card(topic=topic, problem=str(error))
             return
+        self._look(card)
         if card.presence is Presence.OFFLINE:
             self._leave(card)
         elif card.presence is Presence.ONLINE:
@@ -95,7 +112,7 @@ class Cards:
             return
         self._greet(card.bot)
         bot = KnownBot(name=card.bot, filters=card.subscriptions[:_FILTERS])
-        now = _Known(bot, card.instance[:_INSTANCE])
+        now = Shown(bot, card.instance[:_TEXT], card.plugin and card.plugin[:_TEXT], card.durable)
         if before != now:
             if before is None or before.bot.absent_since is not None or before.instance != now.instance:
                 self._came.add(card.bot)
@@ -107,11 +124,30 @@ class Cards:
             self._came.discard(card.bot)
             self._change(replace(known, bot=replace(known.bot, absent_since=self._clock())))
 
-    def _change(self, known: _Known) -> None:
+    def _change(self, known: Shown) -> None:
         self._known[known.bot.name] = known
         self._unsaved.add(known.bot.name)
         self._save.set()
         self._tell()
+
+    @property
+    def shown(self) -> Mapping[str, Shown]:
+        """The bots by their names."""
+        return self._known
+
+    async def forget(self, name: str) -> bool:
+        """Know a bot no more, unless it shows its card again; whether it was known.
+
+        Raises:
+            NotStored: the next start may remember it.
+        """
+        known = self._known.pop(name, None)
+        self._unsaved.discard(name)
+        self._came.discard(name)
+        if known is not None:
+            self._tell()
+        await self._journal.forget_bot(name)
+        return known is not None
 
     async def run(self) -> None:
         """Let the journal remember what changed, until cancelled."""
@@ -122,7 +158,7 @@ class Cards:
             try:
                 await self._journal.know([self._known[name].bot for name in names])
             except NotStored:
-                self._unsaved |= names
+                self._unsaved |= names & self._known.keys()
                 self._save.set()
             await asyncio.sleep(_PAUSE)
 

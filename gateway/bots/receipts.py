@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+from gateway.bots.clocks import Clocks
 from gateway.bots.reading import read
 from gateway.errors import NotStored
 from gateway.journal.journal import Journal
@@ -30,6 +31,8 @@ _STORE_MOST = 256
 _CONFIRM_MOST = 1000
 """Ids in one confirmation; 40 bytes each."""
 
+_MOST_BOTS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class _Arrived:
@@ -45,6 +48,7 @@ class Receipts:
 
     Args:
         received: told the bot and the signal of each receipt.
+        clocks: learn from each receipt, and explain those that a wrong clock caused.
     """
 
     def __init__(
@@ -55,12 +59,15 @@ class Receipts:
         topics: Topics,
         instance: str,
         received: Callable[[str, str], None],
+        clocks: Clocks,
         telemetry: Telemetry,
         clock: Callable[[], int],
     ) -> None:
         self._journal = journal
         self._link = link
         self._received = received
+        self._clocks = clocks
+        self._last: dict[str, int] = {}
         self._topics = topics
         self._instance = instance
         self._telemetry = telemetry
@@ -84,7 +91,7 @@ class Receipts:
         self._received(receipt.bot, receipt.signal)
         if not self._arrived:
             loop.call_soon(self._store_soon)
-        self._arrived.append(_Arrived(id_, receipt, handled))
+        self._arrived.append(_Arrived(id_, self._clocks.receipt(receipt), handled))
         return handled
 
     def _store_soon(self) -> None:
@@ -117,10 +124,21 @@ class Receipts:
             _finish(one.handled, failure)
 
     def _stored(self, arrived: Sequence[_Arrived]) -> None:
+        now = self._clock()
         for one in arrived:
+            if one.receipt.bot in self._last or len(self._last) < _MOST_BOTS:
+                self._last[one.receipt.bot] = now
             self._telemetry.receipt(one.receipt)
             self._confirmed[one.receipt.bot].append(one.id)
         self._wanted.set()
+
+    def last(self, bot: str) -> int | None:
+        """When a bot's last receipt was stored, microseconds since the epoch; None for none since the start."""
+        return self._last.get(bot)
+
+    def forget(self, bot: str) -> None:
+        """Know nothing more of a bot."""
+        self._last.pop(bot, None)
 
     def greet(self, bot: str) -> None:
         """Tell a bot that came what time it is here, by a confirmation, of nothing where there is nothing else."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
 
 import click
 
+from gateway.cli.bot_lines import bot_lines
 from gateway.cli.failure import Exit, Failure
+from gateway.cli.forgetting import forget
+from gateway.cli.http import call_api
 from gateway.cli.session import Session, now_micros, session_command, source_of
 from gateway.config.bots import name_problem, put_bot, read_bots, remove_bot
 from gateway.config.handout import Handout
@@ -62,23 +66,36 @@ def rotate(session: Session, name: str, env_file: str | None) -> None:
 @click.argument("name")
 @session_command
 def remove(session: Session, name: str) -> None:
-    """Take a bot's login away, at once."""
+    """Take a bot's login away, at once, and let the running gateway expect it no more."""
     settings = session.settings()
     with locked(session.folder.changes):
-        if not remove_bot(session.folder.bots, name):
-            raise _nobody(name)
-        session.folder.bot_env(name).unlink(missing_ok=True)
-        written = _written(settings)
-    session.emit({"removed": name}, [f"bot {name} has no login any more", *written])
+        removed = remove_bot(session.folder.bots, name)
+        if removed:
+            session.folder.bot_env(name).unlink(missing_ok=True)
+        written = _written(settings) if removed else []
+    forgotten = forget(settings, name)
+    if not removed and not forgotten.known:
+        raise _nobody(name)
+    words = f"bot {name} has no login any more" if removed else f"bot {name} had no login"
+    document = {"removed": name, "forgotten": forgotten.done, "left": list(forgotten.left)}
+    session.emit(document, [words, *forgotten.lines, *written])
 
 
 @command.command("list")
 @session_command
 def list_bots(session: Session) -> None:
-    """Say which bots have a login."""
-    bots = sorted(read_bots(session.folder.bots).values(), key=lambda bot: bot.name)
-    document = [{"name": bot.name, "sources": list(bot.sources), "created": bot.created} for bot in bots]
-    lines = [f"{bot.name:<24} since {bot.created}  {', '.join(bot.sources) or 'all sources'}" for bot in bots]
+    """Say which bots there are, and how they are; without a running gateway, which have a login."""
+    logins = read_bots(session.folder.bots)
+    try:
+        states = call_api(session.settings(), "GET", "/bots")["bots"]
+    except Failure as failure:
+        if failure.exit_code is not Exit.UNREACHABLE:
+            raise
+        states = [{"name": bot.name, "login": True, "sources": list(bot.sources)} for bot in logins.values()]
+        session.warn([f"these are the logins alone: {failure}"])
+    created = {name: bot.created for name, bot in logins.items()}
+    document = sorted(({**state, "created": created.get(state["name"])} for state in states), key=itemgetter("name"))
+    lines = [line for state in document for line in bot_lines(state)]
     session.emit({"bots": document}, lines or ["no bot has a login: signal-gateway bots add NAME"])
 
 

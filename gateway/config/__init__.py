@@ -1,6 +1,6 @@
 """The configuration: a file and the environment in, frozen settings out, all errors at once with their lines."""
 
-from gateway.config.bots import BotLogins
+from gateway.config.bots import BotLogins, BotSources
 from gateway.config.errors import ConfigError, Problem
 from gateway.config.folder import Folder, find_folder
 from gateway.config.keyring import KeyRing
@@ -11,6 +11,7 @@ from gateway.config.summary import summary, warnings
 __all__ = [
     "Address",
     "BotLogins",
+    "BotSources",
     "ConfigError",
     "Folder",
     "HttpSettings",

@@ -89,6 +89,21 @@ def _wire(bot: Bot) -> dict[str, Any]:
     return {"password": bot.password_hash, "sources": list(bot.sources), "created": bot.created}
 
 
+class BotSources:
+    """By bot, the sources that its login may read, none for all; by the file as it is now."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = Watched(path, read=read_bots, take=self._take)
+        self._sources: Mapping[str, tuple[str, ...]] = {}
+
+    def __call__(self) -> Mapping[str, tuple[str, ...]]:
+        self._file.look()
+        return self._sources
+
+    def _take(self, bots: Mapping[str, Bot]) -> None:
+        self._sources = {name: bot.sources for name, bot in bots.items()}
+
+
 class BotLogins:
     """Says what a login at the embedded broker may do, by the file as it is now; a removed bot has no login at once."""
 

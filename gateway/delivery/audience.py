@@ -85,6 +85,10 @@ class Audience:
         """The lane of a signal that a bot was sent and has not receipted; None where it has."""
         return self._unreceived.lacks(bot, signal)
 
+    def unreceived(self, bot: str) -> int:
+        """How many signals a bot was sent and has not receipted."""
+        return self._unreceived.count(bot)
+
     def overdue(self) -> list[str]:
         """Bots that left a signal without a receipt for too long."""
         return self._unreceived.overdue()

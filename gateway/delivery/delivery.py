@@ -132,6 +132,10 @@ class Delivery:
         if sign.gap is not None:
             self._gaps.setdefault((bot, sign.gap), self._timer())
 
+    def unreceived(self, bot: str) -> int:
+        """How many signals a bot that is online was sent and has not receipted."""
+        return self._audience.unreceived(bot)
+
     def bots(self, bots: Iterable[KnownBot], came: Collection[str]) -> None:
         """Take all bots as their cards show them now.
 

@@ -139,6 +139,11 @@ class Unreceived:
         window = self._bots.get(bot)
         return None if window is None else window.lanes.get(signal)
 
+    def count(self, bot: str) -> int:
+        """How many signals a bot was sent and has not receipted."""
+        window = self._bots.get(bot)
+        return 0 if window is None else len(window.lanes)
+
     def overdue(self) -> list[str]:
         """Bots that left a signal without a receipt for too long: it is to be sent again, and nobody waits for them."""
         end = self._timer() - self._patience

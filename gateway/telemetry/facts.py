@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Protocol
 
 from schemas.errors import Fault
@@ -113,6 +113,9 @@ class Telemetry(Protocol):
     def unreadable_card(self, *, topic: str, problem: str) -> None:
         """A message on a card topic was no card."""
 
+    def bot_clock(self, *, bot: str, problem: str | None) -> None:
+        """A bot's clock is proven to be off, as the problem says; None where it is right again."""
+
     def broker_connected(self, *, connected: bool) -> None:
         """The connection to the broker began or ended."""
 
@@ -130,6 +133,9 @@ class Telemetry(Protocol):
 
     def watch_journal(self, trouble: Callable[[], str | None]) -> None:
         """Ask why the journal cannot store, None while it can, whenever the metrics are read."""
+
+    def watch_clocks(self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]) -> None:
+        """Ask for the bots' clock offsets in seconds, and which bots have a login, whenever the metrics are read."""
 
 
 class NullTelemetry:
@@ -165,6 +171,8 @@ class NullTelemetry:
 
     def unreadable_card(self, *, topic: str, problem: str) -> None: ...
 
+    def bot_clock(self, *, bot: str, problem: str | None) -> None: ...
+
     def broker_connected(self, *, connected: bool) -> None: ...
 
     def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None: ...
@@ -176,3 +184,7 @@ class NullTelemetry:
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None: ...
 
     def watch_journal(self, trouble: Callable[[], str | None]) -> None: ...
+
+    def watch_clocks(
+        self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]
+    ) -> None: ...

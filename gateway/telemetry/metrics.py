@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -131,3 +131,27 @@ class OutboxCollector(Collector):
             f"{PREFIX}_outbox_awaiting", "Signals that some bot has not receipted.", value=depth.awaiting
         )
         yield GaugeMetricFamily(f"{PREFIX}_outbox_oldest_age_seconds", "Age of the oldest that waits.", value=age)
+
+
+class ClockCollector(Collector):
+    """Asks for the bots' clocks when the metrics are read; of the bots without a login the one most off, as OTHER."""
+
+    def __init__(self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]) -> None:
+        self._offsets = offsets
+        self._named = named
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing, so that registering asks nobody."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauge, of each bot whose offset is known."""
+        named, shown = self._named(), dict[str, float]()
+        for bot, offset in self._offsets().items():
+            label = bot if bot in named else OTHER
+            shown[label] = max(shown.get(label, 0.0), offset, key=abs)
+        text = "How far a bot's clock is ahead of the gateway's; negative: behind."
+        gauge = GaugeMetricFamily(f"{PREFIX}_bot_clock_offset_seconds", text, labels=["bot"])
+        for label, offset in shown.items():
+            gauge.add_metric([label], offset)
+        yield gauge

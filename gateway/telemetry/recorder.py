@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from gateway.errors import Code
 from gateway.telemetry.facts import Accepted, Backlog, Refusal
-from gateway.telemetry.metrics import OTHER, Metrics, OutboxCollector
+from gateway.telemetry.metrics import OTHER, ClockCollector, Metrics, OutboxCollector
 from schemas.fields import to_micros
 from schemas.receipt import Receipt, Stage
 
@@ -40,6 +40,7 @@ NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
 LISTENERS = frozenset({"public", "private"})
 ROUTES = frozenset(
     {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
+    | {"bots", "forget"}
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 AUDITED = frozenset({"done", "refused", "failed"})
@@ -49,6 +50,9 @@ _REMEMBERED = 8192
 
 _LINES_PER_SECOND = 10
 """Lines about callers without a secret; the counters have them all."""
+
+
+_SET_CLOCKS = "let NTP set the clocks of both machines; until then this bot may refuse signals or let them expire"
 
 
 def one_of(text: str, names: frozenset[str]) -> str:
@@ -157,6 +161,12 @@ class Recorder:
     def unreadable_card(self, *, topic: str, problem: str) -> None:
         self._unreadable("card", topic=topic, problem=problem)
 
+    def bot_clock(self, *, bot: str, problem: str | None) -> None:
+        if problem is None:
+            self._log.info("bot_clock_right", bot=bot)
+        else:
+            self._warn_some("bot_clock_off", bot=bot, problem=f"its {problem}", remedy=_SET_CLOCKS)
+
     def broker_connected(self, *, connected: bool) -> None:
         self._metrics.connected[()].set(connected)
         if connected:
@@ -182,6 +192,9 @@ class Recorder:
 
     def watch_journal(self, trouble: Callable[[], str | None]) -> None:
         self._metrics.watch_journal(lambda: trouble() is None)
+
+    def watch_clocks(self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]) -> None:
+        self._metrics.registry.register(ClockCollector(offsets, named=named))
 
     def _source(self, source: str) -> str:
         return source if source in self._sources else OTHER

@@ -13,19 +13,20 @@ from urllib.parse import unquote
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
+from gateway.bots import Roster
 from gateway.errors import NotStored, Refused, Unauthorised
 from gateway.journal.journal import Journal
 from gateway.telemetry import Telemetry
 from gateway.web import views
 from gateway.web.access import ApiKeys, Gate
 from gateway.web.body import BodyReader
+from gateway.web.bots import BotsApi
 from gateway.web.problem import Problem
 from gateway.web.server import Handler
 from gateway.web.settings import PrivateSettings
 from gateway.withdrawal import NothingToWithdraw, Withdrawn
 from schemas.fields import is_name
 
-_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _MOST = 500
@@ -69,6 +70,7 @@ class Inside:
         mint: makes a token for a source; returns it with its expiry in microseconds since the epoch, and raises
             LookupError for a source that is not there.
         withdraw: see ``Withdrawals.withdraw``.
+        roster: the bots.
     """
 
     journal: Journal
@@ -76,6 +78,7 @@ class Inside:
     exposition: Callable[[str], tuple[bytes, str]]
     mint: Callable[[str], tuple[str, int]]
     withdraw: Withdraw
+    roster: Roster
 
 
 class Private:
@@ -91,6 +94,7 @@ class Private:
         self._inside = inside
         self._gate = Gate(settings, keys=keys)
         self._telemetry = telemetry
+        self._bots = BotsApi(inside.roster)
         self._bodies = BodyReader(limit=settings.max_body, timeout=10.0, most=16)
 
     def route(self, request: BaseRequest) -> tuple[str, Handler]:
@@ -118,6 +122,10 @@ class Private:
                 return "withdraw", partial(self._change, what="withdraw", target=unquote(id_), act=self._withdraw)
             case ["refusals"]:
                 return "refusals", self._kept(_reading(self._refusals))
+            case ["bots"]:
+                return "bots", self._kept(_reading(self._bots.all))
+            case ["bots", name, "forget"]:
+                return "forget", partial(self._change, what="forget a bot", target=unquote(name), act=self._bots.forget)
             case ["sources", source, "tokens"]:
                 return "tokens", partial(self._change, what="mint a token", target=unquote(source), act=self._mint)
         return "-", self._kept(_nothing)
@@ -172,14 +180,14 @@ class Private:
         return document
 
     async def _livez(self, _: BaseRequest) -> Response:
-        return _json({"status": "alive"})
+        return views.answer({"status": "alive"})
 
     async def _readyz(self, _: BaseRequest) -> Response:
         status = self._inside.status()
         broker = "connected" if status.broker_connected else "away"
         if status.unready is not None:
-            return _json({"status": "unready", "reason": status.unready, "broker": broker}, status=503)
-        return _json({"status": "ready", "broker": broker})
+            return views.answer({"status": "unready", "reason": status.unready, "broker": broker}, status=503)
+        return views.answer({"status": "ready", "broker": broker})
 
     async def _metrics(self, request: BaseRequest) -> Response:
         body, content_type = self._inside.exposition(request.headers.get(hdrs.ACCEPT, ""))
@@ -187,7 +195,7 @@ class Private:
 
     async def _status(self, _: BaseRequest) -> Response:
         status = self._inside.status()
-        return _json(
+        return views.answer(
             {
                 "version": status.version,
                 "since": views.at(status.since),
@@ -206,13 +214,13 @@ class Private:
             return await self._inside.journal.lives(source=source, before=before, limit=most)
 
         lives, after = await views.page(fetch, limit=limit, key="accepted_at")
-        return _json({"signals": [views.signal(life) for life in lives], "next": after})
+        return views.answer({"signals": [views.signal(life) for life in lives], "next": after})
 
     async def _signal(self, _: BaseRequest, *, id_: str) -> Response:
         life = await self._inside.journal.life(id_) if _ID.fullmatch(id_) else None
         if life is None:
             raise _unknown_signal(id_)
-        return _json(views.signal(life))
+        return views.answer(views.signal(life))
 
     async def _refusals(self, request: BaseRequest) -> Response:
         source, before, limit = _window(request)
@@ -221,14 +229,14 @@ class Private:
             return await self._inside.journal.refusals(source=source, before=before, limit=most)
 
         refusals, after = await views.page(fetch, limit=limit, key="at")
-        return _json({"refusals": [views.refusal(refusal) for refusal in refusals], "next": after})
+        return views.answer({"refusals": [views.refusal(refusal) for refusal in refusals], "next": after})
 
     async def _mint(self, source: str, _: Mapping[str, Any]) -> Response:
         try:
             token, expires_at = self._inside.mint(source)
         except LookupError:
             raise Problem(404, "unknown_source", "No source has this name") from None
-        return _json({"token": token, "expires_at": views.at(expires_at)}, status=201)
+        return views.answer({"token": token, "expires_at": views.at(expires_at)}, status=201)
 
     async def _withdraw(self, id_: str, document: Mapping[str, Any]) -> Response:
         reason = document.get("reason") or "the operator withdrew it"
@@ -242,8 +250,8 @@ class Private:
             title = "The signal cannot be stopped any more"
             raise Problem(409, "nothing_to_withdraw", title, detail=str(ended)) from None
         if sent is None:
-            return _json({"id": id_, "status": "withdrawn"})
-        return _json({"id": id_, "status": "sent", "withdrawal": sent}, status=202)
+            return views.answer({"id": id_, "status": "withdrawn"})
+        return views.answer({"id": id_, "status": "sent", "withdrawal": sent}, status=202)
 
 
 def _unknown_signal(id_: str) -> Problem:
@@ -275,10 +283,6 @@ def _reading(handler: Handler) -> Handler:
         return await handler(request)
 
     return read
-
-
-def _json(document: Mapping[str, Any], *, status: int = 200) -> Response:
-    return Response(status=status, body=json.dumps(document).encode(), headers=_JSON)
 
 
 async def _nothing(_: BaseRequest) -> StreamResponse:

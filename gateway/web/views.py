@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from aiohttp.web import Response
+
+from gateway.bots.roster import BotState
 from gateway.journal.model import Delivered, Depth, Life, Refusal
 from schemas.fields import from_micros, instant_text
 from schemas.receipt import Receipt
 from schemas.record import wire
 
 Row = TypeVar("Row")
+
+_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def answer(document: Mapping[str, Any], *, status: int = 200) -> Response:
+    """An answer of the API."""
+    return Response(status=status, body=json.dumps(document).encode(), headers=_JSON)
 
 
 def at(micros: int) -> str:
@@ -44,6 +54,28 @@ def refusal(refused: Refusal) -> dict[str, Any]:
         "code": refused.code,
         "size": refused.size,
         "errors": [wire(fault) for fault in refused.faults],
+    }
+
+
+def bot(state: BotState) -> dict[str, Any]:
+    """How a bot is."""
+    shown, offset = state.shown, state.offset
+    since = shown.bot.absent_since if shown else None
+    return {
+        "name": state.name,
+        "login": state.sources is not None,
+        "sources": list(state.sources or ()),
+        "online": shown is not None and since is None,
+        "absent_since": None if since is None else at(since),
+        "subscriptions": list(shown.bot.filters) if shown else [],
+        "durable": shown.durable if shown else None,
+        "plugin": shown.plugin if shown else None,
+        "clock": {
+            "offset_seconds": None if offset.estimate is None else offset.estimate / 1e6,
+            "problem": offset.problem,
+        },
+        "unreceived": state.unreceived,
+        "last_receipt_at": None if state.last_receipt is None else at(state.last_receipt),
     }
 
 

@@ -15,7 +15,7 @@ from gateway.config.permissions import gateway_permissions, permissions
 from gateway.config.schema import RootSchema
 from gateway.errors import Code
 from gateway.journal.model import Depth, Station
-from gateway.telemetry.metrics import Children, Metrics, OutboxCollector
+from gateway.telemetry.metrics import Children, ClockCollector, Metrics, OutboxCollector
 from gateway.telemetry.recorder import AUDITED, NOT_STORED, ROUTES, UNAUTHORISED
 from schemas.receipt import Stage
 from schemas.topics import Topics
@@ -86,6 +86,7 @@ def metric_names(registry: CollectorRegistry) -> dict[str, str]:
 def test_the_metrics_page_names_every_metric_with_its_type_and_no_other() -> None:
     metrics = Metrics(sources=["tv"], version="1")
     metrics.registry.register(OutboxCollector(lambda: Depth(waiting=0, oldest=None), now=lambda: 0))
+    metrics.registry.register(ClockCollector(dict, named=set))
     metrics.watch_journal(lambda: True)
     own = {name: kind for name, kind in metric_names(metrics.registry).items() if name.startswith("signal_gateway_")}
     process = set(metric_names(metrics.registry)) - set(own)

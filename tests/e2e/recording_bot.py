@@ -9,14 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-from bot_plugin import SignalListener
+from bot_plugin import PluginSettings, SignalListener
 
 SLOW_KEY = os.environ.get("SLOW_KEY", "")
 SLOW_SECONDS = float(os.environ.get("SLOW_SECONDS", "60"))
 THREADED = os.environ.get("THREADED") == "1"
 
+AHEAD = int(float(os.environ.get("CLOCK_AHEAD", "0")) * 1e6)
+
 record = Path(sys.argv[1]).open("a", buffering=1)  # noqa: SIM115  for as long as the process lives
-listener = SignalListener.from_env()
+listener = SignalListener(PluginSettings.from_env(), now=lambda: time.time_ns() // 1000 + AHEAD)
 
 
 def write(signal: object, handler: str) -> None:

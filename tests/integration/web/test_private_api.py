@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
@@ -12,15 +13,22 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from bot_plugin.presence import encode_card
+from gateway.bots import Cards, Clocks, Receipts, Roster
 from gateway.errors import Misconfigured, NotStored
+from gateway.journal import KnownBot, MemoryJournal
 from gateway.journal.journal import Journal
 from gateway.journal.model import Delivered, Depth, Life, Refusal, Station
-from gateway.telemetry import Recorder
+from gateway.mqtt import Ack
+from gateway.telemetry import NullTelemetry, Recorder
 from gateway.web import ApiKeys, Inside, Private, PrivateSettings, Status
 from gateway.withdrawal import NothingToWithdraw, Withdrawn
+from schemas.card import BotCard, Presence
 from schemas.errors import Fault
+from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
-from tests.integration.web.conftest import Serve, Served
+from schemas.topics import Topics
+from tests.integration.web.conftest import Serve, Served, eventually
 
 NOW = 1_795_352_101_123_456
 KEY = {"Authorization": "Bearer s3cret"}
@@ -79,12 +87,90 @@ class Shelf:
         return Depth(waiting=3, oldest=NOW, awaiting=2)
 
 
+class Link:
+    """A broker that acknowledges whatever it gets."""
+
+    free = 1
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, bytes, bool]] = []
+        self.reason = 0
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> asyncio.Future[Ack]:
+        self.published.append((topic, payload, retain))
+        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        done.set_result(Ack(self.reason))
+        return done
+
+
+class Roll:
+    """A roster, and what is around it."""
+
+    def __init__(self) -> None:
+        self.journal, self.link, self.expected = MemoryJournal(), Link(), set[str]()
+        self.logins: dict[str, tuple[str, ...]] = {}
+        self.ended: list[str] = []
+        silent, topics = NullTelemetry(), Topics()
+        self.clocks = Clocks(telemetry=silent, clock=lambda: NOW, timer=lambda: 0.0)
+        self.cards = Cards(
+            self.journal,
+            topics=topics,
+            telemetry=silent,
+            on_change=self._learn,
+            look=self.clocks.card,
+            clock=lambda: NOW,
+            every=0,
+        )
+        receipts = Receipts(
+            self.journal,
+            cast("Any", self.link),
+            topics=topics,
+            instance="gateway",
+            received=lambda *_: None,
+            clocks=self.clocks,
+            telemetry=silent,
+            clock=lambda: NOW,
+        )
+        self.roster = Roster(
+            cast("Any", self.link),
+            topics=topics,
+            cards=self.cards,
+            clocks=self.clocks,
+            receipts=receipts,
+            logins=lambda: self.logins,
+            unreceived=len,
+            end=self._end,
+        )
+
+    def _learn(self, bots: Any, _: object) -> None:
+        self.expected = {bot.name for bot in bots}
+
+    async def _end(self, bot: str) -> None:
+        self.ended.append(bot)
+
+    async def show(self, bot: str, *, ahead: int = 0, presence: Presence = Presence.ONLINE) -> None:
+        """Let a bot show its card, by a clock that is so many seconds ahead."""
+        when = from_micros(NOW + ahead * 1_000_000)
+        card = BotCard(
+            bot=bot,
+            presence=presence,
+            instance="i",
+            clock=when,
+            plugin="1.0",
+            subscriptions=("signals/v1/trade/+/+",),
+            durable=True,
+        )
+        await self.cards.take(f"signals/v1/bot/{bot}", encode_card(card, now=NOW + ahead * 1_000_000))
+        await eventually(lambda: not self.cards._pausing)
+
+
 @dataclass
 class Bench:
     web: Served
     shelf: Shelf
     lines: LogCapture
     status: Status
+    roster: Roll
     withdrawn: dict[str, Withdrawn | Exception] = field(default_factory=dict)
 
     async def withdraw(self, id_: str, *, reason: str) -> Withdrawn:
@@ -109,7 +195,7 @@ async def bench(serve: Serve) -> Bench:
     status = Status(
         version="1.2.3", since=NOW, unready=None, broker_connected=False, broker_error="refused", sources=("btc",)
     )
-    made = Bench(web=cast("Served", None), shelf=Shelf(), lines=lines, status=status)
+    made = Bench(web=cast("Served", None), shelf=Shelf(), lines=lines, status=status, roster=Roll())
 
     def mint(source: str) -> tuple[str, int]:
         if source == "broken":
@@ -122,6 +208,7 @@ async def bench(serve: Serve) -> Bench:
         exposition=telemetry.exposition,
         mint=mint,
         withdraw=made.withdraw,
+        roster=made.roster.roster,
     )
     site = Private(inside, settings=PrivateSettings(hosts=("gw.example",)), keys=KEYS, telemetry=telemetry)
     made.web = await serve(site, telemetry=telemetry)
@@ -361,9 +448,79 @@ async def test_off_loopback_it_does_not_start_without_a_key(bench: Bench) -> Non
         exposition=lambda _: (b"", ""),
         mint=lambda _: ("", 0),
         withdraw=bench.withdraw,
+        roster=bench.roster.roster,
     )
     with pytest.raises(Misconfigured):
         Private(inside, settings=PrivateSettings(host="0.0.0.0"), keys=ApiKeys({}), telemetry=cast("Any", None))
+
+
+async def test_every_bot_with_a_login_or_a_card_is_shown_as_it_is(bench: Bench) -> None:
+    bench.roster.logins = {"never": ("btc",), "right": ()}
+    await bench.roster.show("right")
+    await bench.roster.show("wrong", ahead=45)
+    await bench.roster.show("wrong", ahead=45, presence=Presence.OFFLINE)
+    bots = {bot["name"]: bot for bot in (await bench.get("/api/v1/bots"))["bots"]}
+
+    assert list(bots) == ["never", "right", "wrong"]
+    assert bots["never"] == {
+        "name": "never",
+        "login": True,
+        "sources": ["btc"],
+        "online": False,
+        "absent_since": None,
+        "subscriptions": [],
+        "durable": None,
+        "plugin": None,
+        "clock": {"offset_seconds": None, "problem": None},
+        "unreceived": 5,
+        "last_receipt_at": None,
+    }
+    assert bots["right"]["online"]
+    assert bots["right"]["subscriptions"] == ["signals/v1/trade/+/+"]
+    assert (bots["right"]["plugin"], bots["right"]["durable"]) == ("1.0", True)
+    assert bots["right"]["clock"]["problem"] is None
+    assert not bots["wrong"]["login"]
+    assert bots["wrong"]["absent_since"] is not None
+    assert "s ahead of the gateway's" in bots["wrong"]["clock"]["problem"]
+
+
+async def test_a_forgotten_bot_is_expected_no_more_and_its_card_is_cleared(bench: Bench) -> None:
+    roll = bench.roster
+    await roll.show("gone")
+    await roll.show("here")
+    await roll.journal.know([KnownBot(name="gone", filters=())])
+    assert await forget(bench, "gone") == {"name": "gone", "known": True, "card_cleared": True}
+    await eventually(lambda: roll.expected == {"here"})
+
+    assert not await roll.journal.known()
+    assert roll.link.published == [("signals/v1/bot/gone", b"", True)]
+    assert roll.ended == ["gone"]
+    assert [bot["name"] for bot in (await bench.get("/api/v1/bots"))["bots"]] == ["here"]
+    assert audit(bench) == [("cli", "gone", "done")]
+
+
+async def test_a_bot_that_was_never_known_can_be_forgotten_and_a_bot_with_a_login_keeps_its_connection(
+    bench: Bench,
+) -> None:
+    bench.roster.logins = {"one": ()}
+    assert await forget(bench, "one") == {"name": "one", "known": False, "card_cleared": True}
+    assert bench.roster.ended == []
+
+
+async def test_a_card_that_the_broker_does_not_clear_is_said_to_be_left(bench: Bench) -> None:
+    bench.roster.link.reason = 0x87
+    assert not (await forget(bench, "gone"))["card_cleared"]
+
+
+async def test_what_cannot_be_a_bots_name_is_not_forgotten(bench: Bench) -> None:
+    assert (await forget(bench, "a%2Fb", status=400))["code"] == "bad_request"
+    assert audit(bench) == [("cli", "a/b", "refused")]
+
+
+async def forget(bench: Bench, name: str, *, status: int = 200) -> Any:
+    async with bench.web.client.post(f"{bench.web.url}/api/v1/bots/{name}/forget", headers=KEY, json={}) as answer:
+        assert answer.status == status, await answer.text()
+        return json.loads(await answer.read())
 
 
 async def test_hostile_bytes_get_a_problem_here_too(bench: Bench) -> None:

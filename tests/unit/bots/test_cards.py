@@ -8,6 +8,7 @@ from time import perf_counter
 import pytest
 
 from gateway.bots import Cards
+from gateway.errors import NotStored
 from gateway.journal import KnownBot, MemoryJournal
 from gateway.telemetry import NullTelemetry
 from schemas.card import BotCard, BotCardSchema, Presence
@@ -56,13 +57,13 @@ class Bench:
         self.filters = {bot.name: bot.filters for bot in bots if bot.absent_since is None}
         self.absent = {bot.name: bot.absent_since for bot in bots if bot.absent_since is not None}
 
-    async def say(self, *presences, bot="demo", instance="i1", topic=None, filters=()):
+    async def say(self, *presences, bot="demo", instance="i1", topic=None, filters=(), **more):
         for presence in presences:
-            await self.cards.take(topic or TOPICS.bot(bot), card(presence, bot, instance, filters))
+            await self.cards.take(topic or TOPICS.bot(bot), card(presence, bot, instance, filters, **more))
 
 
-def card(presence, bot, instance, filters=()):
-    data = BotCard(bot=bot, presence=presence, instance=instance, subscriptions=filters)
+def card(presence, bot, instance, filters=(), **more):
+    data = BotCard(bot=bot, presence=presence, instance=instance, subscriptions=filters, **more)
     envelope = Envelope(
         id="1",
         source=f"/bots/{bot}",
@@ -162,3 +163,53 @@ async def test_a_card_of_another_bot_is_not_believed(bench):
     await asyncio.sleep(0)
     assert bench.told == []
     assert "its own card only" in bench.telemetry.unreadable[0]
+
+
+async def test_a_bot_that_is_forgotten_is_told_of_and_remembered_no_more_until_it_shows_its_card_again(bench):
+    saving = asyncio.create_task(bench.cards.run())
+    await bench.say(ONLINE, filters=("a/b",))
+    await eventually(lambda: bench.journal._bots)
+
+    assert await bench.cards.forget("demo")
+    await eventually(lambda: bench.filters == {})
+    assert await bench.journal.known() == []
+    assert not await bench.cards.forget("demo")
+
+    await bench.say(OFFLINE)
+    assert bench.absent == {}
+    await bench.say(ONLINE)
+    assert bench.came[-1] == {"demo"}
+    saving.cancel()
+
+
+async def test_a_bot_that_is_forgotten_while_the_journal_cannot_store_is_not_saved_afterwards(bench):
+    refused, know = asyncio.Event(), bench.journal.know
+
+    async def refuse(bots):
+        await refused.wait()
+        raise NotStored("disk", "full")
+
+    bench.journal.know = refuse
+    saving = asyncio.create_task(bench.cards.run())
+    await bench.say(ONLINE)
+    await asyncio.sleep(0)
+    await bench.cards.forget("demo")
+    refused.set()
+    bench.journal.know = know
+    await eventually(lambda: not bench.cards._unsaved)
+    assert not saving.done()
+    assert await bench.journal.known() == []
+    saving.cancel()
+
+
+async def test_a_card_that_was_cleared_says_nothing(bench):
+    await bench.say(ONLINE)
+    await bench.cards.take(TOPICS.bot("demo"), b"")
+    assert bench.telemetry.unreadable == []
+    assert set(bench.filters) == {"demo"}
+
+
+async def test_what_a_bot_shows_of_itself_is_kept_within_bounds(bench):
+    await bench.say(ONLINE, plugin="1" * 100, durable=True)
+    shown = bench.cards.shown["demo"]
+    assert (shown.plugin, shown.durable) == ("1" * 64, True)

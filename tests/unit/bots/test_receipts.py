@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 
-from gateway.bots import Receipts
+from gateway.bots import Clocks, Receipts
 from gateway.errors import NotStored
 from gateway.journal import Reception
 from gateway.telemetry import NullTelemetry
@@ -14,7 +15,7 @@ from schemas.envelope import RECEIPT, Envelope, body, encode, schema_urn
 from schemas.receipt import ReceiptSchema
 from schemas.topics import Topics
 from tests.brokers import eventually
-from tests.journal_drafts import Clock, receipt
+from tests.journal_drafts import START, Clock, receipt
 
 TOPICS = Topics()
 
@@ -70,6 +71,7 @@ class Bench:
             topics=TOPICS,
             instance="g",
             received=lambda bot, signal: self.received.append((bot, signal)),
+            clocks=Clocks(telemetry=self.telemetry, clock=Clock()),
             telemetry=self.telemetry,
             clock=Clock(),
         )
@@ -175,3 +177,22 @@ async def test_what_is_no_receipt_of_the_topics_bot_is_not_stored(bench, change,
     await asyncio.gather(*bench.come("a", **change))
     assert bench.journal.calls == []
     assert problem in bench.telemetry.unreadable[0]
+
+
+async def test_it_is_known_when_the_last_receipt_of_a_bot_was_stored_until_the_bot_is_forgotten(bench):
+    messages = bench.come("a")
+    await eventually(lambda: bench.journal.calls)
+    assert bench.receipts.last("demo") is None
+    bench.journal.told.set()
+    await asyncio.gather(*messages)
+    assert bench.receipts.last("demo") == START
+    bench.receipts.forget("demo")
+    assert bench.receipts.last("demo") is None
+
+
+async def test_what_the_clocks_make_of_a_receipt_is_what_is_stored(bench):
+    explained = dataclasses.replace(receipt("a"), reason="its clock is wrong")
+    bench.receipts._clocks.receipt = lambda _: explained
+    bench.come("a")
+    await eventually(lambda: bench.journal.calls)
+    assert bench.journal.calls == [[explained]]

@@ -110,6 +110,71 @@ def test_signals_lists_what_came_in_with_the_token_of_the_data_folder(
     assert token not in listed.out + listed.err
 
 
+BOT = {
+    "name": "one",
+    "login": True,
+    "sources": [],
+    "online": False,
+    "absent_since": "2026-11-22T10:15:01.123456Z",
+    "subscriptions": ["signals/v1/trade/+/+"],
+    "durable": False,
+    "plugin": "0.1",
+    "clock": {"offset_seconds": 45.04, "problem": "clock is 45.0 s ahead of the gateway's"},
+    "unreceived": 3,
+    "last_receipt_at": "2026-11-22T10:15:00.000000Z",
+}
+
+
+def test_bots_list_shows_how_each_bot_is_and_whose_clock_is_wrong(call: Call, gateway: Gateway) -> None:
+    call("init")
+    others = {"online": True, "absent_since": None, "durable": True, "clock": {"offset_seconds": 0.0, "problem": None}}
+    never = {"online": False, "absent_since": None, "plugin": None, "durable": None, "unreceived": 0}
+    never |= {"clock": {"offset_seconds": None, "problem": None}, "last_receipt_at": None, "subscriptions": []}
+    gateway.answers["/api/v1/bots"] = (
+        200,
+        {"bots": [BOT, BOT | others | {"name": "two", "login": False}, BOT | never | {"name": "demo"}]},
+    )
+    listed, as_json = call("bots", "list"), call("bots", "list", "--json").json["bots"]
+
+    assert [bot["name"] for bot in as_json] == ["demo", "one", "two"]
+    assert as_json[0]["created"]
+    assert as_json[1] == BOT | {"created": None}
+    demo, one, subscriptions, details, wrong, two, *_ = listed.out.splitlines()
+    assert "never seen" in demo
+    assert "absent since 2026-11-22T10:15:01.123456Z" in one
+    assert "signals/v1/trade/+/+" in subscriptions
+    assert details.split(", ") == [
+        "    plugin 0.1",
+        "forgets at a restart",
+        "clock +45.0 s",
+        "3 signals without a receipt",
+        "last receipt 2026-11-22T10:15:00.000000Z",
+    ]
+    assert "WRONG: its clock is 45.0 s ahead of the gateway's" in wrong
+    assert "online" in two
+    assert "no login" in two
+
+
+@pytest.mark.parametrize(("cleared", "left"), [(True, 0), (False, 1)])
+def test_bots_remove_lets_the_running_gateway_forget_the_bot(
+    call: Call, gateway: Gateway, *, cleared: bool, left: int
+) -> None:
+    call("init")
+    gateway.answers["/api/v1/bots/demo/forget"] = (200, {"name": "demo", "known": True, "card_cleared": cleared})
+    removed = call("bots", "remove", "demo", "--json").json
+
+    assert removed["forgotten"]
+    assert len(removed["left"]) == left
+    again = call("bots", "remove", "demo")
+    assert (again.code, "bot demo had no login" in again.out) == (0, True)
+
+
+def test_bots_remove_knows_a_bot_neither_by_its_login_nor_by_its_card(call: Call, gateway: Gateway) -> None:
+    call("init")
+    gateway.answers["/api/v1/bots/nobody/forget"] = (200, {"name": "nobody", "known": False, "card_cleared": True})
+    assert call("bots", "remove", "nobody").code == 1
+
+
 def test_signals_shows_the_life_of_one_station_by_station_without_a_control_character(
     call: Call, gateway: Gateway
 ) -> None:

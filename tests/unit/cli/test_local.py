@@ -112,8 +112,22 @@ def test_a_bot_is_added_listed_rotated_and_removed(call: Call, tmp_path: Path) -
     assert added["env"]["SIGNAL_GATEWAY_MQTT_PASSWORD"] not in rotated.out
     assert (tmp_path / "one.env").stat().st_mode & 0o777 == 0o600
     assert [bot["name"] for bot in call("bots", "list", "--json").json["bots"]] == ["demo", "one"]
-    assert call("bots", "remove", "one").code == 0
+    removed = call("bots", "remove", "one", "--json").json
+    assert not removed["forgotten"]
+    assert "run signal-gateway bots remove one again while the gateway runs" in removed["left"][0]
+    listed = call("bots", "list")
+    assert listed.out.startswith("demo ")
+    assert "the logins alone" in listed.err
     assert [bot["name"] for bot in call("bots", "list", "--json").json["bots"]] == ["demo"]
+
+
+def test_a_name_that_is_no_bots_removes_no_file(call: Call, tmp_path: Path) -> None:
+    call("init")
+    outside = tmp_path / "outside.env"
+    outside.write_text("")
+
+    assert call("bots", "remove", "../../outside").code == 1
+    assert outside.exists()
 
 
 def test_a_rotated_demo_bot_keeps_its_file_up_to_date(call: Call, tmp_path: Path) -> None:

@@ -320,6 +320,8 @@ async def test_a_slow_bot_is_never_sent_more_than_its_window(bench):
     quick = [await bench.accept(f"quick/{number}") for number in range(8)]
     await bench.until(lambda: all(bench.sent(signal.draft.id) for signal in quick))
     await bench.until(lambda: sum("/slow/" in message.topic for message in bench.published) == 8)
+    assert bench.delivery.unreceived("slow") == 8
+    assert bench.delivery.unreceived("nobody") == 0
 
     for _ in range(40):
         await bench.receipt("slow", *(json.loads(message.payload)["id"] for message in bench.published))

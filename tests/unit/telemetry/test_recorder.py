@@ -249,3 +249,25 @@ def test_two_recorders_share_nothing() -> None:
     one.received(source="a")
     assert b'received_total{source="a"} 1.0' in one.exposition("")[0]
     assert b'received_total{source="a"} 0.0' in two.exposition("")[0]
+
+
+def test_a_bots_clock_that_is_off_is_a_warning_that_says_what_to_do_and_one_that_is_right_again_is_a_line(
+    bench: Bench,
+) -> None:
+    bench.recorder.bot_clock(bot="demo", problem="clock is 45.0 s ahead of the gateway's")
+    bench.recorder.bot_clock(bot="demo", problem=None)
+    off, right = bench.lines.entries
+    assert (off["event"], off["log_level"], off["bot"]) == ("bot_clock_off", "warning", "demo")
+    assert off["problem"] == "its clock is 45.0 s ahead of the gateway's"
+    assert "NTP" in off["remedy"]
+    assert (right["event"], right["bot"]) == ("bot_clock_right", "demo")
+
+
+def test_only_a_bot_with_a_login_is_a_label_also_one_that_came_while_the_gateway_runs(bench: Bench) -> None:
+    offsets, named = {"demo": 1.5, "late": -45.0, "nobody": 3.0, "no-one": -9.0}, {"demo"}
+    bench.recorder.watch_clocks(lambda: offsets, named=lambda: named)
+    assert bench.value("bot_clock_offset_seconds", bot="demo") == 1.5
+    assert bench.value("bot_clock_offset_seconds", bot=OTHER) == -45.0
+    named.add("late")
+    assert bench.value("bot_clock_offset_seconds", bot="late") == -45.0
+    assert bench.value("bot_clock_offset_seconds", bot=OTHER) == -9.0

@@ -1,0 +1,41 @@
+"""How a bot is, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def bot_lines(state: Mapping[str, Any]) -> Iterator[str]:
+    """A line for a bot, and below it what it showed of itself and what is wrong; shorter without a gateway."""
+    login = f"{', '.join(state['sources']) or 'all sources'}" if state["login"] else "no login"
+    since = f"  since {state['created']}" if state.get("created") else ""
+    yield f"{state['name']:<24} {_presence(state):<36} {login}{since}"
+    if state.get("subscriptions"):
+        yield f"    listens to {', '.join(state['subscriptions'])}"
+    if details := ", ".join(_details(state)):
+        yield f"    {details}"
+    if problem := state.get("clock", {}).get("problem"):
+        yield f"    WRONG: its {problem}; let NTP set the clocks of both machines"
+
+
+def _presence(state: Mapping[str, Any]) -> str:
+    if "online" not in state:
+        return ""
+    if state["online"]:
+        return "online"
+    return f"absent since {state['absent_since']}" if state["absent_since"] else "never seen"
+
+
+def _details(state: Mapping[str, Any]) -> Iterator[str]:
+    if state.get("plugin"):
+        yield f"plugin {state['plugin']}"
+    if state.get("durable") is not None:
+        yield "durable" if state["durable"] else "forgets at a restart"
+    offset = state.get("clock", {}).get("offset_seconds")
+    if offset is not None:
+        yield f"clock {offset:+.1f} s"
+    if state.get("unreceived"):
+        yield f"{state['unreceived']} signals without a receipt"
+    if state.get("last_receipt_at"):
+        yield f"last receipt {state['last_receipt_at']}"
