@@ -141,7 +141,7 @@ def waiting_row(row: Row) -> Waiting:
         once=row.to.once,
         possible_duplicate_of=row.accepted.possible_duplicate_of,
         previous=row.previous,
-        put=row.attempts > 0,
+        put=row.published_at is not None or row.previous is not None,
         publishing=row.station is Station.PUBLISHING,
         attempts=row.attempts,
         awaiting=row.awaiting,

@@ -103,7 +103,7 @@ async def test_a_last_receipt_that_comes_after_all_makes_an_unanswered_row_recei
 
 async def test_a_held_row_waits_as_before_and_says_why(journal):
     accepted = await accept(journal, draft())
-    await journal.record([outcome(accepted.position, Station.HELD, reason="nobody listens", attempts=0)])
+    await journal.record([outcome(accepted.position, Station.HELD, reason="nobody listens", attempts=3)])
     assert journal.depth().waiting == 1
     [row] = await journal.waiting(LANE, after=0, limit=9)
     assert (row.put, row.awaiting) == (False, ())

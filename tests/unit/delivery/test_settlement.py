@@ -315,6 +315,28 @@ async def test_a_held_signal_says_why(bench):
     assert (await deliveries(bench, accepted)).reason == "nobody listens to signals/v1/trade/src/BTC-USDT"
 
 
+async def test_a_signal_that_was_held_when_the_gateway_died_names_the_one_put_before_it(bench):
+    await bench.start()
+    bench.run()
+    first = await bench.accept("src/A", ttl=900)
+    await bench.ended(first.draft.id)
+    await bench.crash()
+    bench.broker._sessions.pop("bot")
+    bench.run()
+    held = await bench.accept("src/A", ttl=900)
+    await bench.until(lambda: bench.sent(held.draft.id))
+    bench.tick(seconds=0.1)
+    await bench.until_station(held.draft.id, Station.HELD)
+    await bench.crash()
+    await bench.listen()
+    bench.broker.published.clear()
+    bench.run()
+
+    await bench.ended(held.draft.id)
+
+    assert int(json.loads(bench.published[0].payload)["previoussequence"]) == first.sequence
+
+
 async def test_a_redelivered_signal_names_the_one_that_was_put_before_it_when_it_was_new(bench):
     await bench.start()
     bench.bots(bot=ALL)
