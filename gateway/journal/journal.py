@@ -48,7 +48,8 @@ class Journal(Protocol):
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> Reception:
         """Store the receipts that are new; they meet a full journal before signals do.
 
-        A row that had ended as UNANSWERED becomes RECEIPTED all the same when the last receipt comes after all.
+        A row that had ended as UNANSWERED becomes RECEIPTED all the same when the last receipt comes after all, and so
+        does one that was PUBLISHED and awaited nobody, when anybody's does.
         """
 
     async def give_up(self, *, before: int, at: int) -> list[Unanswered]:

@@ -65,8 +65,9 @@ class MemoryJournal:
             if step.station is Station.PUBLISHED and row.waits:
                 self._puts.setdefault(row.lane, {})[row.to.topic] = row.accepted.sequence
             row.take(step)
-            if row.awaiting:
-                row.answer({place.bot for place in self._receipts if place.signal == step.position})
+            receipted = {place.bot for place in self._receipts if place.signal == step.position}
+            if step.station is Station.PUBLISHED and receipted and not row.to.once:
+                row.answer(receipted)
 
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> Reception:
         await asyncio.sleep(0)
@@ -78,7 +79,8 @@ class MemoryJournal:
         for receipt in come:
             if receipt.signal in positions:
                 bots.setdefault(positions[receipt.signal], set()).add(receipt.bot)
-        answered = [row for (position, _), row in self._tables.rows.items() if position in bots and row.awaiting]
+        rows = [row for (position, _), row in self._tables.rows.items() if position in bots]
+        answered = [row for row in rows if row.awaiting or (row.station is Station.PUBLISHED and not row.to.once)]
         settled = [row for row in answered if row.answer(bots[row.accepted.position], at=at)]
         return replace(reception, settled=tuple(row.accepted.draft.source for row in settled))
 

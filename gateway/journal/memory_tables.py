@@ -46,7 +46,7 @@ class Row:
             self.published_at = step.at
 
     def answer(self, bots: Collection[str], *, at: int | None = None) -> bool:
-        """Take bots off those that are awaited; whether none is left."""
+        """Take bots that sent receipts off those that are awaited; whether none is left."""
         self.awaiting = tuple(bot for bot in self.awaiting if bot not in bots)
         if not self.awaiting:
             self.station, self.reason = Station.RECEIPTED, ""

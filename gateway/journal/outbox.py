@@ -32,7 +32,8 @@ _THIS_LANE = "lane = (SELECT lane FROM lanes WHERE key = :key AND destination = 
 _WAITING = f"""
     SELECT outbox.position, id, signals.source, body, effect, topic, ifnull(payload, head),
     CASE WHEN payload IS NULL THEN outbox.sequence END, accepted_at, signals.expires_at, once, possible_duplicate_of,
-    previous, published_at IS NOT NULL OR previous IS NOT NULL, attempts, station, awaiting FROM outbox JOIN signals USING (position)
+    previous, published_at IS NOT NULL OR previous IS NOT NULL, attempts, station, awaiting
+    FROM outbox JOIN signals USING (position)
     WHERE {_THIS_LANE} AND outbox.position > :after AND {_DUE} ORDER BY outbox.position LIMIT :limit
 """  # noqa: S608 - constants
 _PUTS = f"SELECT topic, sequence FROM puts WHERE {_THIS_LANE}"  # noqa: S608 - constants

@@ -19,7 +19,7 @@ CHUNK = 500
 """Rows that one call gives up at most."""
 
 _UNSETTLED = """
-    SELECT position, destination, source, weight, lane, topic, sequence, station FROM outbox
+    SELECT position, destination, source, weight, lane, topic, sequence, once, station FROM outbox
     WHERE position IN (SELECT value FROM json_each(?)) AND settled = 0
 """
 _STEP = """
@@ -39,7 +39,7 @@ _BOTS = """
 """
 _AWAITING = """
     SELECT position, destination, source, weight, awaiting, settled FROM outbox
-    WHERE position IN (SELECT value FROM json_each(?)) AND awaiting != ''
+    WHERE position IN (SELECT value FROM json_each(?)) AND (awaiting != '' OR (station = 'published' AND once = 0))
 """
 _ANSWER = "UPDATE outbox SET awaiting = ? WHERE position = ? AND destination = ?"
 _SETTLE = """
@@ -63,6 +63,7 @@ class _Row(NamedTuple):
     lane: int
     topic: str
     sequence: int
+    once: int
     station: str
 
 
@@ -70,13 +71,14 @@ def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Conne
     """Move outbox rows; one that is settled, or forgotten, stays as it is."""
     found = database.execute(_UNSETTLED, (_json(step.position for step in outcomes),))
     rows = {row[:2]: row for row in map(_Row._make, found)}
-    receipted = _receipted({step.position for step in outcomes if step.awaiting}, database=database)
+    published = {step.position for step in outcomes if step.station is Station.PUBLISHED}
+    receipted = _receipted(published, database=database)
     taken = []
     for outcome in outcomes:
         row = rows.get((outcome.position, outcome.destination))
         if row is None or (outcome.station is Station.WITHDRAWN and row.station == Station.PUBLISHED):
             continue
-        step = _answered(outcome, receipted[outcome.position]) if outcome.awaiting else outcome
+        step = _answered(outcome, receipted[outcome.position]) if not row.once else outcome
         settled = step.station.final and not step.awaiting
         taken.append(_step(step, settled=settled))
         _count(row, step, settled=settled, batch=batch)
@@ -96,8 +98,12 @@ def _step(step: Outcome, *, settled: bool) -> tuple[object, ...]:
 
 def _answered(step: Outcome, receipted: Collection[str]) -> Outcome:
     """Take the bots that have sent a receipt already off those that a publish awaits."""
+    if not receipted:
+        return step
     missing = tuple(bot for bot in step.awaiting if bot not in receipted)
-    return replace(step, awaiting=missing, station=step.station if missing else Station.RECEIPTED)
+    if missing:
+        return replace(step, awaiting=missing)
+    return replace(step, awaiting=(), station=Station.RECEIPTED, reason="")
 
 
 def _receipted(positions: Collection[int], *, database: sqlite3.Connection) -> Mapping[int, Collection[str]]:

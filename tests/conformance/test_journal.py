@@ -303,7 +303,7 @@ async def test_a_life_joins_deliveries_and_receipts_in_the_order_of_arrival(jour
     assert life.receipts == ((START + 9, whole), (START + 5, bare))
     assert [(d.destination, d.station, d.attempts) for d in life.deliveries] == [
         ("hummingbot:demo", Station.WAITING, 0),
-        ("signals", Station.PUBLISHED, 3),
+        ("signals", Station.RECEIPTED, 3),
     ]
     assert (life.source, life.body, life.mode, life.instrument, life.effect) == (
         "btc",

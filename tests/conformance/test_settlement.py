@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.journal.model import KnownBot, Lane, Reception, Station, Unanswered
+from gateway.journal.model import Destination, KnownBot, Lane, Reception, Station, Unanswered
 from tests.journal_drafts import SECOND, START, draft, outcome, receipt
 
 LANE = Lane("signals", "btc/BTC-USDT")
@@ -99,6 +99,24 @@ async def test_a_last_receipt_that_comes_after_all_makes_an_unanswered_row_recei
     found = await delivery(journal, accepted)
     assert (found.station, found.reason, found.awaiting) == (Station.RECEIPTED, "", ())
     assert journal.depth().awaiting == 0
+
+
+@pytest.mark.parametrize("receipts_first", [True, False])
+async def test_a_receipt_of_a_bot_that_nobody_knew_settles_a_row_too_but_never_one_for_a_stock_bot(
+    journal, receipts_first
+):
+    stock = Destination(name="hummingbot:demo", topic="hbot/demo/external/event/tv", payload=b"{}", once=True)
+    signals = Destination(name="signals", topic="signals/v1/trade/btc/BTC-USDT")
+    accepted = await accept(journal, draft(destinations=(signals, stock)))
+    steps = [outcome(accepted.position, destination=to.name, reason="no bot is known") for to in (signals, stock)]
+    if not receipts_first:
+        await journal.record(steps)
+    await journal.receive([receipt(accepted.draft.id, bot="new")], at=START)
+    if receipts_first:
+        await journal.record(steps)
+    found = {one.destination: (one.station, one.reason) for one in (await journal.life(accepted.draft.id)).deliveries}
+    assert found == {"signals": (Station.RECEIPTED, ""), stock.name: (Station.PUBLISHED, "no bot is known")}
+    assert (journal.depth().waiting, journal.depth().awaiting) == (0, 0)
 
 
 async def test_a_held_row_waits_as_before_and_says_why(journal):

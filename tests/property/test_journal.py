@@ -176,7 +176,8 @@ class JournalMachine(RuleBasedStateMachine):
         if not self.settled(id_):
             answered = {bot for bot, _ in self.receipts[id_]}
             self.awaiting[id_] = tuple(bot for bot in bots if bot not in answered)
-            self.stations[id_] = Station.RECEIPTED if bots and not self.awaiting[id_] else station
+            receipted = station is Station.PUBLISHED and answered and not self.awaiting[id_]
+            self.stations[id_] = Station.RECEIPTED if receipted else station
 
     @precondition(lambda self: self.stations)
     @rule(data=st.data(), stage=st.sampled_from(Stage), bot=st.sampled_from(["demo", "two"]))
@@ -185,7 +186,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.run(self.journal.receive([receipt(id_, stage, bot=bot)], at=self.clock()))
         if (bot, stage) not in self.receipts[id_]:
             self.receipts[id_].append((bot, stage))
-        if self.awaiting[id_]:
+        if self.awaiting[id_] or self.stations[id_] is Station.PUBLISHED:
             self.awaiting[id_] = tuple(one for one in self.awaiting[id_] if one != bot)
             if not self.awaiting[id_]:
                 self.stations[id_] = Station.RECEIPTED
