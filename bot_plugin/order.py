@@ -133,8 +133,7 @@ class Order(Generic[T]):
                 self._release(topic, place.sequence)
                 return [Turn(item)]
             line = self._lines[topic] = []
-        cap = None if place.deadline is None else monotonic + max(0, place.deadline - monotonic) // 2
-        waiting = _Waiting(place, item, monotonic, cap)
+        waiting = _Waiting(place, item, monotonic, _cap(place, monotonic))
         insort(line, waiting, key=_sequence)
         until = waiting.until(paused=self._paused)
         self._next_due = min((end for end in (until, self._next_due) if end is not None), default=None)
@@ -204,6 +203,14 @@ class Order(Generic[T]):
     def _forget(self) -> None:
         while len(self._released) > self._topics:
             self._released.popitem(last=False)
+
+
+def _cap(place: Place, monotonic: int) -> int | None:
+    """Until when a signal may wait at the longest: long enough before its expiry that it is worth something then."""
+    if place.deadline is None:
+        return None
+    left = max(0, place.deadline - monotonic)
+    return monotonic + max(left // 2, left - PATIENCE)
 
 
 def _sequence(waiting: _Waiting[T]) -> int:

@@ -53,7 +53,7 @@ class Audience:
         return self._expected.of(row)
 
     def full(self, row: Waiting) -> str | None:
-        """A bot that would get a row and has no room for it; None where all have."""
+        """A bot that would get a row, where none has room for it; None where one has."""
         return self._unreceived.full(self._expected.lacking(row))
 
     def reaches(self, row: Waiting, *, passed: set[str]) -> bool:

@@ -92,12 +92,18 @@ class Unreceived:
                 self._bots[bot] = _Window()
 
     def full(self, bots: Iterable[str]) -> str | None:
-        """The bot, of those that are to get one more, that has no room for it; None where all have."""
+        """A bot, of those that are to get one more, where none of them has room for it; None where one has.
+
+        What one bot has no room for must not be kept from another: its broker queues it, and may drop it.
+        """
+        first = None
         for bot in bots:
             window = self._bots.get(bot)
-            if window is not None and not window.silent and len(window.lanes) >= self._window:
-                return bot
-        return None
+            if window is not None and not window.silent:
+                if len(window.lanes) < self._window:
+                    return None
+                first = first or bot
+        return first
 
     def reaches(self, bots: Collection[str]) -> bool:
         """Whether sending something again to one of the bots is of use: a silent one is only tried within a window."""

@@ -214,10 +214,12 @@ def test_a_connection_makes_what_an_earlier_process_left_wait_anew() -> None:
     assert topic.take(2, 1) == [2, 3]
 
 
-def test_nothing_waits_past_half_of_the_time_it_has_left_whatever_cannot_arrive() -> None:
+def test_nothing_waits_into_the_last_two_seconds_that_it_has_left_whatever_cannot_arrive() -> None:
     topic = Topic(released=1)
     assert topic.take(3, 2, ttl=10 * PATIENCE) == []
     topic.order.pause()
-    topic.at += 5 * PATIENCE
+    topic.at += 9 * PATIENCE - 1
+    assert topic.due() == []
+    topic.at += 1
 
     assert topic.due() == [Turn(3, missing=NOW + 2)]

@@ -241,6 +241,18 @@ async def test_a_bot_that_missed_more_than_its_window_catches_up_within_it(bench
         assert [id_ for id_ in dict.fromkeys(ids(bench)) if id_ in own] == own
 
 
+async def test_a_bot_without_room_does_not_hold_up_one_that_has(bench):
+    bench.settings = DeliverySettings(sweep=0.01, audit=0.05, unreceived_window=4)
+    await bench.start()
+    bench.bots(slow=ALL, quick=ALL)
+    bench.answer("quick")
+    bench.run()
+
+    signals = [await bench.accept(f"src/{number}") for number in range(20)]
+
+    await bench.until(lambda: all(bench.sent(signal.draft.id) for signal in signals))
+
+
 async def test_a_silent_bot_is_tried_again_and_again_and_holds_up_no_other(bench):
     bench.settings = DeliverySettings(sweep=0.01, audit=0.05, unreceived_window=4)
     await bench.start()
