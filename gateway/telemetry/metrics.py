@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Gauge, Info
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from gateway.telemetry.counted import Count, Family, Level, Times
 from gateway.telemetry.facts import Backlog
 
 PREFIX = "signal_gateway"
 
-Child = TypeVar("Child", Counter, Gauge, Histogram)
+_Child = TypeVar("_Child", Count, Level, Times)
 
 OTHER = "-"
 """The label of whatever is on no list."""
-
-BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 60.0, 900.0)
-"""Seconds. 3 s is where TradingView gives up."""
-
-
-class Children(dict[tuple[str, ...], Child], Generic[Child]):
-    """A family's children by their labels; looking one up costs a tenth of ``labels()``."""
-
-    def __init__(self, family: Child) -> None:
-        super().__init__()
-        self._family: Child = family
-
-    def __missing__(self, labels: tuple[str, ...]) -> Child:
-        child: Child = self._family.labels(*labels) if labels else self._family
-        self[labels] = child
-        return child
 
 
 class Metrics:
@@ -83,22 +68,26 @@ class Metrics:
         self.unexpected = self._count("unexpected_errors", "Errors that nobody foresaw.")
         self.changes = self._count("api_changes", "Changes through the private API.", "outcome")
 
-    def _count(self, name: str, text: str, *labels: str) -> Children[Counter]:
-        return Children(Counter(name, text, labels, namespace=PREFIX, registry=self.registry))
+    def _count(self, name: str, text: str, *labels: str) -> Family[Count]:
+        return self._family(Count, name, text, labels)
 
-    def _time(self, name: str, text: str, *labels: str) -> Children[Histogram]:
-        family = Histogram(
-            name, text, labels, namespace=PREFIX, unit="seconds", registry=self.registry, buckets=BUCKETS
-        )
-        return Children(family)
+    def _time(self, name: str, text: str, *labels: str) -> Family[Times]:
+        return self._family(Times, f"{name}_seconds", text, labels)
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Children[Gauge]:
-        return Children(Gauge(name, text, labels, namespace=PREFIX, registry=self.registry))
+    def _gauge(self, name: str, text: str, *labels: str) -> Family[Level]:
+        return self._family(Level, name, text, labels)
+
+    def _family(self, kind: type[_Child], name: str, text: str, labels: tuple[str, ...]) -> Family[_Child]:
+        family = Family(kind, f"{PREFIX}_{name}", text, labels)
+        self.registry.register(family)
+        return family
 
     def _zero(self, sources: Iterable[str]) -> None:
         for source in (*sources, OTHER):
-            for family in (self.received, self.duplicates, self.to_broker, self.to_callback):
+            for family in (self.received, self.duplicates):
                 family[source,]
+            for times in (self.to_broker, self.to_callback):
+                times[source,]
 
     def watch_journal(self, writable: Callable[[], bool]) -> None:
         """Ask whether the journal can store when the metrics are read."""

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 from marshmallow import Schema, missing
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from gateway.config.fields import Named, Section, Value, Values
 from gateway.config.permissions import gateway_permissions, permissions
 from gateway.config.schema import RootSchema
 from gateway.errors import Code
 from gateway.journal.model import Depth, Station
-from gateway.telemetry.metrics import Children, ClockCollector, Metrics, OutboxCollector
+from gateway.telemetry.counted import Count, Family
+from gateway.telemetry.metrics import ClockCollector, Metrics, OutboxCollector
 from gateway.telemetry.recorder import AUDITED, NOT_STORED, ROUTES, UNAUTHORISED
 from schemas.receipt import Stage
 from schemas.topics import Topics
@@ -98,14 +99,12 @@ def test_the_metrics_page_names_every_metric_with_its_type_and_no_other() -> Non
 
 def test_the_metrics_page_names_the_labels() -> None:
     rows = keyed_rows(page("docs/metrics.md"))
-    families = [
-        value._family for value in vars(Metrics(sources=[], version="1")).values() if isinstance(value, Children)
-    ]
+    families = [value for value in vars(Metrics(sources=[], version="1")).values() if isinstance(value, Family)]
 
     assert families
     for family in families:
-        name = family._name + ("_total" if isinstance(family, Counter) else "")
-        assert codes(rows[name][2]) == list(family._labelnames), name
+        name = family.name + ("_total" if family._kind is Count else "")
+        assert codes(rows[name][2]) == list(family.labels), name
 
 
 @pytest.mark.parametrize(

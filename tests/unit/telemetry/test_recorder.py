@@ -14,7 +14,8 @@ from structlog.testing import LogCapture
 from gateway.errors import Code
 from gateway.journal.model import Accepted, Depth, Destination, Draft, Identity, Refusal, Station
 from gateway.telemetry import NullTelemetry, Recorder, Telemetry
-from gateway.telemetry.metrics import BUCKETS, OTHER
+from gateway.telemetry.counted import BUCKETS
+from gateway.telemetry.metrics import OTHER
 from gateway.telemetry.recorder import CODES, STATIONS
 from schemas.errors import Fault
 from schemas.fields import from_micros
