@@ -50,7 +50,7 @@ format: .venv/installed-dev  ## Let ruff format and mend what it can
 	@$(BIN)/ruff format
 
 components:
-	@.ci/components mosquitto wrk
+	@.ci/components mosquitto mosquitto_pub wrk
 
 lock: .venv/installed-dev  ## Resolve the dependencies anew into requirements/
 	@.ci/lock $(BIN)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bot_plugin import PluginSettings, SignalListener
-from tests.integration.bot_plugin.rig import Gateway, Mosquitto, eventually, free_port, task
+from tests.brokers import free_port
+from tests.integration.bot_plugin.rig import Gateway, Mosquitto, eventually, task
 
 
 @pytest.fixture

@@ -56,11 +56,6 @@ class Mosquitto:
             self.process = None
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 class Gateway:
     """Stands for the gateway: publishes signals, and keeps the receipts and cards that it hears."""
 
