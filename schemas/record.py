@@ -7,7 +7,7 @@ from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from types import NoneType
 from typing import Any, ClassVar
 
@@ -15,6 +15,9 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from schemas.errors import ContractError, faults_of
 from schemas.fields import exact_text, instant_text
+
+_Step = tuple[str, bool, Callable[..., Any], tuple[Callable[[Any], Any], ...]]
+"""A field: its name, whether it is required, how it is loaded and what it must satisfy."""
 
 
 class RecordSchema(Schema):
@@ -36,20 +39,37 @@ class RecordSchema(Schema):
             raise ValidationError("is an object")
         values: dict[str, Any] = {}
         faults: dict[str, Any] = {}
-        for name, field in self.load_fields.items():
+        for name, required, deserialize, validators in self._steps:
             value = data.get(name)
-            try:
-                if value is not None:
-                    values[name] = field.deserialize(value, name, data)
-                elif field.required:
+            if value is None:
+                if required:
                     faults[name] = ["is missing"]
-            except ValidationError as error:
-                faults[name] = error.messages
+                continue
+            try:
+                values[name] = loaded = deserialize(value, name, data)
+                for validate in validators:
+                    validate(loaded)
+            except ValidationError:
+                faults[name] = self._fault(name, value, data)
         if not faults:
             faults.update(self.check(values))
         if faults:
             raise ValidationError(faults)
         return self.record(**values)
+
+    @cached_property
+    def _steps(self) -> list[_Step]:
+        """What ``Field.deserialize`` does with a value that is there, without the calls around it."""
+        fields_ = self.load_fields.items()
+        return [(name, field.required, field._deserialize, tuple(field.validators)) for name, field in fields_]  # noqa: SLF001
+
+    def _fault(self, name: str, value: Any, data: Mapping[str, Any]) -> Any:
+        """All that is wrong with a field, in marshmallow's words."""
+        try:
+            self.load_fields[name].deserialize(value, name, data)
+        except ValidationError as error:
+            return error.messages
+        raise AssertionError(f"{name} is wrong, and is not")
 
     def check(self, values: Mapping[str, Any]) -> dict[str, list[str]]:  # noqa: ARG002
         """Say what is wrong between fields that are right one by one: problems by the field they are reported at."""
