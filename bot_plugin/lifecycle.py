@@ -101,7 +101,7 @@ class Lifecycle:
         if self.stopped or job.stage is not Stage.RECEIVED or self._is_late(job):
             return False
         self._inbox.start_now(job.signal.id, job.registration.name, at=self._now())
-        return self._started(job)
+        return not self._is_late(job) and self._started(job)
 
     async def finish(self, job: Job, stage: Stage, reason: str | None = None) -> bool:
         """End a job; False where it had ended already."""

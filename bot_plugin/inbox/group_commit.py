@@ -148,7 +148,9 @@ class GroupCommit:
             self._loop.call_soon_threadsafe(self._landed, tell, self._error)
 
     def _landed(self, tell: list[Tell], error: OSError | None) -> None:
-        for each in tell:
-            each(error)
-        if self._due and not self._gathering:
-            self._write()
+        try:
+            for each in tell:
+                each(error)
+        finally:
+            if self._due and not self._gathering:
+                self._write()

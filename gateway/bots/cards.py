@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from gateway.errors import NotStored
 from gateway.journal.journal import Journal
 from gateway.journal.model import KnownBot
+from gateway.mqtt.filters import is_filter
 from gateway.telemetry import Telemetry
 from schemas.card import BotCard, BotCardSchema, Presence
 from schemas.envelope import BOT_CARD, decode
@@ -21,6 +22,7 @@ _TEXT = 64
 """Characters of an instance, and of a version, that are kept."""
 
 _FILTERS = 100
+_LONGEST_FILTER = 512
 """Topic filters of a bot that are looked at."""
 
 _PAUSE = 1.0
@@ -111,7 +113,8 @@ class Cards:
         if before is None and len(self._known) >= _MOST:
             return
         self._greet(card.bot)
-        bot = KnownBot(name=card.bot, filters=card.subscriptions[:_FILTERS])
+        filters = tuple(one for one in card.subscriptions[:_FILTERS] if len(one) <= _LONGEST_FILTER and is_filter(one))
+        bot = KnownBot(name=card.bot, filters=filters)
         now = Shown(bot, card.instance[:_TEXT], card.plugin and card.plugin[:_TEXT], card.durable)
         if before != now:
             if before is None or before.bot.absent_since is not None or before.instance != now.instance:

@@ -23,6 +23,7 @@ class Turn(Enum):
     WAIT = "wait"
     PASS = "pass"  # noqa: S105 - not a password
     """The broker has it, and sending it again is of no use now."""
+    EXPIRE = "expire"
 
 
 def turn(
@@ -45,7 +46,7 @@ def turn(
         reason = "the gateway ended between the publish and its answer"
         return outcome(row, Station.UNKNOWN, now=now, reason=reason, tries=tries)
     if late:
-        return expired(row, now=now, unheard=heard is False, tries=tries)
+        return Turn.EXPIRE
     if superseded:
         reason = "a later signal of its key, accepted before this one could be published, reduces the position"
         return outcome(row, Station.SUPERSEDED, now=now, reason=reason, tries=tries)
@@ -54,9 +55,23 @@ def turn(
     return Turn.MARK if row.once else Turn.PUBLISH
 
 
-def expired(row: Waiting, *, now: int, tries: int, unheard: bool = False) -> Outcome:
-    """The outcome of a row whose time ran out: nobody heard it, or it was never published."""
-    if unheard or tries:
+def expired(
+    row: Waiting, *, now: int, unheard: bool = False, tries: int = 0, sent_to: tuple[str, ...] | None = None
+) -> Outcome:
+    """The outcome of a row whose time ran out.
+
+    Args:
+        row: what was not published, as far as is known.
+        now: microseconds since the epoch.
+        unheard: whether nobody listened.
+        tries: how often nobody heard it.
+        sent_to: where a connection ended before the broker answered: the bots that may have it; else None.
+    """
+    if sent_to is not None:
+        reason = "the connection ended before the broker answered, and did not come back until the signal expired"
+        station = Station.PUBLISHED if sent_to else Station.UNKNOWN
+        return outcome(row, station, now=now, reason=reason, tries=tries, awaiting=sent_to)
+    if unheard:
         reason = f"nobody listened to {row.topic} until the signal expired"
         return outcome(row, Station.UNHEARD, now=now, reason=reason, tries=tries)
     return outcome(row, Station.EXPIRED, now=now, reason="it expired before it could be published")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 
 from gateway.delivery.audience import Audience
-from gateway.delivery.decide import expired, outcome
+from gateway.delivery.decide import outcome
 from gateway.delivery.lane import Place, Queue, Row, row_of
 from gateway.delivery.loading import Loader
 from gateway.delivery.outcomes import Outcomes
@@ -106,11 +106,13 @@ class Delivery:
         Raises:
             NotStored: the journal cannot store.
         """
-        if self._queue(lane).begun(id_):
+        queue = self._queue(lane)
+        if queue.begun(id_):
             return
         self._pump.withdrawing.add(id_)
         try:
-            await self._outcomes.flushed(timeout=1.0)
+            if not await self._outcomes.flushed(timeout=1.0):
+                raise NotStored("disk", "The journal cannot be written now. Free space, or see the gateway's log.")
             step = Outcome(
                 position=position,
                 destination=lane.destination,
@@ -119,8 +121,10 @@ class Delivery:
                 reason=reason,
             )
             await self._journal.record([step])
+            self._pump.loaded -= queue.drop(id_)
         finally:
             self._pump.withdrawing.discard(id_)
+            self._pump.release()
 
     def received(self, bot: str, signal: str) -> None:
         """A bot has a signal: there may be room for the next, or an earlier one was lost."""
@@ -191,6 +195,7 @@ class Delivery:
             if overdue := self._audience.overdue():
                 self._redelivery.bots(overdue)
             self._mind_gaps()
+            self._redelivery.look_again()
             self._pump.release()
             for queue in list(self._queues.values()):
                 self._look_at(queue)
@@ -209,18 +214,19 @@ class Delivery:
         now, timer, row = self._clock(), self._timer(), queue.head
         if queue.place is Place.IDLE and timer - queue.used_at > self._settings.idle and not self._outcomes.pending:
             del self._queues[queue.lane]
-        elif queue.place is Place.PAUSED and row is not None and row.late(now=now, timer=timer):
-            self._pump.finish(queue, expired(row.waiting, now=now, tries=queue.trial.unheard))
+        elif queue.place is Place.PAUSED and row is not None and self._ends(row, now=now, timer=timer):
+            self._pump.finish(queue, self._pump.expired(queue))
         elif queue.place is Place.PAUSED and queue.trial.retry_at <= timer:
             self._pump.put(queue)
         elif row is not None and not self._link.connected and queue.place in {Place.READY, Place.SUSPECT}:
-            while (row := queue.head) and row.late(now=now, timer=timer) and not self._others_end(row.waiting):
-                self._pump.end_head(queue, expired(row.waiting, now=now, tries=queue.trial.unheard))
+            while (row := queue.head) and self._ends(row, now=now, timer=timer):
+                self._pump.end_head(queue, self._pump.expired(queue))
         elif row is not None and queue.place in {Place.PAUSED, Place.HELD}:
             self._tell_held(queue, row.waiting)
 
-    def _others_end(self, row: Waiting) -> bool:
-        return row.publishing or bool(row.awaiting)
+    def _ends(self, row: Row, *, now: int, timer: float) -> bool:
+        """Whether a row ends by its expiry; one that the broker has, or may have by a mark on disk, ends otherwise."""
+        return row.late(now=now, timer=timer) and not row.waiting.publishing and not row.waiting.awaiting
 
     def _tell_held(self, queue: Queue, row: Waiting) -> None:
         """Write down why the head does not go on, once it has not for a while."""
@@ -238,13 +244,17 @@ class Delivery:
                 if not self._outcomes.pending:
                     for lane in await self._journal.lanes():
                         self._take_up(self._queue(lane))
-                await self._give_up()
+                while await self._give_up():
+                    pass
             await asyncio.sleep(self._settings.audit)
 
-    async def _give_up(self) -> None:
+    async def _give_up(self) -> bool:
+        """End some of what was not receipted in time; whether there may be more."""
         before = self._clock() - int(self._settings.answer_after * 1e6)
-        for ended in await self._journal.give_up(before=before, at=self._clock()):
+        given_up = await self._journal.give_up(before=before, at=self._clock())
+        for ended in given_up:
             self._telemetry.unanswered(source=ended.source, bots=ended.bots)
+        return bool(given_up)
 
     def _take_up(self, queue: Queue) -> None:
         if queue.place is Place.IDLE:

@@ -157,6 +157,14 @@ class Queue:
         rows = (row.waiting for row in self.rows if row.waiting.id == id_)
         return any(row.put or self.trials.get(row.position, _UNTRIED).losses for row in rows)
 
+    def drop(self, id_: str) -> int:
+        """Take a row out of the memory that was ended on disk; how many left."""
+        gone = [row for row in self.rows if row.waiting.id == id_]
+        for row in gone:
+            self.rows.remove(row)
+            self.trials.pop(row.waiting.position, None)
+        return len(gone)
+
     def finish(self) -> Waiting:
         """Take the head away: it is settled, or others see to it."""
         row = self.rows.popleft().waiting

@@ -27,6 +27,8 @@ class Outcomes:
         self._hurry = asyncio.Event()
         self._recorded = asyncio.Event()
         self._done = 0
+        self.failing = False
+        """Whether the journal could not store when it was last asked."""
 
     @property
     def pending(self) -> int:
@@ -69,8 +71,10 @@ class Outcomes:
         try:
             await self._journal.record([outcome for outcome, _ in batch])
         except NotStored:
+            self.failing = True
             await asyncio.sleep(_PAUSE)
             return
+        self.failing = False
         del self._outcomes[: len(batch)]
         self._done += len(batch)
         self._recorded.set()

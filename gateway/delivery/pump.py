@@ -149,9 +149,13 @@ class Pump:
             self.put(queue)
             return
         waiting, decision = row.waiting, self._turn(queue, row)
-        if isinstance(decision, Outcome):
+        if waiting.id in self.withdrawing:
+            self._hold(queue, "it is being withdrawn")
+        elif isinstance(decision, Outcome):
             self.finish(queue, decision)
-        elif decision is Turn.PASS or waiting.id in self.withdrawing:
+        elif decision is Turn.EXPIRE:
+            self.finish(queue, self.expired(queue))
+        elif decision is Turn.PASS:
             self._pass(queue)
         elif decision is Turn.WAIT:
             self._unheard(queue)
@@ -196,7 +200,7 @@ class Pump:
         self._in_flight -= 1
         row = queue.rows[0]
         if row.late(now=self._clock(), timer=self._timer()):
-            self.finish(queue, expired(row.waiting, now=self._clock(), tries=0))
+            self.finish(queue, self.expired(queue))
         elif self._link.free:
             self._publish(queue, row.waiting)
         else:
@@ -270,6 +274,17 @@ class Pump:
         trial.retry_at = now + retry_after(trial.unheard)
         trial.hold(f"nobody listens to {queue.rows[0].waiting.topic}", timer=now)
         self.put(queue)
+
+    def expired(self, queue: Queue) -> Outcome:
+        """The outcome of the head, whose time ran out."""
+        row, trial = queue.rows[0].waiting, queue.trial
+        return expired(
+            row,
+            now=self._clock(),
+            unheard=trial.unheard > 0 or self._link.heard(row.topic) is False,
+            tries=trial.unheard,
+            sent_to=self._audience.awaited(row) if trial.losses else None,
+        )
 
     def finish(self, queue: Queue, result: Outcome) -> None:
         """Note the outcome of the head, and put the lane where its next row wants it."""

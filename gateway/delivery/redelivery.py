@@ -12,7 +12,7 @@ from gateway.journal.journal import Journal
 from gateway.journal.model import Lane
 
 _PATIENCE = 1.0
-"""Seconds for the journal to record what a lane has behind it; where it cannot, the lane goes on as it is."""
+"""Seconds for the journal to record what a lane has behind it; a lane does not wait for longer."""
 
 
 class Redelivery:
@@ -41,6 +41,7 @@ class Redelivery:
         self._bots: set[str] = set()
         self._asked = False
         self._stopped: list[Queue] = []
+        self._owed: set[Lane] = set()
         self._wanted = asyncio.Event()
 
     def bots(self, bots: Iterable[str]) -> None:
@@ -53,6 +54,15 @@ class Redelivery:
         """A lane has stopped and waits to be read again."""
         self._stopped.append(queue)
         self._wanted.set()
+
+    def look_again(self) -> None:
+        """Ask again for what the journal could not do; called by the sweep."""
+        if self._asked:
+            self._wanted.set()
+        if self._owed and not self._outcomes.failing:
+            owed, self._owed = self._owed, set()
+            for lane in owed:
+                self._stop(lane)
 
     async def run(self) -> None:
         """Rewind until cancelled."""
@@ -70,12 +80,15 @@ class Redelivery:
         try:
             for lane in await self._journal.lanes(bots=bots):
                 self._stop(lane)
-        except NotStored:  # the sweep asks again for what stays without a receipt
-            pass
+        except NotStored:
+            self._bots |= bots
+            self._asked = True
         self._ready()
 
     async def _read_again(self) -> None:
         stopped, self._stopped = self._stopped, []
         recorded = await self._outcomes.flushed(timeout=_PATIENCE)
+        if not recorded:
+            self._owed.update(queue.lane for queue in stopped)
         for queue in stopped:
             self._resume(queue, recorded)

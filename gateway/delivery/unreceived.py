@@ -37,13 +37,11 @@ class _Window:
         lanes: the lane of each signal.
         sent: by lane, the timer's second of each signal.
         silent: whether it left a signal without a receipt for too long.
-        skipped: whether something was not sent again to it, as it was silent.
     """
 
     lanes: dict[str, Lane] = field(default_factory=dict)
     sent: dict[Lane, dict[str, float]] = field(default_factory=dict)
     silent: bool = False
-    skipped: bool = False
 
     def add(self, row: Waiting, *, at: float) -> None:
         self.remove(row.id)
@@ -108,11 +106,7 @@ class Unreceived:
     def reaches(self, bots: Collection[str]) -> bool:
         """Whether sending something again to one of the bots is of use: a silent one is only tried within a window."""
         there = [window for bot in bots if (window := self._bots.get(bot)) is not None]
-        if any(not window.silent or len(window.lanes) < self._window for window in there):
-            return True
-        for window in there:
-            window.skipped = True
-        return False
+        return any(not window.silent or len(window.lanes) < self._window for window in there)
 
     def sent(self, row: Waiting, bots: Iterable[str]) -> None:
         """Count a row that is on its way to bots."""
@@ -136,9 +130,7 @@ class Unreceived:
         room = answers_again or before > len(window.lanes) == self._window // 2
         if not room and gap is None:
             return _NOTHING
-        again = answers_again or (room and window.skipped)
-        window.skipped = window.skipped and not room
-        return Sign(room, again, gap)
+        return Sign(room, answers_again, gap)
 
     def lacks(self, bot: str, signal: str) -> Lane | None:
         """The lane of a signal that a bot was sent and has not receipted; None where it has."""

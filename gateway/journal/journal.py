@@ -41,8 +41,8 @@ class Journal(Protocol):
     async def record(self, outcomes: Iterable[Outcome]) -> None:
         """Store steps of outbox rows, by the next commit; a row that is settled does not change again.
 
-        A row that is PUBLISHED is not WITHDRAWN any more: the bots have it, or may. One that was PUBLISHED and has the
-        receipts of all bots that it awaits becomes RECEIPTED, whichever is stored first.
+        A row that is PUBLISHED neither waits again nor is WITHDRAWN: the bots have it, or may. One that was PUBLISHED
+        and has the receipts of all bots that it awaits becomes RECEIPTED, whichever is stored first.
         """
 
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> Reception:

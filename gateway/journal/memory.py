@@ -25,6 +25,7 @@ from gateway.journal.model import (
     Waiting,
 )
 from gateway.journal.receiving import Place, new_receipts
+from gateway.journal.stations import follows_published
 from schemas.envelope import complete
 from schemas.receipt import Receipt
 
@@ -60,7 +61,7 @@ class MemoryJournal:
         await asyncio.sleep(0)
         for step in outcomes:
             row = self._tables.rows.get((step.position, step.destination))
-            if row is None or not (row.waits or (row.awaits and step.station is not Station.WITHDRAWN)):
+            if row is None or not (row.waits or (row.awaits and follows_published(step.station))):
                 continue
             if step.station is Station.PUBLISHED and row.waits:
                 self._puts.setdefault(row.lane, {})[row.to.topic] = row.accepted.sequence

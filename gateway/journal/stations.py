@@ -76,7 +76,7 @@ def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Conne
     taken = []
     for outcome in outcomes:
         row = rows.get((outcome.position, outcome.destination))
-        if row is None or (outcome.station is Station.WITHDRAWN and row.station == Station.PUBLISHED):
+        if row is None or (row.station == Station.PUBLISHED and not follows_published(outcome.station)):
             continue
         step = _answered(outcome, receipted[outcome.position]) if not row.once else outcome
         settled = step.station.final and not step.awaiting
@@ -87,6 +87,11 @@ def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Conne
         else:
             rows[row.position, row.destination] = row._replace(station=step.station.value)
     database.executemany(_STEP, taken)
+
+
+def follows_published(station: Station) -> bool:
+    """Whether a row that bots have, or may have, can come to a station: it neither waits again nor is withdrawn."""
+    return station.final and station is not Station.WITHDRAWN
 
 
 def _step(step: Outcome, *, settled: bool) -> tuple[object, ...]:

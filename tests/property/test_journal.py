@@ -173,7 +173,8 @@ class JournalMachine(RuleBasedStateMachine):
         bots = bots if station is Station.PUBLISHED else ()
         step = outcome(self.accepted[id_].position, station, at=self.clock(), awaiting=bots)
         self.run(self.journal.record([step]))
-        if not self.settled(id_):
+        published = self.stations[id_] is Station.PUBLISHED
+        if not self.settled(id_) and not (published and (station is Station.WITHDRAWN or not station.final)):
             answered = {bot for bot, _ in self.receipts[id_]}
             self.awaiting[id_] = tuple(bot for bot in bots if bot not in answered)
             receipted = station is Station.PUBLISHED and answered and not self.awaiting[id_]
