@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,7 +12,8 @@ from itertools import count
 import pytest
 
 from gateway.delivery import Delivery, DeliverySettings
-from gateway.journal import Accepted, Destination, Draft, Identity, KnownBot, MemoryJournal, Station
+from gateway.errors import NotStored
+from gateway.journal import Accepted, Destination, Draft, Identity, KnownBot, MemoryJournal, Outcome, Station
 from gateway.mqtt import PacketTooLarge
 from gateway.mqtt.memory import MemoryBroker, MemoryLink, Published
 from gateway.telemetry import NullTelemetry
@@ -192,6 +193,19 @@ class Bench:
 
     async def until(self, condition) -> None:
         await eventually(condition)
+
+
+class FullDisk:
+    """Stands before a journal's ``record``, and refuses until its disk has room again."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self.full = True
+        self._record = journal.record
+
+    async def record(self, outcomes: Iterable[Outcome]) -> None:
+        if self.full:
+            raise NotStored("disk", "full")
+        await self._record(outcomes)
 
 
 @pytest.fixture

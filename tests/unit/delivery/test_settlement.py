@@ -8,6 +8,7 @@ import pytest
 
 from gateway.delivery import DeliverySettings
 from gateway.journal import Station
+from tests.unit.delivery.conftest import FullDisk
 
 ALL = "signals/#"
 
@@ -379,3 +380,55 @@ async def test_each_topic_of_a_key_has_its_own_chain_of_numbers(bench):
     for (start, first), (previous, _) in chains.values():
         assert start is None
         assert previous == first
+
+
+async def test_what_could_not_be_read_again_on_a_full_disk_is_published_again_once_there_is_room(bench, monkeypatch):
+    await bench.start()
+    bench.bots(bot="signals/#")
+    bench.run()
+    signal = await bench.accept(ttl=900)
+    await bench.until_station(signal.draft.id, Station.PUBLISHED)
+    disk = FullDisk(bench.journal)
+    monkeypatch.setattr(bench.journal, "record", disk.record)
+    other = await bench.accept("src/ETH-USDT", ttl=900)
+    await bench.until(lambda: bench.sent(other.draft.id))
+
+    bench.broker.cut()
+    bench.broker.restore()
+    await bench.until(lambda: bench.delivery._redelivery._owed)
+    disk.full = False
+
+    await bench.until(lambda: bench.sent(signal.draft.id) == 2)
+
+
+async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_when_it_expires(bench):
+    await bench.start()
+    bench.bots(bot="signals/#")
+    bench.broker.hold()
+    bench.run()
+    signal = await bench.accept(ttl=60)
+    await bench.until(lambda: bench.sent(signal.draft.id))
+    bench.broker.cut()
+    await bench.until(lambda: not bench.link.connected)
+    bench.clock.pass_(seconds=61)
+
+    await bench.until_station(signal.draft.id, Station.PUBLISHED)
+
+    await bench.receipt("bot", signal.draft.id)
+    assert (await bench.ended(signal.draft.id)).station is Station.RECEIPTED
+
+
+async def test_without_a_bot_to_answer_what_the_broker_may_have_ends_as_unknown_when_it_expires(bench):
+    await bench.start()
+    bench.broker.hold()
+    bench.run()
+    signal = await bench.accept(ttl=60)
+    await bench.until(lambda: bench.sent(signal.draft.id))
+    bench.broker.cut()
+    await bench.until(lambda: not bench.link.connected)
+    bench.clock.pass_(seconds=61)
+
+    ended = await bench.ended(signal.draft.id)
+
+    assert ended.station is Station.UNKNOWN
+    assert "before the broker answered" in ended.reason

@@ -8,11 +8,14 @@ from itertools import count
 import pytest
 
 from gateway.delivery import DeliverySettings
+from gateway.delivery.lane import Place
+from gateway.errors import NotStored
 from gateway.journal import Lane, Station
 from gateway.withdrawal import NothingToWithdraw, Withdrawals
 from schemas.envelope import WITHDRAW, decode
 from schemas.receipt import Stage
 from tests.journal_drafts import draft, receipt
+from tests.unit.delivery.conftest import FullDisk
 
 _ids = count(1)
 
@@ -170,3 +173,50 @@ async def test_a_published_row_never_becomes_withdrawn(bench):
     await bench.delivery.withdraw(lane, position=life.position, id_=id_, reason="no")
 
     assert await station(bench, id_) is Station.PUBLISHED
+
+
+async def test_a_signal_that_nobody_heard_is_not_published_to_a_bot_that_comes_after_its_withdrawal(bench):
+    await bench.start(listener=False, tables=True)
+    bench.run()
+    stopped, other = await accept(bench), await accept(bench)
+    await bench.until(lambda: [queue.place for queue in bench.delivery._queues.values()] == [Place.PAUSED])
+
+    result = await withdrawals(bench).withdraw(stopped, reason="no")
+
+    assert result.message is None
+    await bench.listen()
+    bench.bots(bot="signals/#")
+    await bench.until(lambda: bench.sent(other))
+    assert bench.sent(stopped) == 0
+    assert await station(bench, stopped) is Station.WITHDRAWN
+
+
+async def test_a_signal_behind_the_head_of_its_lane_is_withdrawn_from_the_memory_too(bench):
+    await bench.start()
+    bench.broker.hold()
+    bench.run()
+    first, stopped, last = await accept(bench), await accept(bench), await accept(bench)
+    await bench.until(lambda: bench.sent(first))
+
+    assert (await withdrawals(bench).withdraw(stopped, reason="no")).message is None
+
+    bench.broker.release()
+    await bench.ended(last)
+    assert bench.sent(stopped) == 0
+
+
+async def test_where_the_journal_cannot_store_nothing_is_withdrawn_and_the_lane_keeps_its_order(bench, monkeypatch):
+    await bench.start()
+    bench.broker.cut()
+    bench.run()
+    first, second = await accept(bench), await accept(bench)
+    disk = FullDisk(bench.journal)
+    monkeypatch.setattr(bench.journal, "record", disk.record)
+
+    with pytest.raises(NotStored):
+        await withdrawals(bench).withdraw(first, reason="no")
+
+    disk.full = False
+    bench.broker.restore()
+    await bench.ended(second)
+    assert [json.loads(message.payload)["id"] for message in bench.published] == [first, second]
