@@ -39,10 +39,11 @@ class Offset:
 
     @property
     def estimate(self) -> int | None:
-        """The middle, or the bound that is known."""
+        """The middle where the two are close, or prove the clock to be off, or the bound that does; else None."""
         if self.least is None or self.most is None:
-            return self.most if self.least is None else self.least
-        return (self.least + self.most) // 2
+            return (self.most if self.least is None else self.least) if self.verdict else None
+        close = self.most - self.least <= 2 * NOTABLE
+        return (self.least + self.most) // 2 if close or self.verdict else None
 
     @property
     def verdict(self) -> Verdict:

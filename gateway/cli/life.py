@@ -40,8 +40,12 @@ def _steps(life: Entry) -> Iterator[Step]:
         yield Step(instant(fired), "fired, by the sender's clock")
     for delivery in life.get("deliveries", []):
         yield from _delivery(delivery)
+    told: set[str] = set()
     for receipt in life.get("receipts", []):
-        yield from _receipt(receipt)
+        for step in _receipt(receipt):
+            if step.what not in told:
+                told.add(step.what)
+                yield step
 
 
 def _delivery(delivery: Entry) -> Iterator[Step]:
@@ -61,8 +65,9 @@ def _receipt(receipt: Entry) -> Iterator[Step]:
     for name, word in (("received_at", "received"), ("started_at", "started")):
         if receipt.get(name):
             yield Step(instant(receipt[name]), f"{who}: {word}")
-    reason = f": {receipt['reason']}" if receipt.get("reason") else ""
-    yield Step(instant(receipt["at"]), f"{who}: {receipt['stage']}{reason}")
+    if not receipt.get(f"{receipt['stage']}_at"):
+        reason = f": {receipt['reason']}" if receipt.get("reason") else ""
+        yield Step(instant(receipt["at"]), f"{who}: {receipt['stage']}{reason}")
     if receipt.get("stored_at"):
         yield Step(instant(receipt["stored_at"]), f"{who}: receipt {receipt['stage']} on the gateway's disk")
 

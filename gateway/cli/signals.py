@@ -46,4 +46,5 @@ def _line(life: Mapping[str, Any]) -> str:
 def _refusal_line(refusal: Mapping[str, Any]) -> str:
     faults = refusal.get("errors") or [{}]
     first = f"{faults[0].get('where', '')}: {faults[0].get('problem', '')}".removeprefix(": ")
-    return f"{refusal.get('at')}  {refusal.get('source')}  {refusal.get('code')}  {first}  {refusal.get('id')}"
+    cause = f". {faults[0]['cause']}" if faults[0].get("cause") else ""
+    return f"{refusal.get('at')}  {refusal.get('source')}  {refusal.get('code')}  {first}{cause}  {refusal.get('id')}"

@@ -66,9 +66,9 @@ class MemoryJournal:
             if step.station is Station.PUBLISHED and row.waits:
                 self._puts.setdefault(row.lane, {})[row.to.topic] = row.accepted.sequence
             row.take(step)
-            receipted = {place.bot for place in self._receipts if place.signal == step.position}
+            receipted = {place.bot: at for place, (at, _) in self._receipts.items() if place.signal == step.position}
             if step.station is Station.PUBLISHED and receipted and not row.to.once:
-                row.answer(receipted)
+                row.answer(receipted, at=max(step.at, *receipted.values()))
 
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> Reception:
         await asyncio.sleep(0)

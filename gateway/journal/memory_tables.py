@@ -45,12 +45,11 @@ class Row:
         if step.station is Station.PUBLISHED and self.published_at is None:
             self.published_at = step.at
 
-    def answer(self, bots: Collection[str], *, at: int | None = None) -> bool:
+    def answer(self, bots: Collection[str], *, at: int) -> bool:
         """Take bots that sent receipts off those that are awaited; whether none is left."""
         self.awaiting = tuple(bot for bot in self.awaiting if bot not in bots)
         if not self.awaiting:
-            self.station, self.reason = Station.RECEIPTED, ""
-            self.at = self.at if at is None else at
+            self.station, self.reason, self.at = Station.RECEIPTED, "", at
         return not self.awaiting
 
 

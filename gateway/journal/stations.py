@@ -35,7 +35,8 @@ _RECEIPT = """
     order_ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _BOTS = """
-    SELECT DISTINCT position, bot FROM receipts WHERE position IN (SELECT value FROM json_each(?))
+    SELECT position, bot, max(stored_at) FROM receipts WHERE position IN (SELECT value FROM json_each(?))
+    GROUP BY position, bot
 """
 _AWAITING = """
     SELECT position, destination, source, weight, awaiting, settled FROM outbox
@@ -80,7 +81,7 @@ def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Conne
             continue
         step = _answered(outcome, receipted[outcome.position]) if not row.once else outcome
         settled = step.station.final and not step.awaiting
-        taken.append(_step(step, settled=settled))
+        taken.append(_step(step, put_at=outcome.at, settled=settled))
         _count(row, step, settled=settled, batch=batch)
         if settled:
             del rows[row.position, row.destination]
@@ -94,28 +95,29 @@ def follows_published(station: Station) -> bool:
     return station.final and station is not Station.WITHDRAWN
 
 
-def _step(step: Outcome, *, settled: bool) -> tuple[object, ...]:
-    published_at = step.at if step.station is Station.PUBLISHED or step.station is Station.RECEIPTED else None
+def _step(step: Outcome, *, put_at: int, settled: bool) -> tuple[object, ...]:
+    published_at = put_at if step.station is Station.PUBLISHED or step.station is Station.RECEIPTED else None
     reason, awaiting = spelled(step.reason), " ".join(step.awaiting)
     values = (step.station.value, step.at, reason, step.attempts, step.previous, awaiting, published_at, settled)
     return (*values, step.position, step.destination)
 
 
-def _answered(step: Outcome, receipted: Collection[str]) -> Outcome:
+def _answered(step: Outcome, receipted: Mapping[str, int]) -> Outcome:
     """Take the bots that have sent a receipt already off those that a publish awaits."""
     if not receipted:
         return step
     missing = tuple(bot for bot in step.awaiting if bot not in receipted)
     if missing:
         return replace(step, awaiting=missing)
-    return replace(step, awaiting=(), station=Station.RECEIPTED, reason="")
+    return replace(step, awaiting=(), station=Station.RECEIPTED, reason="", at=max(step.at, *receipted.values()))
 
 
-def _receipted(positions: Collection[int], *, database: sqlite3.Connection) -> Mapping[int, Collection[str]]:
-    found: defaultdict[int, set[str]] = defaultdict(set)
+def _receipted(positions: Collection[int], *, database: sqlite3.Connection) -> Mapping[int, Mapping[str, int]]:
+    """By position, the bots that have sent a receipt, and when the last of each was stored."""
+    found: defaultdict[int, dict[str, int]] = defaultdict(dict)
     if positions:
-        for position, bot in database.execute(_BOTS, (_json(positions),)):
-            found[position].add(bot)
+        for position, bot, stored_at in database.execute(_BOTS, (_json(positions),)):
+            found[position][bot] = stored_at
     return found
 
 

@@ -111,6 +111,7 @@ _UNAUTHORISED = _document(
     401,
     "unauthorised",
     "No valid secret was shown",
-    detail="The gateway's log says why; signal-gateway keys rotate makes a new address.",
+    detail="A webhook wants the whole address that signal-gateway init or keys rotate SOURCE showed;"
+    " the API wants Authorization: Bearer with the token in secrets/api.token of the data folder.",
 )
 _UNAUTHORISED_HEADERS = {"Content-Type": CONTENT_TYPE, "WWW-Authenticate": 'Bearer realm="signal-gateway"'}

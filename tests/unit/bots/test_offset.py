@@ -41,10 +41,16 @@ def test_a_clock_is_off_only_where_the_interval_leaves_no_doubt(offset, verdict)
     assert (offset.problem is None) == (verdict is Verdict.NOTHING)
 
 
-def test_the_estimate_is_the_middle_or_the_bound_that_is_known():
+def test_the_estimate_is_the_middle_of_close_bounds_or_what_proves_a_clock_to_be_off():
     assert Offset(10, 20).estimate == 15
-    assert Offset(10, None).estimate == 10
-    assert Offset(None, 20).estimate == 20
+    assert Offset(3 * SECOND, None).estimate == 3 * SECOND
+    assert Offset(None, -3 * SECOND).estimate == -3 * SECOND
+
+
+def test_a_signal_that_waited_for_a_bot_makes_no_estimate_of_its_clock():
+    assert Offset(10, None).estimate is None
+    assert Offset(None, 20).estimate is None
+    assert Offset(-DRIFT, 25 * SECOND).estimate is None
 
 
 def test_the_problem_says_by_how_much_and_in_which_direction():
