@@ -25,6 +25,7 @@ from bot_plugin.transport import FOR_GOOD, REFUSED, V5, WRONG_VERSION, LinkSetti
 log = logging.getLogger("bot_plugin.link")
 
 _NEVER_RECONNECT = {"reconnect_retries": -2}
+_DISCONNECT = 0xE0
 _DEFAULT_RECEIVE_MAXIMUM = 18
 """Assumed where the broker does not say: Mosquitto keeps 20 messages in flight."""
 
@@ -127,8 +128,28 @@ def tell_reasons(client: Any, acknowledgements: Acknowledgements) -> None:
     handler._handle_puback_packet = handle  # type: ignore[union-attr]  # noqa: SLF001
 
 
+def _gather_writes(connection: Any) -> None:
+    """Send the packets of one turn of the loop together; a DISCONNECT, after which the connection closes, at once."""
+    loop, held = asyncio.get_running_loop(), bytearray()
+
+    def flush() -> None:
+        data = bytes(held)
+        held.clear()
+        if data and not connection.is_closing():
+            connection.send_package(data)
+
+    def write(data: bytes) -> None:
+        if not held:
+            loop.call_soon(flush)
+        held.extend(data)
+        if data[0] == _DISCONNECT:
+            flush()
+
+    connection._protocol.write_data = write  # noqa: SLF001
+
+
 class PromptClient(Client):
-    """A Client whose TCP connection acknowledges at once what arrives.
+    """A Client that writes once in a turn of the loop, and whose TCP connection acknowledges at once what arrives.
 
     Mosquitto leaves Nagle's algorithm on, so it holds each small packet back until the one before it is acknowledged,
     which takes the kernel up to 40 ms. It forgets TCP_QUICKACK, so that is set after every read, where there is one.
@@ -136,6 +157,7 @@ class PromptClient(Client):
 
     async def _create_connection(self, *arguments: Any, **options: Any) -> Any:
         connection = await super()._create_connection(*arguments, **options)
+        _gather_writes(connection)
         option = getattr(socket, "TCP_QUICKACK", None)
         protocol = connection._protocol  # noqa: SLF001
         endpoint = connection._transport.get_extra_info("socket")  # noqa: SLF001
