@@ -241,10 +241,7 @@ class Pump:
         decision = self._decide(flight, row, answer.result())
         if answer.result().denied or answer.result().unheard:
             self._audience.not_sent(row)
-        if decision is None:
-            self._unheard(queue)
-        else:
-            self.finish(queue, decision)
+        self._unheard(queue) if decision is None else self.finish(queue, decision)
 
     def _decide(self, flight: Flight, row: Waiting, ack: Ack) -> Outcome | None:
         now, tries = self._clock(), flight.queue.trial.unheard
@@ -260,8 +257,7 @@ class Pump:
         trial = queue.try_()
         trial.losses += 1
         trial.drops += flight.alone and now - flight.sent_at < _AT_ONCE
-        decision = lost(row, now=self._clock(), drops=trial.drops, problem=problem)
-        if decision is not None:
+        if (decision := lost(row, now=self._clock(), drops=trial.drops, problem=problem)) is not None:
             self.finish(queue, decision)
             return
         trial.retry_at = now + retry_after(trial.losses - 1) if trial.losses > 1 else 0.0
@@ -278,13 +274,9 @@ class Pump:
     def expired(self, queue: Queue) -> Outcome:
         """The outcome of the head, whose time ran out."""
         row, trial = queue.rows[0].waiting, queue.trial
-        return expired(
-            row,
-            now=self._clock(),
-            unheard=trial.unheard > 0 or self._link.heard(row.topic) is False,
-            tries=trial.unheard,
-            sent_to=self._audience.awaited(row) if trial.losses else None,
-        )
+        unheard = trial.unheard > 0 or self._link.heard(row.topic) is False
+        sent_to = self._audience.awaited(row) if trial.losses else None
+        return expired(row, now=self._clock(), unheard=unheard, tries=trial.unheard, sent_to=sent_to)
 
     def finish(self, queue: Queue, result: Outcome) -> None:
         """Note the outcome of the head, and put the lane where its next row wants it."""
