@@ -139,12 +139,13 @@ class EmbeddedBroker:
             await broker.shutdown()
 
     def heard(self, topic: str) -> bool:
-        """Whether a client, present or absent with a session that is kept, subscribes to the topic."""
+        """Whether a client, present or absent with a session that is kept and not ended, subscribes to the topic."""
         if self._broker is None:
             return False
         return any(
-            subscribers and matches(topic_filter, topic)
+            any(not session.clean_session or session.transitions.is_connected() for session, _ in subscribers)
             for topic_filter, subscribers in self._broker.subscriptions.items()
+            if matches(topic_filter, topic)
         )
 
     async def disconnect(self, username: str) -> None:

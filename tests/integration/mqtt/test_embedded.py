@@ -148,6 +148,17 @@ async def test_it_knows_who_listens_also_while_they_are_away(connect, broker):
     assert (before, during, gateway.heard("signals/v1/x"), gateway.heard("signals/v2/x")) == (False, True, True, False)
 
 
+async def test_the_kept_session_of_a_removed_user_listens_no_more_at_once(connect, broker):
+    gateway, two = await connect("gateway"), await connect("two")
+    await two.subscribe("signals/v1/+", Heard())
+    await stop(two)
+    kept = gateway.heard("signals/v1/x")
+
+    await broker.disconnect("two")
+
+    assert (kept, gateway.heard("signals/v1/x")) == (True, False)
+
+
 async def test_what_came_while_a_bot_was_away_waits_in_order_and_bounded(connect):
     gateway, two, heard = await connect("gateway"), await connect("two"), Heard()
     await two.subscribe("signals/#", heard)
