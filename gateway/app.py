@@ -126,6 +126,7 @@ class Gateway:
             clock=clock,
             settings=DeliverySettings(),
             named={source.name: source.bots for source in settings.sources.values() if source.bots},
+            limited=self._logins,
         )
         self._receipts = Receipts(
             journal,

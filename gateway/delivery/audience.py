@@ -14,6 +14,7 @@ class Audience:
 
     Args:
         named: by source, the bots that its configuration names.
+        limited: by bot, the sources that its login may read, where not all.
         window: signals that a bot may have been sent without a receipt.
         patience: seconds after which a bot that sent no receipt for a signal holds nobody up.
         clock: microseconds since the epoch.
@@ -24,12 +25,13 @@ class Audience:
         self,
         named: Mapping[str, tuple[str, ...]],
         *,
+        limited: Callable[[], Mapping[str, tuple[str, ...]]],
         window: int,
         patience: float,
         clock: Callable[[], int],
         timer: Callable[[], float],
     ) -> None:
-        self._expected = Expected(named, clock=clock)
+        self._expected = Expected(named, limited=limited, clock=clock)
         self._unreceived = Unreceived(window=window, patience=patience, timer=timer)
 
     @property

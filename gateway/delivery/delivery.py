@@ -32,6 +32,7 @@ class Delivery:
 
     Args:
         named: by source, the bots that its configuration names.
+        limited: by bot, the sources that its login may read, where not all.
         clock: microseconds since the epoch.
         timer: seconds that never go back.
     """
@@ -46,6 +47,7 @@ class Delivery:
         timer: Callable[[], float] = time.monotonic,
         settings: DeliverySettings,
         named: Mapping[str, tuple[str, ...]] | None = None,
+        limited: Callable[[], Mapping[str, tuple[str, ...]]] = dict,
     ) -> None:
         self._journal = journal
         self._link = link
@@ -57,6 +59,7 @@ class Delivery:
         self._gaps: dict[tuple[str, str], float] = {}
         self._audience = Audience(
             named or {},
+            limited=limited,
             window=settings.unreceived_window,
             patience=settings.redeliver_after,
             clock=clock,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from gateway.journal.model import KnownBot, Waiting
 from gateway.mqtt.filters import matches
@@ -18,11 +18,19 @@ class Expected:
 
     Args:
         named: by source, the bots that its configuration names; a source that names none has no entry.
+        limited: by bot, the sources that its login may read; a bot whose login may read all has none, or no entry.
         clock: microseconds since the epoch.
     """
 
-    def __init__(self, named: Mapping[str, tuple[str, ...]], *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        named: Mapping[str, tuple[str, ...]],
+        *,
+        limited: Callable[[], Mapping[str, tuple[str, ...]]],
+        clock: Callable[[], int],
+    ) -> None:
         self._named = named
+        self._limited = limited
         self._clock = clock
         self._bots: Mapping[str, KnownBot] = {}
         self._wanting: dict[str, tuple[str, ...]] = {}
@@ -43,7 +51,7 @@ class Expected:
         """The bots that must receipt a row; none for one whose receiver has no memory."""
         if row.once:
             return ()
-        return self._named.get(row.source) or self._known(self._wants(row.topic))
+        return self._named.get(row.source) or self._known(self._wants(row))
 
     def lacking(self, row: Waiting) -> tuple[str, ...]:
         """The bots that are online and listen to a row's topic; of one that was published, those that are awaited."""
@@ -55,7 +63,7 @@ class Expected:
     def _listen(self, row: Waiting) -> tuple[str, ...]:
         bots = self._listening.get(row.topic)
         if bots is None:
-            wanting = self._wants(row.topic)
+            wanting = self._wants(row)
             bots = self._listening[row.topic] = tuple(b for b in wanting if self._bots[b].absent_since is None)
         return bots
 
@@ -63,13 +71,23 @@ class Expected:
         long_ago = self._clock() - FORGOTTEN_AFTER
         return tuple(bot for bot in bots if (self._bots[bot].absent_since or long_ago + 1) > long_ago)
 
-    def _wants(self, topic: str) -> tuple[str, ...]:
-        bots = self._wanting.get(topic)
+    def _wants(self, row: Waiting) -> tuple[str, ...]:
+        bots = self._wanting.get(row.topic)
         if bots is None:
             if len(self._wanting) >= _MOST_TOPICS:
                 self._wanting.clear()
                 self._listening.clear()
-            bots = self._wanting[topic] = tuple(
-                name for name, bot in self._bots.items() if any(matches(one, topic) for one in bot.filters)
-            )
+            bots = self._wanting[row.topic] = tuple(bot.name for bot in self._may_read(row.source) if _asks(bot, row))
         return bots
+
+    def _may_read(self, source: str) -> Iterator[KnownBot]:
+        """The bots that get the signals of a source, whatever their cards ask for."""
+        limited = self._limited()
+        for bot in self._bots.values():
+            sources = limited.get(bot.name)
+            if not sources or source in sources:
+                yield bot
+
+
+def _asks(bot: KnownBot, row: Waiting) -> bool:
+    return any(matches(one, row.topic) for one in bot.filters)

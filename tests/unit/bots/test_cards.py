@@ -213,3 +213,8 @@ async def test_what_a_bot_shows_of_itself_is_kept_within_bounds(bench):
     await bench.say(ONLINE, plugin="1" * 100, durable=True)
     shown = bench.cards.shown["demo"]
     assert (shown.plugin, shown.durable) == ("1" * 64, True)
+
+
+async def test_what_is_no_topic_filter_or_endless_is_left_out(bench):
+    await bench.say(ONLINE, filters=("signals/#", "#/signals", "a+/b", "", "x" * 513))
+    assert bench.filters == {"demo": ("signals/#",)}

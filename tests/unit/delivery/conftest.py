@@ -53,6 +53,7 @@ class Bench:
     tasks: list[asyncio.Task] = field(default_factory=list)
     settings: DeliverySettings = field(default_factory=lambda: DeliverySettings(sweep=0.01, audit=0.05))
     named: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    limited: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     async def start(self, *, listener: bool = True, **link: object) -> None:
         self.journal = MemoryJournal()
@@ -82,6 +83,7 @@ class Bench:
             timer=self.clock.timer,
             settings=self.settings,
             named=self.named,
+            limited=lambda: self.limited,
         )
 
     def bots(self, *, came: tuple[str, ...] | None = None, absent: tuple[str, ...] = (), **filters: str) -> None:

@@ -67,6 +67,18 @@ async def test_the_bots_that_the_source_names_are_expected_and_no_others(bench):
     assert (await deliveries(bench, accepted)).awaiting == ("named",)
 
 
+async def test_a_bot_is_not_expected_for_a_source_that_its_login_may_not_read_whatever_its_card_asks_for(bench):
+    bench.limited = {"limited": ("other",)}
+    await bench.start()
+    bench.bots(limited="#", free="#")
+    bench.run()
+
+    signal = await bench.accept()
+
+    await published(bench, signal)
+    assert (await deliveries(bench, signal)).awaiting == ("free",)
+
+
 async def test_an_absent_bot_is_expected_until_it_has_been_away_for_a_week(bench):
     await bench.start()
     bench.bots(away=ALL, absent=("away",))
