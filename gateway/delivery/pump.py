@@ -55,11 +55,11 @@ class Pump:
         self._ready: deque[Queue] = deque()
         self._suspects: deque[Queue] = deque()
         self._held: list[Queue] = []
-        self._answers: deque[tuple[Flight, Future[Ack]]] = deque()
         self._in_flight = 0
         self._alone = False
         self._healthy = False
         self._waits = False
+        self._error: Exception | None = None
         self._wanted = asyncio.Event()
         self.loaded = 0
         self.withdrawing: set[str] = set()
@@ -124,13 +124,14 @@ class Pump:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            while self._answers:
-                self._answered(*self._answers.popleft())
-            if not self._waits:
-                self._pump()
+            if self._error is not None:
+                raise self._error
+            self._pump()
 
     def _pump(self) -> None:
         """Publish what the window allows; what was in flight when a connection ended is tried alone."""
+        if self._waits:
+            return
         if self._suspects and not self._in_flight and self._healthy and self._link.connected:
             self._alone = True
             self._step(self._suspects.popleft())
@@ -168,15 +169,10 @@ class Pump:
 
     def _turn(self, queue: Queue, row: Row) -> Turn | Outcome:
         waiting, now = row.waiting, self._clock()
-        return turn(
-            waiting,
-            now=now,
-            late=row.late(now=now, timer=self._timer()),
-            heard=self._link.heard(waiting.topic),
-            tries=queue.trial.unheard,
-            superseded=queue.superseded,
-            reaches=not waiting.awaiting or self._audience.reaches(waiting, passed=queue.passed),
-        )
+        late = row.late(now=now, timer=self._timer())
+        heard, tries = self._link.heard(waiting.topic), queue.trial.unheard
+        reaches = not waiting.awaiting or self._audience.reaches(waiting, passed=queue.passed)
+        return turn(waiting, now=now, late=late, heard=heard, tries=tries, superseded=queue.superseded, reaches=reaches)
 
     def _pass(self, queue: Queue) -> None:
         """Leave the head to the journal: the lane is read again when its bots can be reached."""
@@ -228,8 +224,13 @@ class Pump:
         answer.add_done_callback(partial(self._land, flight))
 
     def _land(self, flight: Flight, answer: Future[Ack]) -> None:
-        self._answers.append((flight, answer))
-        self._wanted.set()
+        """Take an answer and use its place in the window at once: a turn of the loop later may be much later."""
+        try:
+            self._answered(flight, answer)
+            self._pump()
+        except Exception as error:  # noqa: BLE001 - run raises it
+            self._error = error
+            self._wanted.set()
 
     def _answered(self, flight: Flight, answer: Future[Ack]) -> None:
         self._in_flight -= 1
