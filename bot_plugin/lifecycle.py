@@ -61,7 +61,7 @@ class Lifecycle:
 
     def recovered(self, left: Left) -> list[Job]:
         """Open the jobs of a signal that an earlier process left: to be run, or to be reported as cut short."""
-        if left.signal is None:
+        if left.signal is None or not (left.cut or left.run):
             return []
         jobs = self.received(left.signal, (*left.cut, *left.run))
         for job in jobs[: len(left.cut)]:

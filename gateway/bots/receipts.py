@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -72,7 +72,7 @@ class Receipts:
         self._instance = instance
         self._telemetry = telemetry
         self._clock = clock
-        self._confirmed: Mapping[str, list[str]] = defaultdict(list)
+        self._confirmed: defaultdict[str, list[str]] = defaultdict(list)
         self._greeted: set[str] = set()
         self._wanted = asyncio.Event()
         self._arrived: list[_Arrived] = []
@@ -139,6 +139,8 @@ class Receipts:
     def forget(self, bot: str) -> None:
         """Know nothing more of a bot."""
         self._last.pop(bot, None)
+        self._confirmed.pop(bot, None)
+        self._greeted.discard(bot)
 
     def greet(self, bot: str) -> None:
         """Tell a bot that came what time it is here, by a confirmation, of nothing where there is nothing else."""

@@ -65,7 +65,7 @@ class Delivery:
             clock=clock,
             timer=timer,
         )
-        self._outcomes = Outcomes(journal)
+        self._outcomes = Outcomes(journal, telemetry=telemetry)
         self._loader = Loader(journal, self._take_loaded, bots=lambda: self._audience.online)
         self._pump = Pump(
             link,

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from gateway.errors import NotStored
 from gateway.journal.journal import Journal
-from gateway.journal.model import Outcome
+from gateway.journal.model import Outcome, Station
+from gateway.telemetry import Telemetry
 
 _GATHER = 0.05
 """Seconds in which outcomes are gathered: what a bot receipts by then is written once, as receipted."""
@@ -20,8 +21,9 @@ _PAUSE = 1.0
 class Outcomes:
     """Takes outcomes without waiting, and records them in their order."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, *, telemetry: Telemetry) -> None:
         self._journal = journal
+        self._telemetry = telemetry
         self._outcomes: list[tuple[Outcome, Callable[[], None] | None]] = []
         self._wanted = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -69,7 +71,7 @@ class Outcomes:
     async def _record(self) -> None:
         batch = self._outcomes[:]
         try:
-            await self._journal.record([outcome for outcome, _ in batch])
+            receipted = await self._journal.record([outcome for outcome, _ in batch])
         except NotStored:
             self.failing = True
             await asyncio.sleep(_PAUSE)
@@ -78,6 +80,8 @@ class Outcomes:
         del self._outcomes[: len(batch)]
         self._done += len(batch)
         self._recorded.set()
+        for source in receipted:
+            self._telemetry.outcome(station=Station.RECEIPTED, source=source)
         for _, then in batch:
             if then is not None:
                 then()

@@ -38,8 +38,10 @@ class Journal(Protocol):
     async def refuse(self, refusal: Refusal) -> None:
         """Store a refusal."""
 
-    async def record(self, outcomes: Iterable[Outcome]) -> None:
+    async def record(self, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
         """Store steps of outbox rows, by the next commit; a row that is settled does not change again.
+
+        Returns the sources of those that became RECEIPTED.
 
         A row that is PUBLISHED neither waits again nor is WITHDRAWN: the bots have it, or may. One that was PUBLISHED
         and has the receipts of all bots that it awaits becomes RECEIPTED, whichever is stored first.

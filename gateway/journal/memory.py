@@ -57,8 +57,9 @@ class MemoryJournal:
     async def refuse(self, refusal: Refusal) -> None:
         self._refusals.append(refusal)
 
-    async def record(self, outcomes: Iterable[Outcome]) -> None:
+    async def record(self, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
         await asyncio.sleep(0)
+        sources = []
         for step in outcomes:
             row = self._tables.rows.get((step.position, step.destination))
             if row is None or not (row.waits or (row.awaits and follows_published(step.station))):
@@ -67,8 +68,10 @@ class MemoryJournal:
                 self._puts.setdefault(row.lane, {})[row.to.topic] = row.accepted.sequence
             row.take(step)
             receipted = {place.bot: at for place, (at, _) in self._receipts.items() if place.signal == step.position}
-            if step.station is Station.PUBLISHED and receipted and not row.to.once:
-                row.answer(receipted, at=max(step.at, *receipted.values()))
+            answered = step.station is Station.PUBLISHED and receipted and not row.to.once
+            if answered and row.answer(receipted, at=max(step.at, *receipted.values())):
+                sources.append(row.accepted.draft.source)
+        return tuple(sources)
 
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> Reception:
         await asyncio.sleep(0)

@@ -102,12 +102,14 @@ class SqliteJournal:
     async def refuse(self, refusal: Refusal) -> None:
         await self._commits.call(lambda _, database: self._refusals.add(refusal, database=database), urgent=True)
 
-    async def record(self, outcomes: Iterable[Outcome]) -> None:
+    async def record(self, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
         steps = tuple(outcomes)
-        if steps:
-            await self._commits.call(
-                lambda batch, database: record(steps, batch=batch, database=database), urgent=False
-            )
+        if not steps:
+            return ()
+        receipted: tuple[str, ...] = await self._commits.call(
+            lambda batch, database: record(steps, batch=batch, database=database), urgent=False
+        )
+        return receipted
 
     async def receive(self, receipts: Iterable[Receipt], *, at: int) -> Reception:
         come = tuple(receipts)

@@ -68,13 +68,13 @@ class _Row(NamedTuple):
     station: str
 
 
-def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Connection) -> None:
-    """Move outbox rows; one that is settled, or forgotten, stays as it is."""
+def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Connection) -> tuple[str, ...]:
+    """Move outbox rows; one that is settled, or forgotten, stays as it is. The sources of those now receipted."""
     found = database.execute(_UNSETTLED, (_json(step.position for step in outcomes),))
     rows = {row[:2]: row for row in map(_Row._make, found)}
     published = {step.position for step in outcomes if step.station is Station.PUBLISHED}
     receipted = _receipted(published, database=database)
-    taken = []
+    taken, sources = [], []
     for outcome in outcomes:
         row = rows.get((outcome.position, outcome.destination))
         if row is None or (row.station == Station.PUBLISHED and not follows_published(outcome.station)):
@@ -83,11 +83,14 @@ def record(outcomes: Sequence[Outcome], *, batch: Batch, database: sqlite3.Conne
         settled = step.station.final and not step.awaiting
         taken.append(_step(step, put_at=outcome.at, settled=settled))
         _count(row, step, settled=settled, batch=batch)
+        if step.station is Station.RECEIPTED:
+            sources.append(row.source)
         if settled:
             del rows[row.position, row.destination]
         else:
             rows[row.position, row.destination] = row._replace(station=step.station.value)
     database.executemany(_STEP, taken)
+    return tuple(sources)
 
 
 def follows_published(station: Station) -> bool:

@@ -163,3 +163,13 @@ async def test_bots_are_remembered_by_their_names_until_they_are_forgotten(journ
     await journal.forget_bot("two")
     await journal.forget_bot("nobody")
     assert await journal.known() == [left]
+
+
+async def test_recording_a_row_whose_receipts_came_first_names_the_source_that_is_receipted(journal):
+    first, second = await accept(journal, draft()), await accept(journal, draft())
+    await journal.receive([receipt(first.draft.id, bot="one")], at=START)
+
+    steps = [outcome(accepted.position, awaiting=("one",)) for accepted in (first, second)]
+
+    assert await journal.record(steps) == ("btc",)
+    assert await journal.record(steps) == ()

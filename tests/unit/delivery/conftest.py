@@ -204,10 +204,10 @@ class FullDisk:
         self.full = True
         self._record = journal.record
 
-    async def record(self, outcomes: Iterable[Outcome]) -> None:
+    async def record(self, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
         if self.full:
             raise NotStored("disk", "full")
-        await self._record(outcomes)
+        return await self._record(outcomes)
 
 
 @pytest.fixture

@@ -296,8 +296,9 @@ async def test_a_once_only_message_that_expired_while_it_was_marked_is_not_sent(
     record = bench.journal.record
 
     async def slow(outcomes):
-        await record(outcomes)
+        receipted = await record(outcomes)
         await gate.wait()
+        return receipted
 
     bench.journal.record = slow
     accepted = await bench.accept(
