@@ -99,6 +99,34 @@ async def test_what_expired_in_a_queue_is_reported_makes_room_and_is_never_taken
     assert signal.id == new.id
 
 
+class SlowInbox(MemoryInbox):
+    """Takes a second and a half to store a start."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def start_now(self, id_: str, handler: str, *, at: int) -> None:
+        super().start_now(id_, handler, at=at)
+        self._clock.advance(1.5)
+
+
+async def test_what_expires_while_its_start_is_stored_is_not_handed_out(clock: Clock) -> None:
+    bot = SignalListener(PluginSettings(bot="demo", grace=0.05), now=clock, monotonic=clock.monotonic)
+    bot.inbox = SlowInbox(clock)
+    queue = bot.queue()
+    async with running(bot) as rig:
+        envelope = build(bot, ttl=30)
+        rig.send(envelope)
+        await eventually(lambda: len(queue) == 1)
+        clock.advance(29)
+        taken = queue.get_nowait()
+        receipt = (await rig.settled(envelope.id))[-1]
+
+    assert taken is None
+    assert receipt.stage is Stage.EXPIRED
+
+
 async def test_a_queue_does_not_hold_up_its_key(bot: SignalListener) -> None:
     bot.queue(size=10)
     seen = []
