@@ -128,7 +128,7 @@ class Lifecycle:
 
     async def withdraw(self, withdrawal: Withdrawal, *, expires_at: int) -> None:
         """Stop a signal in every handler that was not started; one that has not arrived will not run either."""
-        reason = in_receipt(f"withdrawn: {withdrawal.reason}")
+        reason = in_receipt(withdrawal.reason)
         unknown = Receipt(
             signal=withdrawal.signal, bot=self._bot, stage=Stage.WITHDRAWN, reason=reason, at=from_micros(self._now())
         )

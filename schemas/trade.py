@@ -67,6 +67,10 @@ class Quantity:
     value: Decimal
     unit: Unit = Unit.CONTRACTS
 
+    def __str__(self) -> str:
+        """For a person: ``0.5 contracts``."""
+        return f"{self.value} {self.unit.value}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:

@@ -54,7 +54,7 @@ def demo_link(settings: Settings) -> LinkSettings:
     try:
         pairs = dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines() if "=" in line)
     except OSError as error:
-        hint = f"run signal-gateway init, or signal-gateway bots add {DEMO} --env-file {file}"
+        hint = f"run signal-gateway init, or, where it has a login, signal-gateway bots rotate {DEMO} --env-file {file}"
         raise Failure(Exit.CONFIGURATION, f"{file}: cannot be read ({error.strerror}): {hint}") from None
     return replace(
         settings.link,

@@ -73,7 +73,9 @@ def read_file(file: File) -> Document:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise _unusable(str(file), "there is no such file: make it with signal-gateway init") from None
+        raise _unusable(
+            str(file), "there is no such file: name the right folder with --data, or make it with signal-gateway init"
+        ) from None
     except UnicodeDecodeError as error:
         raise _unusable(str(file), f"byte {error.start} is not UTF-8: save the file as UTF-8") from None
     except OSError as error:

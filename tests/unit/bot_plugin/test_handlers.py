@@ -392,7 +392,7 @@ async def test_a_withdrawn_signal_that_waits_is_not_run(bot: SignalListener, gat
         await rig.settled(first.id)
 
     assert calls == [first.id]
-    assert (receipt.stage, receipt.reason) == (Stage.WITHDRAWN, "withdrawn: by the operator")
+    assert (receipt.stage, receipt.reason) == (Stage.WITHDRAWN, "by the operator")
 
 
 async def test_a_withdrawal_does_not_stop_what_was_started(bot: SignalListener, gate: asyncio.Event) -> None:

@@ -15,7 +15,7 @@ from schemas.errors import ContractError, Fault
 from schemas.instrument import Instrument, Kind
 from schemas.receipt import Receipt, ReceiptSchema, Stage
 from schemas.record import RecordSchema, load, wire
-from schemas.trade import Action, Effect, Order, Side, Trade, TradeSchema, contradiction
+from schemas.trade import Action, Effect, Order, Quantity, Side, Trade, TradeSchema, Unit, contradiction
 
 TRADE: dict[str, Any] = {"action": "buy", "instrument": {"raw": "BTCUSDT"}}
 RECEIPT: dict[str, Any] = {"signal": "1", "bot": "demo", "stage": "handled", "at": "2026-11-22T10:15:01Z"}
@@ -228,3 +228,7 @@ def test_an_instrument_has_one_name_in_topics(facts: dict[str, Any], name: str) 
 def test_a_fault_reads_as_a_sentence() -> None:
     fault = Fault(where="order.price", problem="is no number", found="{{close}}", cause="A placeholder was not filled.")
     assert str(fault) == "order.price: is no number (found '{{close}}'). A placeholder was not filled."
+
+
+def test_a_quantity_prints_as_a_person_would_say_it():
+    assert str(Quantity(value=Decimal("0.50"), unit=Unit.CONTRACTS)) == "0.50 contracts"
