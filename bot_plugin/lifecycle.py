@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Lock, get_ident
 
 from bot_plugin.clock import GatewayClock
@@ -122,7 +123,7 @@ class Lifecycle:
             self._send_stored(receipt)
         for job in jobs:
             if not job.ended:
-                self._receipts.send(self._receipt(job))
+                self._send_stored(self._receipt(job))
         if not known and not jobs:
             await self.refuse(id_, Verdict(Stage.REFUSED, FORGOTTEN), received_at=self._now())
 
@@ -264,7 +265,8 @@ class Lifecycle:
                 break
             due += 1
             if job.stage is stage and not job.ended:
-                self._receipts.send(self._receipt(job))
+                with suppress(OSError):  # it has ended the run already
+                    self._send_stored(self._receipt(job))
         del self._watched[:due]
         self._watching = bool(self._watched)
         if self._watching:

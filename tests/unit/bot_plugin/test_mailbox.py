@@ -9,6 +9,7 @@ import pytest
 
 from bot_plugin import LinkRefused, ListenerEnded, MemoryInbox, PluginSettings, SignalListener, ThreadedListener
 from bot_plugin.fake import FakeLink
+from bot_plugin.inbox.model import Tell
 from bot_plugin.testing import FakeBroker, build, running
 from bot_plugin.transport import LinkSettings
 from schemas.receipt import Stage
@@ -125,6 +126,36 @@ async def test_what_expires_while_its_start_is_stored_is_not_handed_out(clock: C
 
     assert taken is None
     assert receipt.stage is Stage.EXPIRED
+
+
+class StuckInbox(MemoryInbox):
+    """Its disk takes what it is told only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tell: list[Tell] = []
+
+    def when_stored(self, tell: Tell) -> None:
+        self._tell.append(tell)
+
+    def let(self) -> None:
+        for tell in self._tell:
+            tell(None)
+
+
+async def test_no_receipt_goes_before_the_signal_is_on_the_bots_disk(bot: SignalListener) -> None:
+    inbox = bot.inbox = StuckInbox()
+    queue = bot.queue()
+    async with running(bot) as rig:
+        envelope = build(bot)
+        rig.send(envelope)
+        await eventually(lambda: len(queue) == 1 and inbox._tell)
+        before = rig.receipts(envelope.id)
+        inbox.let()
+        await eventually(lambda: rig.receipts(envelope.id))
+
+    assert before == []
+    assert rig.receipts(envelope.id)[0].stage is Stage.RECEIVED
 
 
 async def test_a_queue_does_not_hold_up_its_key(bot: SignalListener) -> None:
