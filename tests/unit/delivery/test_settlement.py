@@ -8,7 +8,6 @@ import json
 import pytest
 
 from gateway.delivery import DeliverySettings
-from gateway.delivery.lane import Place
 from gateway.journal import Station
 from tests.unit.delivery.conftest import FullDisk
 
@@ -446,23 +445,6 @@ async def test_without_a_bot_to_answer_what_the_broker_may_have_ends_as_unknown_
 
     assert ended.station is Station.UNKNOWN
     assert "before the broker answered" in ended.reason
-
-
-async def test_a_published_row_whose_redelivery_was_lost_twice_ends_by_its_receipts_and_not_as_unpublished(bench):
-    await bench.start()
-    bench.bots(bot=ALL)
-    bench.run()
-    signal = await bench.accept(ttl=60)
-    await published(bench, signal)
-    bench.broker.hang_up_on(lambda message: message.topic != "card")
-    bench.clock.pass_(seconds=6)
-    await bench.until(lambda: [queue.place for queue in bench.delivery._queues.values()] == [Place.PAUSED])
-
-    bench.clock.pass_(seconds=60)
-
-    await bench.until_station(signal.draft.id, Station.UNANSWERED)
-    await bench.receipt("bot", signal.draft.id)
-    await bench.until_station(signal.draft.id, Station.RECEIPTED)
 
 
 async def test_an_error_in_an_answers_callback_ends_the_delivery(bench, monkeypatch):
