@@ -56,7 +56,9 @@ class Pump:
         self._suspects: deque[Queue] = deque()
         self._held: list[Queue] = []
         self._in_flight = 0
-        self._alone = self._healthy = self._waits = False
+        self._alone = False
+        self._healthy = False
+        self._waits = False
         self._error: Exception | None = None
         self._wanted = asyncio.Event()
         self.loaded = 0
@@ -147,11 +149,10 @@ class Pump:
         if row is None or queue.rewind:
             self.put(queue)
             return
-        if row.waiting.id in self.withdrawing:
-            self._hold(queue, "it is being withdrawn")
-            return
         waiting, decision = row.waiting, self._turn(queue, row)
-        if isinstance(decision, Outcome):
+        if waiting.id in self.withdrawing:
+            self._hold(queue, "it is being withdrawn")
+        elif isinstance(decision, Outcome):
             self.finish(queue, decision)
         elif decision is Turn.EXPIRE:
             self.finish(queue, self.expired(queue))
