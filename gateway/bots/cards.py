@@ -50,7 +50,8 @@ class Cards:
     """Knows the bots, also those that an earlier process of the gateway saw.
 
     ``on_change`` gets all bots, and the names of those that came: that were not online, or are other processes now. It
-    is called at once when something changed, and again at the end of each ``every`` seconds in which more did.
+    is called at once when something changed, and again at the end of each ``every`` seconds in which more did; that a
+    bot is forgotten is told at once.
 
     Args:
         greet: called with each bot that says that it is online.
@@ -148,7 +149,7 @@ class Cards:
         self._unsaved.discard(name)
         self._came.discard(name)
         if known is not None:
-            self._tell()
+            self._tell_now()
         await self._journal.forget_bot(name)
         return known is not None
 
@@ -174,8 +175,11 @@ class Cards:
         self._pausing, self._changed = self._changed, False
         if self._pausing:
             asyncio.get_running_loop().call_later(self._every, self._call)
-            came, self._came = self._came, set()
-            self._on_change([known.bot for known in self._known.values()], came)
+            self._tell_now()
+
+    def _tell_now(self) -> None:
+        came, self._came = self._came, set()
+        self._on_change([known.bot for known in self._known.values()], came)
 
 
 def _read(topic: str, payload: bytes, *, topics: Topics) -> BotCard:

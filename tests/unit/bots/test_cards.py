@@ -171,7 +171,7 @@ async def test_a_bot_that_is_forgotten_is_told_of_and_remembered_no_more_until_i
     await eventually(lambda: bench.journal._bots)
 
     assert await bench.cards.forget("demo")
-    await eventually(lambda: bench.filters == {})
+    assert bench.filters == {}
     assert await bench.journal.known() == []
     assert not await bench.cards.forget("demo")
 
@@ -180,6 +180,15 @@ async def test_a_bot_that_is_forgotten_is_told_of_and_remembered_no_more_until_i
     await bench.say(ONLINE)
     assert bench.came[-1] == {"demo"}
     saving.cancel()
+
+
+async def test_that_a_bot_is_forgotten_is_told_at_once_though_another_change_was_told_just_before():
+    patient_bench = Bench(every=60)
+    await patient_bench.say(ONLINE)
+    await patient_bench.say(ONLINE, bot="other")
+    assert patient_bench.filters == {"demo": ()}
+    await patient_bench.cards.forget("demo")
+    assert patient_bench.filters == {"other": ()}
 
 
 async def test_a_bot_that_is_forgotten_while_the_journal_cannot_store_is_not_saved_afterwards(bench):
