@@ -119,7 +119,7 @@ class SignalListener(Handlers):
 
     def _durable(self) -> Inbox:
         path = self.settings.state_folder / f"{self.settings.bot}.inbox.db"
-        return SqliteInbox(path, now=self.now, monotonic=self.monotonic)
+        return SqliteInbox(path, monotonic=self.monotonic)
 
     def stop(self) -> None:
         """End ``run``; from any thread."""

@@ -36,8 +36,6 @@ from schemas.record import load
 
 log = logging.getLogger("bot_plugin")
 
-_PRUNE_EVERY = 60
-
 
 class Session:
     """The parts of one run, and the road between them."""
@@ -279,10 +277,8 @@ class Session:
             self.receipts.receipted(receipted.receipts)
 
     async def _keep(self) -> None:
-        seconds = 0
         while True:
             await asyncio.sleep(1)
-            seconds += 1
             await self._lifecycle.sweep()
             self.receipts.retry()
             self._sequencer.look_again()
@@ -290,8 +286,7 @@ class Session:
                 log.warning("%s", news)
             if confirmed := self.receipts.take_confirmed():
                 self._inbox.confirm(confirmed)
-            if seconds % _PRUNE_EVERY == 0:
-                self._inbox.prune()
+            self._inbox.prune()
             await self._inbox.stored()
 
 

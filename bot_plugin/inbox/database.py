@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Database:
-    """The open file: batches of changes, one transaction each. One thread at a time may use it.
+    """The open file: batches of changes, one transaction each. One thread at a time may use it, but for ``look``.
 
     Args:
         path: the file.
@@ -44,6 +44,7 @@ class Database:
     def __init__(self, path: Path, *, room: int) -> None:
         self._path, self._room = path, room
         self._database = self._explained(self._open)
+        self._looking = sqlite3.connect(path, timeout=1, isolation_level=None)
         self._file = _identity(path)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -53,6 +54,17 @@ class Database:
             SettingsError: the file is damaged.
         """
         return self._explained(lambda: query(self._database))
+
+    def look(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Read what is stored, in the thread that opened it, while another may store more.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        try:
+            return query(self._looking)
+        except sqlite3.Error as error:
+            raise OSError(_unreadable(self._path, error)) from error
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Make changes, in a transaction that ``commit`` ends.
@@ -83,6 +95,7 @@ class Database:
 
     def close(self) -> None:
         """Bring everything into the main file, and close it."""
+        self._looking.close()
         with suppress(sqlite3.Error):
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")

@@ -40,6 +40,10 @@ class GroupCommit:
         self._error: OSError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._gathering = self._due = False
+        self.told = 0
+        """How many changes were told so far."""
+        self.stored = 0
+        """How many of them, from the first on, are stored."""
 
     @property
     def idle(self) -> bool:
@@ -77,7 +81,7 @@ class GroupCommit:
         with self._writing:
             batch, tell = self._take()
             self._attempt(self._database.execute, batch)
-            self._attempt(self._database.commit)
+            self._commit(len(batch))
         self._land(tell)
         self._check()
 
@@ -94,7 +98,9 @@ class GroupCommit:
     def _append(self, changes: Iterable[Change]) -> None:
         with self._lists:
             self._check()
+            before = len(self._changes)
             self._changes += changes
+            self.told += len(self._changes) - before
 
     def _check(self) -> None:
         if self._error is not None:
@@ -123,12 +129,16 @@ class GroupCommit:
         self._due = False
         batch, tell = self._take()
         self._attempt(self._database.execute, batch)
-        self._pool.submit(self._commit, tell)
+        self._pool.submit(self._commit_here, len(batch), tell)
 
-    def _commit(self, tell: list[Tell]) -> None:
-        self._attempt(self._database.commit)
+    def _commit_here(self, changes: int, tell: list[Tell]) -> None:
+        self._commit(changes)
         self._writing.release()
         self._land(tell)
+
+    def _commit(self, changes: int) -> None:
+        self._attempt(self._database.commit)
+        self.stored += changes if self._error is None else 0
 
     def _take(self) -> tuple[list[Change], list[Tell]]:
         with self._lists:

@@ -12,6 +12,9 @@ from schemas.receipt import Receipt
 KEEP_AFTER_EXPIRY = 3_600_000_000
 """Microseconds that an id is kept past its expiry."""
 
+PRUNE_MOST = 1000
+"""Ids that are forgotten at once: some milliseconds."""
+
 Tell = Callable[[OSError | None], None]
 """Is told that something is stored, or why it never will be."""
 
@@ -130,7 +133,7 @@ class Inbox(Protocol):
         ...
 
     def prune(self) -> int:
-        """Forget ids whose time has come, whatever a clock says that was set; say how many."""
+        """Forget some of the ids whose time has come, whatever a clock says that was set; say how many."""
         ...
 
     async def stored(self) -> None:

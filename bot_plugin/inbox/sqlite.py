@@ -1,37 +1,41 @@
-"""The inbox on the bot's disk: the ids are in memory too, so that the disk is only read at start."""
+"""The inbox on the bot's disk: however many ids it keeps, its memory holds the latest only."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from bot_plugin.errors import InboxFull
 from bot_plugin.inbox import tables
 from bot_plugin.inbox.database import Database
 from bot_plugin.inbox.group_commit import GroupCommit
-from bot_plugin.inbox.memory import LIMIT, Ids, system_monotonic
-from bot_plugin.inbox.model import KEEP_AFTER_EXPIRY, Arrival, Recovered, Tell
-from bot_plugin.inbox.tables import Known
+from bot_plugin.inbox.latest import Latest
+from bot_plugin.inbox.memory import system_monotonic
+from bot_plugin.inbox.model import KEEP_AFTER_EXPIRY, PRUNE_MOST, Arrival, Recovered, Tell
 from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
+LIMIT = 2_000_000
+"""Ids of signals to run, about 1.3 KB of disk each: 500 signals a second for an hour."""
+
 ROOM = 4_000_000
+
+_NOTE_THE_CLOCK = 60_000_000
+"""Microseconds between two notes of the inbox's clock; a crash makes it keep ids for as much longer."""
 
 
 class SqliteInbox:
     """The Inbox of a bot that survives its process: what it stored is on the disk (WAL, ``synchronous = FULL``).
 
-    How long an id is kept is told by the monotonic clock from its arrival on. What an earlier process left is kept for
-    an hour of this process at least, and for no longer than it was to be kept when it came: a clock that was set
-    forward makes it forget nothing early, and one that was set back keeps nothing for ever.
+    How long an id is kept is told by a clock of the inbox's own, which only passes while a process has it open: a wall
+    clock that is set, forward or back, makes it forget nothing early and keep nothing for ever.
 
     Args:
         path: the file; it and its folder are made where they are missing.
         limit: ids of signals to run that are kept at most, and as many of others.
         room: bytes that the files take from the start, so that commits need not make them longer.
-        now: the clock, microseconds since the epoch.
         monotonic: a clock that nobody sets, microseconds.
     """
 
@@ -43,64 +47,71 @@ class SqliteInbox:
         *,
         limit: int = LIMIT,
         room: int = ROOM,
-        now: Callable[[], int] = lambda: time.time_ns() // 1000,
         monotonic: Callable[[], int] = system_monotonic,
     ) -> None:
         self._path, self._limit, self._room = path, limit, room
-        self._now, self._monotonic = now, monotonic
+        self._monotonic = monotonic
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return self._count
+
+    def __contains__(self, id_: str) -> bool:
+        return self._known(id_) is not None
 
     async def open(self) -> Recovered:
         """Open the file, and read what an earlier process left."""
         database = Database(self._path, room=self._room)
         try:
-            known, left = database.read(tables.known), database.read(tables.recovered)
+            left = database.read(tables.recovered)
+            self._count = database.read(tables.count)
+            self._noted = database.read(tables.clock)
         except BaseException:
             database.close()
             raise
-        self._ids = Ids(limit=self._limit, monotonic=self._monotonic)
-        for one in known:
-            self._ids.keep(one.id, for_=self._rest(one), receipts=one.receipts)
+        self._ahead = self._noted - self._monotonic()
+        self._latest = Latest()
+        self._database = database
         self._commits = GroupCommit(database)
         return left
 
     def arrive(self, arrival: Arrival) -> bool:
         """Take a signal as seen; False where its id is known."""
-        if arrival.id in self._ids:
+        if arrival.id in self:
             return False
-        self._forget(self._ids.room(to_run=bool(arrival.handlers)))
-        self._commits.add(tables.arrived(arrival))
-        self._ids.keep(arrival.id, for_=arrival.forget_at - arrival.received_at)
+        self._make_room(to_run=bool(arrival.handlers))
+        kept_until = self._clock() + arrival.forget_at - arrival.received_at
+        self._commits.add(tables.arrived(arrival, kept_until=kept_until))
+        self._keep(arrival.id)
         return True
 
     def start(self, id_: str, handler: str, *, at: int) -> None:
         """A handler is about to be called."""
-        self._commits.add([tables.started(id_, handler, at=at)])
+        self._commits.add(tables.started(id_, handler, at=at))
 
     def start_now(self, id_: str, handler: str, *, at: int) -> None:
         """As ``start``, and stored when it returns."""
-        self._commits.store_now([tables.started(id_, handler, at=at)])
+        self._commits.store_now(tables.started(id_, handler, at=at))
 
     def finish(self, receipt: Receipt) -> None:
         """A handler ended."""
-        if receipt.signal in self._ids:
+        earlier = self._known(receipt.signal)
+        if earlier is not None:
             self._commits.add(tables.finished(receipt))
-            self._ids.finish(receipt)
+            self._latest.keep(receipt.signal, (*earlier, receipt), told=self._commits.told)
 
     def receipts(self, id_: str) -> tuple[Receipt, ...]:
         """The final receipts of a signal."""
-        return self._ids.receipts(id_)
+        return self._known(id_) or ()
 
     def withdraw(self, receipt: Receipt, *, forget_at: int) -> bool:
         """A signal that never arrived is withdrawn."""
-        if receipt.signal in self._ids:
+        if receipt.signal in self:
             return False
+        self._make_room(to_run=False)
         at = to_micros(receipt.at)
-        self._forget(self._ids.room(to_run=False))
-        self._commits.add(tables.withdrawn(receipt, at=at, forget_at=forget_at))
-        self._ids.keep(receipt.signal, for_=forget_at - at, receipts=(receipt,))
+        kept_until = self._clock() + forget_at - at
+        self._commits.add(tables.withdrawn(receipt, at=at, forget_at=forget_at, kept_until=kept_until))
+        self._keep(receipt.signal, (receipt,))
         return True
 
     def confirm(self, receipts: Iterable[Receipt]) -> None:
@@ -109,10 +120,11 @@ class SqliteInbox:
 
     def prune(self) -> int:
         """Forget ids past their time."""
-        forgotten = self._ids.prune()
-        if forgotten:
-            self._commits.add([*tables.forgotten(forgotten), tables.topics_forgotten()])
-        return len(forgotten)
+        now = self._clock()
+        if now - self._noted >= _NOTE_THE_CLOCK:
+            self._commits.add([tables.passed(now)])
+            self._noted = now
+        return self._forget(before=now)
 
     async def stored(self) -> None:
         """Return when all that was told is stored."""
@@ -134,13 +146,43 @@ class SqliteInbox:
         """Store what is pending and close."""
         self._commits.close()
 
-    def _forget(self, ids: list[str]) -> None:
+    def _clock(self) -> int:
+        return self._ahead + self._monotonic()
+
+    def _known(self, id_: str) -> tuple[Receipt, ...] | None:
+        """The final receipts of an id; None for one that is not known."""
+        receipts = self._latest.get(id_)
+        if receipts is not None or self._latest.is_forgotten(id_):
+            return receipts
+        receipts = self._database.look(partial(tables.receipts, id_))
+        if receipts is not None:
+            self._latest.keep(id_, receipts, told=0)
+        return receipts
+
+    def _keep(self, id_: str, receipts: tuple[Receipt, ...] = ()) -> None:
+        self._count += 1
+        self._latest.keep(id_, receipts, told=self._commits.told)
+        self._latest.leave_to_the_disk(stored=self._commits.stored)
+
+    def _make_room(self, *, to_run: bool) -> None:
+        """Forget ids past their expiry before their hour is over, where there is no room for a new one.
+
+        Raises:
+            InboxFull: none may be.
+        """
+        limit = self._limit if to_run else 2 * self._limit
+        if self._count >= limit and not self._forget(before=self._clock() + KEEP_AFTER_EXPIRY):
+            raise InboxFull(f"inbox full: {limit} signals are remembered, and none of them has expired")
+
+    def _forget(self, *, before: int) -> int:
+        self._latest.leave_to_the_disk(stored=self._commits.stored)
+        ended = self._database.look(partial(tables.ended, before, most=PRUNE_MOST))
+        ids = [id_ for id_ in ended if not self._latest.is_forgotten(id_)]
         if ids:
             self._commits.add(tables.forgotten(ids))
-
-    def _rest(self, known: Known) -> int:
-        whole = known.forget_at - known.received_at
-        return max(KEEP_AFTER_EXPIRY, min(whole, known.forget_at - self._now()))
+            self._latest.forget(ids, told=self._commits.told)
+            self._count -= len(ids)
+        return len(ids)
 
 
 def _resolve(stored: asyncio.Future[None], error: OSError | None) -> None:

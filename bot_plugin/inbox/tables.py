@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any
 
@@ -47,13 +46,27 @@ MIGRATIONS = (
         """,
         "CREATE TABLE topics (topic TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at INTEGER NOT NULL) STRICT",
     ),
+    (
+        "ALTER TABLE signals ADD COLUMN kept_until INTEGER NOT NULL DEFAULT 0",  # by the clock below
+        "UPDATE signals SET kept_until = forget_at - received_at",
+        "CREATE INDEX signals_by_end ON signals (kept_until)",
+        "CREATE INDEX signals_unfinished ON signals (sequence) WHERE payload IS NOT NULL",
+        "CREATE INDEX runs_owed ON runs (signal, handler) WHERE owed",
+        "CREATE TABLE clock (micros INTEGER NOT NULL) STRICT",  # that ran while some process had the inbox open
+        "INSERT INTO clock VALUES (0)",
+        """
+        INSERT INTO topics SELECT topic, max(sequence), max(received_at) FROM signals
+        WHERE sequence > 0 AND EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'seen') GROUP BY topic
+        ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
+        """,
+    ),
 )
 """Each step brings the schema from the version before to its own. A run without a handler (``''``) is the signal's."""
 
 _MOST = (1 << 63) - 1
 """The greatest number of SQLite."""
 
-_ARRIVE = "INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?)"
+_ARRIVE = "INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?)"
 _SEE = "INSERT INTO runs (signal, handler, step) VALUES (?, ?, 'seen')"
 _START = "UPDATE runs SET step = 'started', started_at = ? WHERE signal = ? AND handler = ? AND step <> 'done'"
 _FINISH = "INSERT OR REPLACE INTO runs (signal, handler, step, receipt, owed) VALUES (?, ?, 'done', ?, 1)"
@@ -61,6 +74,10 @@ _END_ALL = "UPDATE runs SET step = 'done' WHERE signal = ? AND step = 'seen'"
 _EMPTY = """
     UPDATE signals SET payload = NULL
     WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'done')
+"""
+_RELEASE = """
+    INSERT INTO topics SELECT topic, sequence, received_at FROM signals WHERE id = ? AND sequence > 0
+    ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
 """
 _CONFIRM = "UPDATE runs SET owed = 0 WHERE signal = ? AND handler = ?"
 _LEAVE_SEQUENCES = """
@@ -78,14 +95,6 @@ _FORGET_TOPICS = """
     DELETE FROM topics
     WHERE at < (SELECT max(at) FROM topics) - ? OR topic NOT IN (SELECT topic FROM topics ORDER BY at DESC LIMIT ?)
 """
-_SEQUENCES = """
-    SELECT topic, max(sequence) FROM (
-        SELECT topic, sequence FROM topics
-        UNION ALL
-        SELECT topic, sequence FROM signals
-        WHERE sequence > 0 AND EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'seen')
-    ) GROUP BY topic
-"""
 _UNFINISHED = """
     SELECT id, topic, sequence, payload, received_at, forget_at, handler, step, started_at
     FROM signals JOIN runs ON signal = id
@@ -93,26 +102,26 @@ _UNFINISHED = """
 """
 
 
-def arrived(arrival: Arrival) -> Iterator[Change]:
+def arrived(arrival: Arrival, *, kept_until: int) -> Iterator[Change]:
     """A signal was seen; one that no handler will see needs no payload."""
     payload = arrival.payload if arrival.handlers else None
-    yield (
-        _ARRIVE,
-        (arrival.id, arrival.topic, min(arrival.sequence, _MOST), payload, arrival.received_at, arrival.forget_at),
-    )
+    sequence = min(arrival.sequence, _MOST)
+    times = arrival.received_at, arrival.forget_at, kept_until
+    yield _ARRIVE, (arrival.id, arrival.topic, sequence, payload, *times)
     for handler in arrival.handlers:
         yield _SEE, (arrival.id, handler)
 
 
-def withdrawn(receipt: Receipt, *, at: int, forget_at: int) -> Iterator[Change]:
+def withdrawn(receipt: Receipt, *, at: int, forget_at: int, kept_until: int) -> Iterator[Change]:
     """A signal that never came is not to be run."""
-    yield _ARRIVE, (receipt.signal, "", 0, None, at, forget_at)
+    yield _ARRIVE, (receipt.signal, "", 0, None, at, forget_at, kept_until)
     yield from finished(receipt)
 
 
-def started(id_: str, handler: str, *, at: int) -> Change:
+def started(id_: str, handler: str, *, at: int) -> Iterator[Change]:
     """A handler is about to be called."""
-    return _START, (at, id_, handler)
+    yield _START, (at, id_, handler)
+    yield _RELEASE, (id_,)
 
 
 def finished(receipt: Receipt) -> Iterator[Change]:
@@ -121,6 +130,7 @@ def finished(receipt: Receipt) -> Iterator[Change]:
         yield _END_ALL, (receipt.signal,)
     yield _FINISH, (receipt.signal, receipt.handler or "", json.dumps(wire(receipt)))
     yield _EMPTY, (receipt.signal,)
+    yield _RELEASE, (receipt.signal,)
 
 
 def confirmed(receipts: Iterable[Receipt]) -> Iterator[Change]:
@@ -131,33 +141,41 @@ def confirmed(receipts: Iterable[Receipt]) -> Iterator[Change]:
 
 
 def forgotten(ids: list[str]) -> Iterator[Change]:
-    """Ids are forgotten; the highest sequence of each topic stays."""
+    """Ids are forgotten; the highest sequence of each topic stays, unless nothing came on it for long."""
     for statement in _FORGET:
         yield statement, (json.dumps(ids),)
+    yield _FORGET_TOPICS, (WEEK, TOPICS)
 
 
-def topics_forgotten() -> Change:
-    """The sequences of topics on which nothing came for long are forgotten."""
-    return _FORGET_TOPICS, (WEEK, TOPICS)
+def passed(clock: int) -> Change:
+    """The inbox's clock, microseconds."""
+    return "UPDATE clock SET micros = ?", (clock,)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An id that an earlier process left. Times are microseconds by that process's clock."""
-
-    id: str
-    received_at: int
-    forget_at: int
-    receipts: tuple[Receipt, ...]
+def clock(database: Connection) -> int:
+    """The inbox's clock as the last process left it, microseconds."""
+    micros: int = database.execute("SELECT micros FROM clock").fetchone()[0]
+    return micros
 
 
-def known(database: Connection) -> list[Known]:
-    """Every id, with its final receipts."""
-    receipts: dict[str, tuple[Receipt, ...]] = defaultdict(tuple)
-    for id_, text in database.execute("SELECT signal, receipt FROM runs WHERE receipt IS NOT NULL"):
-        receipts[id_] += (_receipt(text),)
-    rows = database.execute("SELECT id, received_at, forget_at FROM signals")
-    return [Known(id_, received_at, forget_at, receipts.get(id_, ())) for id_, received_at, forget_at in rows]
+def count(database: Connection) -> int:
+    """How many ids there are."""
+    ids: int = database.execute("SELECT count(*) FROM signals").fetchone()[0]
+    return ids
+
+
+def receipts(id_: str, database: Connection) -> tuple[Receipt, ...] | None:
+    """The final receipts of an id; None where it is not there."""
+    if not database.execute("SELECT 1 FROM signals WHERE id = ?", (id_,)).fetchone():
+        return None
+    found = database.execute("SELECT receipt FROM runs WHERE signal = ? AND receipt IS NOT NULL", (id_,))
+    return tuple(_receipt(text) for (text,) in found)
+
+
+def ended(before: int, database: Connection, *, most: int) -> list[str]:
+    """The ids that are kept until then at the longest, by the inbox's clock; those that end first."""
+    query = "SELECT id FROM signals WHERE kept_until <= ? ORDER BY kept_until LIMIT ?"
+    return [id_ for (id_,) in database.execute(query, (before, most))]
 
 
 def recovered(database: Connection) -> Recovered:
@@ -166,7 +184,7 @@ def recovered(database: Connection) -> Recovered:
     return Recovered(
         unfinished=tuple(_unfinished(database)),
         owed=tuple(_receipt(text) for (text,) in owed),
-        sequences=dict(database.execute(_SEQUENCES)),
+        sequences=dict(database.execute("SELECT topic, sequence FROM topics")),
     )
 
 

@@ -12,7 +12,7 @@ from bot_plugin import Inbox, MemoryInbox, SqliteInbox
 from bot_plugin.errors import InboxFull
 from bot_plugin.inbox import KEEP_AFTER_EXPIRY
 from schemas.receipt import Stage
-from tests.inbox_stories import START, Clock, arrival, receipt
+from tests.inbox_stories import START, Clock, arrival, receipt, tell_arrived
 
 Make = Callable[..., Inbox]
 
@@ -27,7 +27,7 @@ def make(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Make:
     if request.param == "memory":
         return lambda **options: MemoryInbox(monotonic=clock.monotonic, **options)
     path = tmp_path / "state" / "inbox.db"
-    return lambda **options: SqliteInbox(path, now=clock.now, monotonic=clock.monotonic, **options)
+    return lambda **options: SqliteInbox(path, monotonic=clock.monotonic, **options)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_a_withdrawal_of_what_arrived_is_left_to_the_caller(inbox: Inbox) 
 
 async def test_ids_are_forgotten_at_their_time_and_not_before(inbox: Inbox, clock: Clock) -> None:
     inbox.arrive(arrival("a", keep=1000))
-    inbox.arrive(arrival("b", keep=2000))
+    await tell_arrived(inbox, arrival("b", keep=2000))
 
     clock.pass_(999)
     assert inbox.prune() == 0
@@ -106,6 +106,7 @@ async def test_a_full_inbox_forgets_what_expired_and_refuses_where_nothing_has(m
     with pytest.raises(InboxFull, match="2 signals are remembered, and none of them has expired"):
         inbox.arrive(arrival("early"))
 
+    await inbox.stored()
     clock.pass_(10)
     assert inbox.arrive(arrival("new", keep=KEEP_AFTER_EXPIRY + 2000))
     assert not inbox.arrive(arrival("long"))

@@ -14,6 +14,7 @@ import pytest
 from bot_plugin import SettingsError, SqliteInbox
 from bot_plugin.inbox import Recovered, Step
 from bot_plugin.inbox.database import APPLICATION_ID
+from bot_plugin.inbox.latest import ROOM
 from bot_plugin.inbox.tables import MIGRATIONS, TOPICS
 from schemas.receipt import Stage
 from tests.inbox_stories import HOUR, SECOND, START, Clock, arrival, crash, receipt, tell_arrived
@@ -31,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def inbox(path: Path, clock: Clock) -> AsyncIterator[SqliteInbox]:
-    inbox = SqliteInbox(path, room=0, now=clock.now, monotonic=clock.monotonic)
+    inbox = SqliteInbox(path, room=0, monotonic=clock.monotonic)
     await inbox.open()
     yield inbox
     await inbox.close()
@@ -39,7 +40,7 @@ async def inbox(path: Path, clock: Clock) -> AsyncIterator[SqliteInbox]:
 
 async def reopen(path: Path, clock: Clock | None = None) -> tuple[SqliteInbox, Recovered]:
     clock = clock or Clock()
-    inbox = SqliteInbox(path, now=clock.now, monotonic=clock.monotonic)
+    inbox = SqliteInbox(path, monotonic=clock.monotonic)
     return inbox, await inbox.open()
 
 
@@ -239,6 +240,62 @@ async def test_what_is_forgotten_is_gone_from_the_disk(inbox: SqliteInbox, path:
     assert [one.arrival.id for one in left.unfinished] == ["b"]
     assert len(other) == 1
     await other.close()
+
+
+async def test_only_the_latest_ids_are_in_memory_and_all_are_known(inbox: SqliteInbox) -> None:
+    for number in range(ROOM + 50):
+        inbox.arrive(arrival(f"s{number}"))
+        inbox.finish(receipt(f"s{number}"))
+    await inbox.stored()
+    inbox.arrive(arrival("last"))
+
+    assert len(inbox._latest) == ROOM
+    assert len(inbox) == ROOM + 51
+    assert not inbox.arrive(arrival("s0"))
+    assert inbox.receipts("s0") == (receipt("s0"),)
+
+
+async def test_what_the_disk_does_not_have_stays_in_memory_however_much_it_is(inbox: SqliteInbox) -> None:
+    for number in range(ROOM + 50):
+        inbox.arrive(arrival(f"s{number}"))
+
+    assert len(inbox._latest) == ROOM + 50
+    assert not inbox.arrive(arrival("s0"))
+
+
+async def test_restarts_do_not_keep_ids_for_ever(path: Path) -> None:
+    for _ in range(4):
+        clock = Clock()
+        inbox, _ = await reopen(path, clock)
+        inbox.arrive(arrival("a", keep=2 * HOUR))
+        clock.pass_(HOUR)
+        inbox.prune()
+        await inbox.close()
+        if len(inbox) == 0:
+            return
+    pytest.fail("it was kept for four hours of processes")
+
+
+async def test_an_inbox_of_the_first_version_keeps_what_it_knows(path: Path, clock: Clock) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database:
+        for statement in (*MIGRATIONS[0], f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 1"):
+            database.execute(statement)
+        for id_, sequence in (("done", 3), ("seen", 4)):
+            times = (START, START + 2 * HOUR)
+            database.execute("INSERT INTO signals VALUES (?, 't', ?, ?, ?, ?)", (id_, sequence, b"{}", *times))
+            database.execute("INSERT INTO runs (signal, handler, step) VALUES (?, 'act', ?)", (id_, id_))
+        database.commit()
+
+    inbox, left = await reopen(path, clock)
+
+    assert left.sequences == {"t": 3}
+    assert [one.steps for one in left.unfinished] == [{"act": Step.DONE}, {"act": Step.SEEN}]
+    clock.pass_(2 * HOUR - 1)
+    assert inbox.prune() == 0
+    clock.pass_(1)
+    assert inbox.prune() == 2
+    await inbox.close()
 
 
 async def test_commits_write_over_what_its_files_have_from_the_start(path: Path, clock: Clock) -> None:
