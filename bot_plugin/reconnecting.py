@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from asyncio import Future
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from bot_plugin.transport import Before, LinkSettings, Receive, at_once
 log = logging.getLogger("bot_plugin.link")
 
 _SESSION_TAKEN_OVER = 0x8E
+
+STABLE = 5.0
+"""Seconds after which a connection was a good one: the pauses between attempts begin anew."""
 
 
 class MqttBroker:
@@ -79,9 +83,9 @@ class MqttLink:
 
     async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled."""
-        attempt = 0
+        attempt, time = 0, asyncio.get_running_loop().time
         while True:
-            began = asyncio.get_running_loop().time()
+            connected_at = math.inf
             try:
                 await before()
                 connection = await self._open(receive)
@@ -93,9 +97,10 @@ class MqttLink:
             except OSError as error:
                 log.warning("%r cannot connect: %s", self, error)
             else:
+                connected_at = time()
                 await self._serve(connection, on_connect)
             first, longest = self._settings.backoff
-            if asyncio.get_running_loop().time() - began > longest:
+            if time() - connected_at >= STABLE:
                 attempt = 0
             await asyncio.sleep(random.uniform(0, min(longest, first * 2 ** min(attempt, 16))))  # noqa: S311
             attempt += 1

@@ -77,7 +77,7 @@ class LinkSettings:
     session_expiry: int = 86_400
     keepalive: int = 15
     connect_timeout: float = 3.0
-    backoff: tuple[float, float] = (0.2, 15.0)
+    backoff: tuple[float, float] = (0.2, 5.0)
     patience: float = 60.0
     window: int = 64
     ack_timeout: float = 20.0

@@ -80,6 +80,7 @@ class Delivery:
         self._redelivery = Redelivery(
             journal,
             outcomes=self._outcomes,
+            wait=self._pump.wait,
             stop=lambda lane: self._pump.rewind(self._queue(lane)),
             resume=self._pump.resume,
             ready=self._pump.go,

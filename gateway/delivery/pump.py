@@ -65,11 +65,14 @@ class Pump:
         self.withdrawing: set[str] = set()
 
     def connected(self, proof: Future[Ack] | None) -> None:
-        """The broker is there: wait for ``go``. The answer to ``proof`` shows that the connection is healthy."""
+        """The broker is there. The answer to ``proof`` shows that the connection is healthy."""
         self._healthy = False
-        self._waits = True
         if proof is not None:
             proof.add_done_callback(self._prove)
+
+    def wait(self) -> None:
+        """Publish nothing until ``go``."""
+        self._waits = True
 
     def go(self) -> None:
         """Go on: what comes first is in its place."""
@@ -130,16 +133,14 @@ class Pump:
 
     def _pump(self) -> None:
         """Publish what the window allows; what was in flight when a connection ended is tried alone."""
-        if self._waits:
-            return
-        if self._suspects and not self._in_flight and self._healthy and self._link.connected:
+        if self._suspects and not self._waits and not self._in_flight and self._healthy and self._link.connected:
             self._alone = True
             self._step(self._suspects.popleft())
         self._alone = self._alone and self._in_flight > 0
         if self._alone or (self._suspects and self._in_flight and self._healthy):
             return
         for _ in range(len(self._ready)):
-            if not self._link.connected or self._link.free == 0:
+            if self._waits or not self._link.connected or self._link.free == 0:
                 return
             self._step(self._ready.popleft())
 
@@ -189,8 +190,7 @@ class Pump:
         """A publish that must not happen twice is on disk as begun before it begins."""
         queue.place = Place.IN_FLIGHT
         self._in_flight += 1
-        begun = outcome(row, Station.PUBLISHING, now=self._clock())
-        self._outcomes.add(begun, then=partial(self._marked, queue))
+        self._outcomes.add(outcome(row, Station.PUBLISHING, now=self._clock()), then=partial(self._marked, queue))
 
     def _marked(self, queue: Queue) -> None:
         self._in_flight -= 1
@@ -295,6 +295,5 @@ class Pump:
         if result.station is Station.PUBLISHED and row.sequence is not None:
             queue.last_put[row.topic] = row.sequence
             if row.lane.destination == SIGNALS:
-                seconds = (result.at - row.accepted_at) / 1e6
-                self._telemetry.published(source=row.source, body=row.body, seconds=seconds)
+                self._telemetry.published(source=row.source, body=row.body, seconds=(result.at - row.accepted_at) / 1e6)
         self._telemetry.outcome(station=result.station, source=row.source)

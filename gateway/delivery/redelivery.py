@@ -19,6 +19,7 @@ class Redelivery:
     """Rewinds lanes. A lane stops first, then what it has behind it is recorded, then it is read again.
 
     Args:
+        wait: called when ``bots`` asks: nothing new may go before what these bots lack.
         stop: stops a lane, now or when what is in flight is answered; it comes back through ``stopped``.
         resume: lets a stopped lane go on; True: from its beginning in the journal.
         ready: called when the lanes that ``bots`` asked for are stopped.
@@ -29,12 +30,14 @@ class Redelivery:
         journal: Journal,
         *,
         outcomes: Outcomes,
+        wait: Callable[[], None],
         stop: Callable[[Lane], None],
         resume: Callable[[Queue, bool], None],
         ready: Callable[[], None],
     ) -> None:
         self._journal = journal
         self._outcomes = outcomes
+        self._wait = wait
         self._stop = stop
         self._resume = resume
         self._ready = ready
@@ -48,6 +51,7 @@ class Redelivery:
         """Send these bots again what they have not receipted."""
         self._bots.update(bots)
         self._asked = True
+        self._wait()
         self._wanted.set()
 
     def stopped(self, queue: Queue) -> None:
@@ -83,7 +87,10 @@ class Redelivery:
         except NotStored:
             self._bots |= bots
             self._asked = True
-        self._ready()
+            self._ready()
+        else:
+            if not self._asked:
+                self._ready()
 
     async def _read_again(self) -> None:
         stopped, self._stopped = self._stopped, []

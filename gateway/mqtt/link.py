@@ -196,7 +196,7 @@ class GmqttLink:
     def _pause(self, attempt: int, *, patient: bool) -> float:
         """Seconds until the next attempt: full jitter, doubled after each attempt that brought nothing."""
         shortest, longest = self._settings.backoff
-        ceiling = longest if patient else min(longest, shortest * 2.0 ** min(attempt, _MOST_DOUBLINGS))
+        ceiling = self._settings.patience if patient else min(longest, shortest * 2.0 ** min(attempt, _MOST_DOUBLINGS))
         return ceiling * self._jitter()
 
 

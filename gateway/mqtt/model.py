@@ -38,6 +38,7 @@ class LinkSettings:
         connect_timeout: seconds until an attempt is given up; a broker of another version may never answer.
         ack_timeout: seconds without an acknowledgement after which the connection is made anew.
         backoff: seconds of the first and of the longest pause between attempts; full jitter between.
+        patience: seconds of the longest pause where the broker refuses for good, as for a wrong password.
         session_expiry: seconds that the broker keeps what the gateway subscribed to while it is away.
         max_packet_size: bytes of a packet that the broker takes, where it is known; on MQTT 5 the broker may say less.
     """
@@ -53,7 +54,8 @@ class LinkSettings:
     keepalive: int = 30
     connect_timeout: float = 5.0
     ack_timeout: float = 20.0
-    backoff: tuple[float, float] = (0.2, 15.0)
+    backoff: tuple[float, float] = (0.2, 5.0)
+    patience: float = 15.0
     session_expiry: int = 3600
     max_packet_size: int | None = None
     will: Will | None = None

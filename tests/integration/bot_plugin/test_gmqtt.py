@@ -10,6 +10,7 @@ from typing import Any
 import gmqtt
 import pytest
 
+from bot_plugin import reconnecting
 from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
 from bot_plugin.link import Acknowledgements, tell_reasons
 from bot_plugin.reconnecting import MqttBroker, MqttLink
@@ -220,6 +221,27 @@ async def test_a_broker_that_spoke_mqtt_5_before_and_is_silent_once_is_spoken_to
                 await eventually(lambda link=link: link.connected)
 
     assert server.connects == [5, 5, 5]
+
+
+@pytest.mark.parametrize(("stable", "tops"), [(0.0, [0.2] * 4), (60.0, [0.2, 0.4, 0.8, 1.0])])
+async def test_the_pauses_grow_while_connections_do_not_last_and_begin_anew_after_one_that_did(
+    monkeypatch: pytest.MonkeyPatch, stable: float, tops: list[float]
+) -> None:
+    seen: list[float] = []
+    monkeypatch.setattr(reconnecting, "STABLE", stable)
+    monkeypatch.setattr(reconnecting.random, "uniform", lambda _, top: seen.append(top) or 0.0)
+
+    async with scripted(accept) as server:
+        link = link_to(server, backoff=(0.2, 1.0))
+        async with task(link.run(nothing, lambda: server_ends(link))):
+            await eventually(lambda: len(seen) >= len(tops))
+
+    assert seen[: len(tops)] == tops
+
+
+def server_ends(link: MqttLink) -> None:
+    assert link._connection is not None
+    link._connection.lost.set_result(None)
 
 
 async def test_a_refusal_after_the_first_success_is_retried_patiently_and_logged(

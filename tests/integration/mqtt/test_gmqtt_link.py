@@ -18,7 +18,7 @@ BOTH = pytest.mark.parametrize("version", list(Version))
 
 
 def settings(broker, **changes):
-    given = LinkSettings(host="127.0.0.1", port=broker.port, client_id="gateway", backoff=(0.02, 0.1))
+    given = LinkSettings(host="127.0.0.1", port=broker.port, client_id="gateway", backoff=(0.02, 0.1), patience=0.1)
     return replace(given, **changes)
 
 
@@ -216,8 +216,8 @@ async def test_what_came_while_the_gateway_was_away_waits_for_it(mosquitto):
 
 
 async def test_the_pauses_double_up_to_the_longest_and_refusals_wait_longest():
-    link = GmqttLink(LinkSettings(host="h", client_id="a", backoff=(0.5, 15.0)), jitter=lambda: 1.0)
-    assert [link._pause(attempt, patient=False) for attempt in (0, 1, 2, 10, 10_000)] == [0.5, 1.0, 2.0, 15.0, 15.0]
+    link = GmqttLink(LinkSettings(host="h", client_id="a", backoff=(0.5, 5.0), patience=15.0), jitter=lambda: 1.0)
+    assert [link._pause(attempt, patient=False) for attempt in (0, 1, 2, 10, 10_000)] == [0.5, 1.0, 2.0, 5.0, 5.0]
     assert link._pause(0, patient=True) == 15.0
 
 

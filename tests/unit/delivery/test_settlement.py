@@ -137,6 +137,31 @@ async def test_a_bot_that_comes_gets_what_it_missed_in_order_and_before_what_com
     ]
 
 
+async def test_what_is_new_waits_until_it_is_known_what_a_bot_that_came_lacks(bench, monkeypatch):
+    await bench.start()
+    bench.bots(bot=ALL, absent=("bot",))
+    bench.run()
+    missed = await bench.accept()
+    await published(bench, missed)
+    asked, answered, lanes = asyncio.Event(), asyncio.Event(), bench.journal.lanes
+
+    async def slow(*, bots=()):
+        if bots:
+            asked.set()
+            await answered.wait()
+        return await lanes(bots=bots)
+
+    monkeypatch.setattr(bench.journal, "lanes", slow)
+    bench.bots(bot=ALL)
+    new = await bench.accept()
+    await asked.wait()
+    assert ids(bench) == [missed.draft.id]
+
+    answered.set()
+    await published(bench, new)
+    assert ids(bench) == [missed.draft.id, missed.draft.id, new.draft.id]
+
+
 async def test_after_a_reconnect_what_has_no_receipt_goes_before_what_is_new(bench):
     await bench.start()
     bench.bots(bot=ALL)
