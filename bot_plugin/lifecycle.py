@@ -127,6 +127,12 @@ class Lifecycle:
         if not known and not jobs:
             await self.refuse(id_, Verdict(Stage.REFUSED, FORGOTTEN), received_at=self._now())
 
+    def ask(self, job: Job) -> None:
+        """Send the receipt of a job that waits once more, where the gateway has nothing to confirm."""
+        if not job.ended and not len(self._receipts):
+            with suppress(OSError):  # it has ended the run already
+                self._send_stored(self._receipt(job))
+
     async def withdraw(self, withdrawal: Withdrawal, *, expires_at: int) -> None:
         """Stop a signal in every handler that was not started; one that has not arrived will not run either."""
         reason = in_receipt(withdrawal.reason)

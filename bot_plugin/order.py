@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -88,6 +88,10 @@ class Order(Generic[T]):
     def paused(self) -> bool:
         """Whether nothing can arrive, as far as is known."""
         return self._paused
+
+    def waiting(self) -> Iterator[T]:
+        """What waits."""
+        return (waiting.item for line in self._lines.values() for waiting in line)
 
     def connected(self, *, monotonic: int) -> None:
         """A connection stands: what is older may be on its way again."""

@@ -26,6 +26,9 @@ _MAX_DOUBLINGS = 4
 _JUST_SENT = 1.0
 """Seconds in which a confirmation may still be on its way."""
 
+_PROMPT = 0.5
+"""Seconds in which a gateway that is there confirms; it gathers for 0.1."""
+
 
 def receipt_id(receipt: Receipt) -> str:
     """The same id for the same (signal, bot, handler, stage), so that a repeat changes nothing at the gateway."""
@@ -101,8 +104,8 @@ class Receipts:
 
     @property
     def unanswered(self) -> bool:
-        """Whether the gateway, which confirms otherwise, has not confirmed something for more than a second."""
-        before = self._loop.time() - _JUST_SENT
+        """Whether the gateway, which confirms otherwise, has not confirmed something for more than half a second."""
+        before = self._loop.time() - _PROMPT
         all_ = (self._unconfirmed, self._in_flight, self._waiting)
         return self.shown and any(next(iter(some.values())).since < before for some in all_ if some)
 

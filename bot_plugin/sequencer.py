@@ -56,12 +56,19 @@ class Sequencer:
         """A connection stands."""
         self._order.connected(monotonic=self._monotonic())
         self._look_later()
+        self._ask()
 
     def look_again(self) -> None:
-        """See, about every second, whether what was away is back."""
+        """See, about every second, whether what was away is back, and whether what waits waits for somebody."""
         if self._order.paused and self._may_come():
             self._order.resume(monotonic=self._monotonic())
             self._look_later()
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask the gateway for a sign of life: a wait that it does not know of must not count."""
+        for job in next((jobs for _, jobs in self._order.waiting() if jobs), ()):
+            self._lifecycle.ask(job)
 
     def repeated(self, place: Place) -> None:
         """A signal came that is known."""

@@ -17,6 +17,7 @@ from bot_plugin.inbox import MemoryInbox
 from bot_plugin.listener import SignalListener
 from schemas import envelope as envelopes
 from schemas.alert import Alert, AlertSchema
+from schemas.card import Receipted, ReceiptedSchema
 from schemas.envelope import Envelope
 from schemas.fields import from_micros
 from schemas.instrument import Instrument, Kind
@@ -130,13 +131,26 @@ class Rig:
 
     def receipts(self, signal: str | None = None) -> list[Receipt]:
         """The receipts that the bot has sent, of one signal or of all, in order."""
-        topic = self.listener.settings.topics.receipt(self.listener.settings.bot)
-        found = [
-            load(ReceiptSchema, envelopes.decode(message.payload).data)
-            for message in self.broker.published
-            if message.topic == topic
-        ]
+        found = [load(ReceiptSchema, envelope.data) for envelope in self._sent()]
         return [receipt for receipt in found if signal in {None, receipt.signal}]
+
+    def confirm(self, signal: str) -> None:
+        """Say, as the gateway would, that the receipts of a signal are on its disk."""
+        ids = tuple(envelope.id for envelope in self._sent() if envelope.subject == signal)
+        confirmation = Envelope(
+            id=str(uuid.uuid4()),
+            source="/gateways/test",
+            type=envelopes.RECEIPTED,
+            time=from_micros(self.listener.now()),
+            dataschema=envelopes.schema_urn(envelopes.RECEIPTED),
+            data=envelopes.body(ReceiptedSchema, Receipted(receipts=ids)),
+        )
+        settings = self.listener.settings
+        self.broker.publish(settings.topics.receipted(settings.bot), envelopes.encode(confirmation))
+
+    def _sent(self) -> list[Envelope]:
+        topic = self.listener.settings.topics.receipt(self.listener.settings.bot)
+        return [envelopes.decode(message.payload) for message in self.broker.published if message.topic == topic]
 
     async def settled(self, signal: str, *, handlers: int = 1, timeout: float = 5.0) -> list[Receipt]:  # noqa: ASYNC109
         """Wait for the last receipts of a signal, one for each handler.

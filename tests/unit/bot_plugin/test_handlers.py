@@ -14,7 +14,6 @@ from bot_plugin import MemoryInbox, PluginSettings, Signal, SignalListener
 from bot_plugin.testing import FakeBroker, Rig, build, deliver, running
 from schemas import envelope as envelopes
 from schemas.alert import Withdrawal, WithdrawalSchema
-from schemas.card import Receipted, ReceiptedSchema
 from schemas.receipt import Stage
 from tests.brokers import eventually
 from tests.unit.bot_plugin.clock import Clock
@@ -527,7 +526,7 @@ async def test_receipts_that_the_gateway_has_not_confirmed_come_again_after_a_re
         known, unknown = build(bot), build(bot)
         rig.send(known)
         await rig.settled(known.id)
-        confirm(rig, known.id)
+        rig.confirm(known.id)
         await asyncio.sleep(0.01)
         rig.send(unknown)
         await rig.settled(unknown.id)
@@ -535,19 +534,6 @@ async def test_receipts_that_the_gateway_has_not_confirmed_come_again_after_a_re
         await eventually(lambda: len(rig.receipts(unknown.id)) == 2)
 
     assert len(rig.receipts(known.id)) == 1
-
-
-def confirm(rig: Rig, signal: str) -> None:
-    ids = [
-        envelope.id
-        for message in rig.broker.published
-        if message.topic == "signals/v1/receipt/demo"
-        and (envelope := envelopes.decode(message.payload)).subject == signal
-    ]
-    data = envelopes.body(ReceiptedSchema, Receipted(receipts=tuple(ids)))
-    now = build(rig.listener).time
-    envelope = envelopes.Envelope(id="r", source="/gateways/g", type=envelopes.RECEIPTED, time=now, data=data)
-    rig.broker.publish("signals/v1/receipted/demo", envelopes.encode(envelope))
 
 
 async def test_a_raw_handler_gets_topic_and_bytes_in_order_and_its_errors_end_nothing(bot: SignalListener) -> None:

@@ -219,7 +219,7 @@ async def test_a_confirmation_of_nothing_makes_it_send_again_what_was_not_sent_j
     assert link.signals == ["a", "a"]
 
 
-async def test_a_gateway_that_has_confirmed_something_once_is_missed_when_it_confirms_nothing_for_a_second(
+async def test_a_gateway_that_has_confirmed_something_once_is_missed_when_it_confirms_nothing_promptly(
     link: HandLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipts = Receipts(link, "t")
@@ -227,7 +227,7 @@ async def test_a_gateway_that_has_confirmed_something_once_is_missed_when_it_con
     await settle()
     link.acknowledge()
     await settle()
-    monkeypatch.setattr("bot_plugin.receipts._JUST_SENT", 0.0)
+    monkeypatch.setattr("bot_plugin.receipts._PROMPT", 0.0)
     assert not receipts.unanswered, "there may be no gateway at all"
 
     receipts.receipted([receipt_id(receipt("b"))])

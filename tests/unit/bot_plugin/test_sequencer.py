@@ -90,6 +90,19 @@ async def test_a_gap_is_waited_for_and_told_in_the_log_and_on_the_receipt(
     ] * 3
 
 
+async def test_while_a_signal_waits_the_gateway_is_asked_again_and_again_whether_it_is_there(bot: Bot) -> None:
+    first, third = bot.build(1), bot.build(3, 2)
+    async with running(bot.listener) as rig:
+        for envelope in (first, third):
+            rig.send(envelope)
+        for envelope, asked in ((first, 1), (third, 1), (third, 2)):
+            await eventually(lambda envelope=envelope, asked=asked: len(rig.receipts(envelope.id)) == asked)
+            rig.confirm(envelope.id)
+        await eventually(lambda: len(rig.receipts(third.id)) == 3)
+
+    assert [receipt.stage for receipt in rig.receipts(third.id)[:3]] == [Stage.RECEIVED] * 3
+
+
 async def test_a_signal_that_comes_after_a_later_one_is_out_of_order_and_never_run(bot: Bot) -> None:
     early, late = bot.build(2), bot.build(1)
     async with running(bot.listener) as rig:
