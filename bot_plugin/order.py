@@ -18,6 +18,9 @@ PATIENCE = 2_000_000
 They count only while one of those could arrive.
 """
 
+LAST_MOMENT = 1_000_000
+"""Microseconds before its expiry when the longest wait ends, whatever cannot arrive."""
+
 LONG_AGO = 3_600_000_000
 """Microseconds after which nobody waits any more for a signal that was accepted then."""
 
@@ -214,7 +217,7 @@ def _cap(place: Place, monotonic: int) -> int | None:
     if place.deadline is None:
         return None
     left = max(0, place.deadline - monotonic)
-    return monotonic + max(left // 2, left - PATIENCE)
+    return monotonic + max(left // 2, left - LAST_MOMENT)
 
 
 def _sequence(waiting: _Waiting[T]) -> int:

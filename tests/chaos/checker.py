@@ -12,7 +12,7 @@ from tests.chaos.accounts import Account
 from tests.chaos.findings import Finding, Wrong
 from tests.chaos.outcomes import UNFINISHED, Outcome, Said
 
-HANDLED, INTERRUPTED, EXPIRED = "handled", "interrupted", "expired"
+HANDLED, INTERRUPTED = "handled", "interrupted"
 _ENDS_OF_TIME = frozenset({"expired", "unheard", "unanswered"})
 
 
@@ -147,8 +147,8 @@ class _Judgement:
             case Said(word="interrupted"):
                 self.tally.ends[INTERRUPTED] += 1
                 self._interrupted[known.key] += 1
-            case Said(word="expired", early=False):
-                self._ran_out_of_time(id_, EXPIRED, known)
+            case Said(word="expired" | "out_of_order" as word, early=False):
+                self._ran_out_of_time(id_, word, known)
             case None if station.word in _ENDS_OF_TIME and not station.early:
                 self._ran_out_of_time(id_, station.word, known)
             case None | Said(word="received" | "started"):

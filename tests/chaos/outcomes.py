@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,11 +12,17 @@ from schemas.receipt import Stage
 from tests.e2e.deployment import Deployment
 
 PAGE = 500
+
+LAST_MOMENT = timedelta(seconds=1)
+"""A bot that waits for a signal to the end goes on without it when its successor has this much left."""
 UNFINISHED = frozenset({"waiting", "held", "publishing"})
 
 
 class Said(NamedTuple):
-    """The last word on a signal, a bot's or delivery's. ``early``: it was said before the signal expired."""
+    """The last word on a signal, a bot's or delivery's.
+
+    ``early``: it was said before the signal expired; that it is out of order, before its last moment.
+    """
 
     word: str
     early: bool
@@ -59,7 +65,8 @@ def outcome(life: dict[str, Any]) -> Outcome:
     for receipt in life["receipts"]:
         known = bots.get(receipt["bot"])
         if known is None or not Stage(known.word).final:
-            bots[receipt["bot"]] = Said(receipt["stage"], _instant(receipt["at"]) < expires)
+            over = expires - LAST_MOMENT if receipt["stage"] == Stage.OUT_OF_ORDER else expires
+            bots[receipt["bot"]] = Said(receipt["stage"], _instant(receipt["at"]) < over)
     station = Said(delivery["station"], _instant(delivery["at"]) < expires)
     awaited = () if delivery["station"] == "unanswered" else tuple(delivery["awaiting"])
     return _shared(station, tuple(sorted(bots.items())), awaited)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot_plugin.order import LONG_AGO, PATIENCE, Order, Place, Turn
+from bot_plugin.order import LAST_MOMENT, LONG_AGO, PATIENCE, Order, Place, Turn
 
 TOPIC = "signals/v1/trade/a/BTC-USDT"
 NOW = 1_795_352_101_000_000
@@ -214,11 +214,11 @@ def test_a_connection_makes_what_an_earlier_process_left_wait_anew() -> None:
     assert topic.take(2, 1) == [2, 3]
 
 
-def test_nothing_waits_into_the_last_two_seconds_that_it_has_left_whatever_cannot_arrive() -> None:
+def test_nothing_waits_into_the_last_second_that_it_has_left_whatever_cannot_arrive() -> None:
     topic = Topic(released=1)
-    assert topic.take(3, 2, ttl=10 * PATIENCE) == []
+    assert topic.take(3, 2, ttl=10 * LAST_MOMENT) == []
     topic.order.pause()
-    topic.at += 9 * PATIENCE - 1
+    topic.at += 9 * LAST_MOMENT - 1
     assert topic.due() == []
     topic.at += 1
 

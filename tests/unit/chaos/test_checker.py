@@ -202,6 +202,7 @@ def test_an_end_that_nobody_asked_for_is_unexplained(word):
         outcome("expired", early=False),
         outcome(None, station="unheard", early=False),
         outcome(None, station="unanswered", early=False),
+        outcome("out_of_order", early=False),
     ],
 )
 def test_a_signal_that_expired_with_that_outcome_shown_is_no_fault(told):

@@ -36,6 +36,11 @@ def test_a_bots_final_receipt_is_its_word_also_where_an_earlier_stage_arrives_af
     assert told.at("a") == Said("handled", early=True)
 
 
+@pytest.mark.parametrize(("at", "early"), [("2026-11-25T09:59:58.9Z", True), ("2026-11-25T09:59:59.1Z", False)])
+def test_what_is_out_of_order_is_so_early_until_its_last_second(at, early):
+    assert outcome(life(("a", "out_of_order", at))).at("a") == Said("out_of_order", early=early)
+
+
 def test_without_a_final_receipt_the_last_stage_is_its_word_and_without_any_it_has_none():
     told = outcome(life(("a", "received", BEFORE), ("a", "started", BEFORE)))
 
