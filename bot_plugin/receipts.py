@@ -128,17 +128,24 @@ class Receipts:
             log.warning("receipt %s was never confirmed by the gateway: given up after %g s", id_, self._keep_for)
         self._send_again([id_ for id_, entry in self._unconfirmed.items() if now - entry.sent_at >= self._pause(entry)])
 
-    def receipted(self, ids: Collection[str]) -> None:
-        """Forget the receipts that are on the gateway's disk; none at all says that it is there again: send again."""
+    def receipted(self, ids: Collection[str]) -> bool:
+        """Forget the receipts that are on the gateway's disk; none at all says that it is there again: send again.
+
+        Returns:
+            Whether the gateway was away before, or slow.
+        """
         self.shown = True
+        now, was_away = self._loop.time(), not ids
         if not ids:
-            before = self._loop.time() - _JUST_SENT
+            before = now - _JUST_SENT
             self._send_again([id_ for id_, entry in self._unconfirmed.items() if entry.sent_at < before])
         for id_ in ids:
             entry = self._unconfirmed.pop(id_, None) or self._in_flight.get(id_)
             if entry is not None:
                 entry.heard = True
+                was_away = was_away or entry.since < now - _PROMPT
                 self._confirmed.append(entry.receipt)
+        return was_away
 
     def take_confirmed(self) -> list[Receipt]:
         """The receipts that were confirmed since the last call."""

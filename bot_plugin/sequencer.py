@@ -61,9 +61,13 @@ class Sequencer:
     def look_again(self) -> None:
         """See, about every second, whether what was away is back, and whether what waits waits for somebody."""
         if self._order.paused and self._may_come():
-            self._order.resume(monotonic=self._monotonic())
-            self._look_later()
+            self.wait_anew()
         self._ask()
+
+    def wait_anew(self) -> None:
+        """The gateway is there again: what waits waits anew."""
+        self._order.resume(monotonic=self._monotonic())
+        self._look_later()
 
     def _ask(self) -> None:
         """Ask the gateway for a sign of life: a wait that it does not know of must not count."""

@@ -231,17 +231,12 @@ async def test_the_pauses_grow_while_connections_do_not_last_and_begin_anew_afte
     monkeypatch.setattr(reconnecting, "STABLE", stable)
     monkeypatch.setattr(reconnecting.random, "uniform", lambda _, top: seen.append(top) or 0.0)
 
-    async with scripted(accept) as server:
+    async with scripted(lambda *packet: None if packet[0] == PUBLISH else accept(*packet)) as server:
         link = link_to(server, backoff=(0.2, 1.0))
-        async with task(link.run(nothing, lambda: server_ends(link))):
+        async with task(link.run(nothing, lambda: link.publish("cut/me", b"") and None)):
             await eventually(lambda: len(seen) >= len(tops))
 
     assert seen[: len(tops)] == tops
-
-
-def server_ends(link: MqttLink) -> None:
-    assert link._connection is not None
-    link._connection.lost.set_result(None)
 
 
 async def test_a_refusal_after_the_first_success_is_retried_patiently_and_logged(
@@ -257,7 +252,7 @@ async def test_a_refusal_after_the_first_success_is_retried_patiently_and_logged
             return b"\x20\x03\x00\x87\x00" if refused else accepting(kind, version, body)
 
         server._script = script
-        link = link_to(server, patience=0.02)
+        link = link_to(server, patience=0.02, connect_timeout=5.0)
         async with task(link.run(nothing, lambda: None)) as running:
             await eventually(lambda: link.connected)
             link.publish("cut/me", b"")

@@ -209,7 +209,7 @@ async def test_a_confirmation_of_nothing_makes_it_send_again_what_was_not_sent_j
     link.acknowledge()
     await settle()
 
-    receipts.receipted([])
+    assert receipts.receipted([]), "the gateway was away"
     await settle()
     assert link.signals == ["a"]
     monkeypatch.setattr("bot_plugin.receipts._JUST_SENT", 0.0)
@@ -232,5 +232,15 @@ async def test_a_gateway_that_has_confirmed_something_once_is_missed_when_it_con
 
     receipts.receipted([receipt_id(receipt("b"))])
     assert receipts.unanswered
-    receipts.receipted([receipt_id(receipt("a"))])
+    assert receipts.receipted([receipt_id(receipt("a"))]), "it was away, or slow"
     assert not receipts.unanswered
+
+
+async def test_a_gateway_that_confirms_promptly_was_not_away(link: HandLink) -> None:
+    receipts = Receipts(link, "t")
+    receipts.send(receipt("a"))
+    await settle()
+    link.acknowledge()
+    await settle()
+
+    assert not receipts.receipted([receipt_id(receipt("a"))])

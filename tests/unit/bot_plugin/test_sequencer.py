@@ -15,6 +15,7 @@ from bot_plugin.testing import Rig, build, running, topic_of
 from schemas import envelope as envelopes
 from schemas.alert import Withdrawal, WithdrawalSchema
 from schemas.envelope import Envelope, sequence_text
+from schemas.fields import to_micros
 from schemas.receipt import Receipt, Stage
 from tests.brokers import eventually
 
@@ -101,6 +102,32 @@ async def test_while_a_signal_waits_the_gateway_is_asked_again_and_again_whether
         await eventually(lambda: len(rig.receipts(third.id)) == 3)
 
     assert [receipt.stage for receipt in rig.receipts(third.id)[:3]] == [Stage.RECEIVED] * 3
+
+
+async def test_a_signal_waits_anew_when_the_gateway_is_there_again(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "PATIENCE", 1_000_000)
+    first, third = bot.build(1), bot.build(3, 2)
+    async with running(bot.listener) as rig:
+
+        async def gateway() -> None:
+            while True:
+                for envelope in (first, third):
+                    if rig.receipts(envelope.id):
+                        rig.confirm(envelope.id)
+                await asyncio.sleep(0.02)
+
+        confirming = asyncio.create_task(gateway())
+        rig.send(first)
+        await rig.settled(first.id)
+        rig.send(third)
+        await asyncio.sleep(0.5)  # half of its wait
+        rig.confirm("none: it says that the gateway is there again")
+        again = bot.listener.now()
+        receipt = await ended(rig, third)
+        confirming.cancel()
+
+    assert receipt.started_at is not None
+    assert to_micros(receipt.started_at) - again >= 900_000
 
 
 async def test_a_signal_that_comes_after_a_later_one_is_out_of_order_and_never_run(bot: Bot) -> None:
