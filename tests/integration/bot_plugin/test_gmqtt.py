@@ -27,8 +27,10 @@ class ScriptedBroker:
         self._script = script
         self.port = 0
         self.connects: list[int] = []
+        self.serving: dict[asyncio.Task[Any] | None, asyncio.StreamWriter] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving[asyncio.current_task()] = writer
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 kind, size = await reader.readexactly(2)
@@ -43,6 +45,13 @@ class ScriptedBroker:
                 writer.write(answer)
         writer.close()
 
+    async def closed(self) -> None:
+        """Close every connection, and return when they are."""
+        for writer in self.serving.values():
+            writer.close()
+        await asyncio.wait(filter(None, self.serving))
+        await asyncio.gather(*(writer.wait_closed() for writer in self.serving.values()), return_exceptions=True)
+
 
 @contextlib.asynccontextmanager
 async def scripted(script: Callable[[int, int, bytes], bytes | None]) -> AsyncIterator[ScriptedBroker]:
@@ -50,6 +59,8 @@ async def scripted(script: Callable[[int, int, bytes], bytes | None]) -> AsyncIt
     async with await asyncio.start_server(broker.serve, "127.0.0.1", 0) as server:
         broker.port = server.sockets[0].getsockname()[1]
         yield broker
+    if broker.serving:
+        await broker.closed()
 
 
 def link_to(broker: Any, **settings: Any) -> MqttLink:
