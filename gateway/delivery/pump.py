@@ -294,6 +294,6 @@ class Pump:
             return
         if result.station is Station.PUBLISHED and row.sequence is not None:
             queue.last_put[row.topic] = row.sequence
-            if row.lane.destination == SIGNALS:
+            if row.lane.destination == SIGNALS and result.at < row.expires_at:
                 self._telemetry.published(source=row.source, body=row.body, seconds=(result.at - row.accepted_at) / 1e6)
         self._telemetry.outcome(station=result.station, source=row.source)

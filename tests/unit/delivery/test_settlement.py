@@ -439,8 +439,10 @@ async def test_what_could_not_be_read_again_on_a_full_disk_is_published_again_on
     await bench.until(lambda: bench.sent(signal.draft.id) == 2)
 
 
-async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_when_it_expires(bench):
+async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_when_it_expires(bench, monkeypatch):
     await bench.start()
+    measured = []
+    monkeypatch.setattr(bench.delivery._pump._telemetry, "published", lambda **how: measured.append(how))
     bench.bots(bot="signals/#")
     bench.broker.hold()
     bench.run()
@@ -454,6 +456,7 @@ async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_w
 
     await bench.receipt("bot", signal.draft.id)
     assert (await bench.ended(signal.draft.id)).station is Station.RECEIPTED
+    assert measured == [], "how long the broker took is not known"
 
 
 async def test_without_a_bot_to_answer_what_the_broker_may_have_ends_as_unknown_when_it_expires(bench):
