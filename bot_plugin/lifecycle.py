@@ -128,8 +128,8 @@ class Lifecycle:
             await self.refuse(id_, Verdict(Stage.REFUSED, FORGOTTEN), received_at=self._now())
 
     def ask(self, job: Job) -> None:
-        """Send the receipt of a job that waits once more, where the gateway has nothing to confirm."""
-        if not job.ended and not len(self._receipts):
+        """Send the receipt of a job once more, where the gateway has nothing to confirm."""
+        if not len(self._receipts):
             with suppress(OSError):  # it has ended the run already
                 self._send_stored(self._receipt(job))
 

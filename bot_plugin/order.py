@@ -18,6 +18,9 @@ PATIENCE = 2_000_000
 They count only while one of those could arrive.
 """
 
+SLOWLY = 10_000_000
+"""Microseconds after its arrival in which a signal waits anew for a gateway that is slow."""
+
 LAST_MOMENT = 1_000_000
 """Microseconds before its expiry when the longest wait ends, whatever cannot arrive."""
 
@@ -56,6 +59,7 @@ class Turn(Generic[T]):
 class _Waiting(Generic[T]):
     place: Place
     item: T
+    arrived: int
     since: int
     cap: int | None
 
@@ -91,6 +95,14 @@ class Order(Generic[T]):
     def paused(self) -> bool:
         """Whether nothing can arrive, as far as is known."""
         return self._paused
+
+    def renew(self, *, monotonic: int) -> None:
+        """What waits may be followed late: it waits anew, unless it has waited for long."""
+        for line in self._lines.values():
+            for waiting in line:
+                if monotonic - waiting.arrived < SLOWLY:
+                    waiting.since = monotonic
+        self._look_ahead()
 
     def waiting(self) -> Iterator[T]:
         """What waits."""
@@ -140,7 +152,7 @@ class Order(Generic[T]):
                 self._release(topic, place.sequence)
                 return [Turn(item)]
             line = self._lines[topic] = []
-        waiting = _Waiting(place, item, monotonic, _cap(place, monotonic))
+        waiting = _Waiting(place, item, monotonic, monotonic, _cap(place, monotonic))
         insort(line, waiting, key=_sequence)
         until = waiting.until(paused=self._paused)
         self._next_due = min((end for end in (until, self._next_due) if end is not None), default=None)

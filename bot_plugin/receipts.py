@@ -132,20 +132,19 @@ class Receipts:
         """Forget the receipts that are on the gateway's disk; none at all says that it is there again: send again.
 
         Returns:
-            Whether the gateway was away before, or slow.
+            Whether the gateway took long for one of them.
         """
         self.shown = True
-        now, was_away = self._loop.time(), not ids
+        before, slow = self._loop.time() - _JUST_SENT, False
         if not ids:
-            before = now - _JUST_SENT
             self._send_again([id_ for id_, entry in self._unconfirmed.items() if entry.sent_at < before])
         for id_ in ids:
             entry = self._unconfirmed.pop(id_, None) or self._in_flight.get(id_)
             if entry is not None:
                 entry.heard = True
-                was_away = was_away or entry.since < now - _PROMPT
+                slow = slow or entry.since < before
                 self._confirmed.append(entry.receipt)
-        return was_away
+        return slow
 
     def take_confirmed(self) -> list[Receipt]:
         """The receipts that were confirmed since the last call."""

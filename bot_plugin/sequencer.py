@@ -61,17 +61,22 @@ class Sequencer:
     def look_again(self) -> None:
         """See, about every second, whether what was away is back, and whether what waits waits for somebody."""
         if self._order.paused and self._may_come():
-            self.wait_anew()
+            self._order.resume(monotonic=self._monotonic())
+            self._look_later()
         self._ask()
 
-    def wait_anew(self) -> None:
-        """The gateway is there again: what waits waits anew."""
-        self._order.resume(monotonic=self._monotonic())
+    def gateway_answered(self, *, is_back: bool, slow: bool) -> None:
+        """The gateway confirmed something: was it away before, or does it take long?"""
+        if is_back:
+            self._order.resume(monotonic=self._monotonic())
+        elif slow:
+            self._order.renew(monotonic=self._monotonic())
         self._look_later()
 
     def _ask(self) -> None:
-        """Ask the gateway for a sign of life: a wait that it does not know of must not count."""
-        for job in next((jobs for _, jobs in self._order.waiting() if jobs), ()):
+        """Give the gateway something to confirm, so that its silence is noticed while a signal waits."""
+        waiting = (job for _, jobs in self._order.waiting() for job in jobs if not job.ended)
+        if (job := next(waiting, None)) is not None:
             self._lifecycle.ask(job)
 
     def repeated(self, place: Place) -> None:

@@ -274,8 +274,8 @@ class Session:
             log.error("a message on %s cannot be read: %s", message.topic, error)  # noqa: TRY400
         else:
             self._gateway.observe(to_micros(envelope.time), monotonic=self._monotonic())
-            if self.receipts.receipted(receipted.receipts):
-                self._sequencer.wait_anew()
+            slow = self.receipts.receipted(receipted.receipts)
+            self._sequencer.gateway_answered(is_back=not receipted.receipts, slow=slow)
 
     async def _keep(self) -> None:
         while True:

@@ -43,8 +43,7 @@ class Database:
 
     def __init__(self, path: Path, *, room: int) -> None:
         self._path, self._room = path, room
-        self._database = self._explained(self._open)
-        self._looking = sqlite3.connect(path, timeout=1, isolation_level=None)
+        self._database, self._looking = self._explained(self._open)
         self._file = _identity(path)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -63,7 +62,7 @@ class Database:
         """
         try:
             return query(self._looking)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:
             raise OSError(_unreadable(self._path, error)) from error
 
     def execute(self, changes: Iterable[Change]) -> None:
@@ -114,7 +113,7 @@ class Database:
                 raise
             raise SettingsError([_unreadable(self._path, error)]) from error
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         path = self._path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -125,10 +124,10 @@ class Database:
                 database.execute(pragma)
             _migrate(database)
             _take_room(database, self._room)
+            return database, sqlite3.connect(path, timeout=1, isolation_level=None)
         except BaseException:
             database.close()
             raise
-        return database
 
 
 def _inspect(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
 LIMIT = 2_000_000
-"""Ids of signals to run, about 1.3 KB of disk each: 500 signals a second for an hour."""
+"""Ids of signals to run, and as many of others, about 1.3 KB of disk each: 500 signals a second for an hour."""
 
 ROOM = 4_000_000
 
-_NOTE_THE_CLOCK = 60_000_000
-"""Microseconds between two notes of the inbox's clock; a crash makes it keep ids for as much longer."""
+_SECOND = 1_000_000
+_MINUTE = 60 * _SECOND
+"""Microseconds between two notes of the inbox's clock: while signals come, and while none does. A crash makes it keep
+ids for as much longer."""
 
 
 class SqliteInbox:
@@ -80,6 +83,7 @@ class SqliteInbox:
             return False
         self._make_room(to_run=bool(arrival.handlers))
         kept_until = self._clock() + arrival.forget_at - arrival.received_at
+        self._note_the_clock(every=_SECOND)
         self._commits.add(tables.arrived(arrival, kept_until=kept_until))
         self._keep(arrival.id)
         return True
@@ -120,11 +124,9 @@ class SqliteInbox:
 
     def prune(self) -> int:
         """Forget ids past their time."""
-        now = self._clock()
-        if now - self._noted >= _NOTE_THE_CLOCK:
-            self._commits.add([tables.passed(now)])
-            self._noted = now
-        return self._forget(before=now)
+        if self._note_the_clock(every=_MINUTE):
+            self._commits.add([tables.topics_forgotten(clock=self._noted)])
+        return self._forget(before=self._clock())
 
     async def stored(self) -> None:
         """Return when all that was told is stored."""
@@ -144,10 +146,20 @@ class SqliteInbox:
 
     async def close(self) -> None:
         """Store what is pending and close."""
+        with suppress(OSError):
+            self._note_the_clock(every=0)
         self._commits.close()
 
     def _clock(self) -> int:
         return self._ahead + self._monotonic()
+
+    def _note_the_clock(self, *, every: int) -> bool:
+        now = self._clock()
+        due = now - self._noted >= every
+        if due:
+            self._commits.add([tables.noted(now)])
+            self._noted = now
+        return due
 
     def _known(self, id_: str) -> tuple[Receipt, ...] | None:
         """The final receipts of an id; None for one that is not known."""

@@ -19,7 +19,10 @@ TOPICS = 10_000
 """Topics whose sequence is kept at most."""
 
 WEEK = 7 * 86_400_000_000
-"""Microseconds that a topic's sequence is kept past the newest one's."""
+"""Microseconds, by the inbox's clock, that a topic's sequence is kept after its newest signal was to be forgotten."""
+
+OWED = 50_000
+"""Receipts that a start takes up at most, of the newest signals: ids are in the order of their time."""
 
 MIGRATIONS = (
     (
@@ -54,8 +57,9 @@ MIGRATIONS = (
         "CREATE INDEX runs_owed ON runs (signal, handler) WHERE owed",
         "CREATE TABLE clock (micros INTEGER NOT NULL) STRICT",  # that ran while some process had the inbox open
         "INSERT INTO clock VALUES (0)",
+        "UPDATE topics SET at = 0",
         """
-        INSERT INTO topics SELECT topic, max(sequence), max(received_at) FROM signals
+        INSERT INTO topics SELECT topic, max(sequence), max(kept_until) FROM signals
         WHERE sequence > 0 AND EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'seen') GROUP BY topic
         ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
         """,
@@ -76,13 +80,13 @@ _EMPTY = """
     WHERE id = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'done')
 """
 _RELEASE = """
-    INSERT INTO topics SELECT topic, sequence, received_at FROM signals WHERE id = ? AND sequence > 0
+    INSERT INTO topics SELECT topic, sequence, kept_until FROM signals WHERE id = ? AND sequence > 0
     ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
 """
 _CONFIRM = "UPDATE runs SET owed = 0 WHERE signal = ? AND handler = ?"
 _LEAVE_SEQUENCES = """
     INSERT INTO topics
-    SELECT topic, max(sequence), max(received_at) FROM signals
+    SELECT topic, max(sequence), max(kept_until) FROM signals
     WHERE id IN (SELECT value FROM json_each(?)) AND sequence > 0 GROUP BY topic
     ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
 """
@@ -92,9 +96,9 @@ _FORGET = (
     "DELETE FROM signals WHERE id IN (SELECT value FROM json_each(?))",
 )
 _FORGET_TOPICS = """
-    DELETE FROM topics
-    WHERE at < (SELECT max(at) FROM topics) - ? OR topic NOT IN (SELECT topic FROM topics ORDER BY at DESC LIMIT ?)
+    DELETE FROM topics WHERE at < ? OR topic NOT IN (SELECT topic FROM topics ORDER BY at DESC LIMIT ?)
 """
+_OWED = "SELECT receipt FROM runs WHERE owed ORDER BY signal DESC, handler DESC LIMIT ?"
 _UNFINISHED = """
     SELECT id, topic, sequence, payload, received_at, forget_at, handler, step, started_at
     FROM signals JOIN runs ON signal = id
@@ -141,13 +145,17 @@ def confirmed(receipts: Iterable[Receipt]) -> Iterator[Change]:
 
 
 def forgotten(ids: list[str]) -> Iterator[Change]:
-    """Ids are forgotten; the highest sequence of each topic stays, unless nothing came on it for long."""
+    """Ids are forgotten; the highest sequence of each topic stays."""
     for statement in _FORGET:
         yield statement, (json.dumps(ids),)
-    yield _FORGET_TOPICS, (WEEK, TOPICS)
 
 
-def passed(clock: int) -> Change:
+def topics_forgotten(*, clock: int) -> Change:
+    """The sequences of topics on which nothing came for long are forgotten."""
+    return _FORGET_TOPICS, (clock - WEEK, TOPICS)
+
+
+def noted(clock: int) -> Change:
     """The inbox's clock, microseconds."""
     return "UPDATE clock SET micros = ?", (clock,)
 
@@ -180,10 +188,10 @@ def ended(before: int, database: Connection, *, most: int) -> list[str]:
 
 def recovered(database: Connection) -> Recovered:
     """What is unfinished and owed."""
-    owed = database.execute("SELECT receipt FROM runs WHERE owed ORDER BY signal, handler")
+    owed = database.execute(_OWED, (OWED,)).fetchall()
     return Recovered(
         unfinished=tuple(_unfinished(database)),
-        owed=tuple(_receipt(text) for (text,) in owed),
+        owed=tuple(_receipt(text) for (text,) in reversed(owed)),
         sequences=dict(database.execute("SELECT topic, sequence FROM topics")),
     )
 

@@ -102,7 +102,7 @@ class Delivery:
         The answer to ``proof`` shows that the connection is healthy.
         """
         self._pump.connected(proof)
-        self._redelivery.bots(self._audience.begin_again())
+        self._redelivery.bots(self._audience.begin_again(), first=True)
 
     async def withdraw(self, lane: Lane, *, position: int, id_: str, reason: str) -> None:
         """End a row as withdrawn, on disk, where the broker does not have it and cannot have it.
@@ -152,7 +152,7 @@ class Delivery:
         self._audience.learn(bots, came=came)
         self._pump.release()
         if came:
-            self._redelivery.bots(came)
+            self._redelivery.bots(came, first=True)
         for queue in self._queues.values():
             if queue.place is Place.PAUSED and queue.trial.unheard:
                 queue.try_().retry_at = 0.0

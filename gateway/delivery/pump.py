@@ -242,7 +242,7 @@ class Pump:
         decision = self._decide(flight, row, answer.result())
         if answer.result().denied or answer.result().unheard:
             self._audience.not_sent(row)
-        self._unheard(queue) if decision is None else self.finish(queue, decision)
+        self._unheard(queue) if decision is None else self.finish(queue, decision, answered=True)
 
     def _decide(self, flight: Flight, row: Waiting, ack: Ack) -> Outcome | None:
         now, tries = self._clock(), flight.queue.trial.unheard
@@ -279,13 +279,13 @@ class Pump:
         sent_to = self._audience.awaited(row) if trial.losses else None
         return expired(row, now=self._clock(), unheard=unheard, tries=trial.unheard, sent_to=sent_to)
 
-    def finish(self, queue: Queue, result: Outcome) -> None:
+    def finish(self, queue: Queue, result: Outcome, *, answered: bool = False) -> None:
         """Note the outcome of the head, and put the lane where its next row wants it."""
-        self.end_head(queue, result)
+        self.end_head(queue, result, answered=answered)
         self.put(queue)
 
-    def end_head(self, queue: Queue, result: Outcome) -> None:
-        """Note the outcome of the head."""
+    def end_head(self, queue: Queue, result: Outcome, *, answered: bool = False) -> None:
+        """Note the outcome of the head; ``answered``: it is what the broker said."""
         self._outcomes.add(result)
         row = queue.finish()
         self.loaded -= 1
@@ -294,6 +294,6 @@ class Pump:
             return
         if result.station is Station.PUBLISHED and row.sequence is not None:
             queue.last_put[row.topic] = row.sequence
-            if row.lane.destination == SIGNALS and result.at < row.expires_at:
+            if row.lane.destination == SIGNALS and answered:
                 self._telemetry.published(source=row.source, body=row.body, seconds=(result.at - row.accepted_at) / 1e6)
         self._telemetry.outcome(station=result.station, source=row.source)

@@ -19,7 +19,7 @@ class Redelivery:
     """Rewinds lanes. A lane stops first, then what it has behind it is recorded, then it is read again.
 
     Args:
-        wait: called when ``bots`` asks: nothing new may go before what these bots lack.
+        wait: called where nothing new may go before what the bots lack that ``bots`` names.
         stop: stops a lane, now or when what is in flight is answered; it comes back through ``stopped``.
         resume: lets a stopped lane go on; True: from its beginning in the journal.
         ready: called when the lanes that ``bots`` asked for are stopped.
@@ -43,16 +43,18 @@ class Redelivery:
         self._ready = ready
         self._bots: set[str] = set()
         self._asked = False
+        self._held_before = False
         self._stopped: list[Queue] = []
         self._owed: set[Lane] = set()
         self._wanted = asyncio.Event()
 
-    def bots(self, bots: Iterable[str]) -> None:
-        """Send these bots again what they have not receipted."""
+    def bots(self, bots: Iterable[str], *, first: bool = False) -> None:
+        """Send these bots again what they have not receipted; ``first``: before anything new."""
         self._bots.update(bots)
         self._asked = True
-        self._wait()
         self._wanted.set()
+        if first:
+            self._wait()
 
     def stopped(self, queue: Queue) -> None:
         """A lane has stopped and waits to be read again."""
@@ -89,8 +91,13 @@ class Redelivery:
             self._asked = True
             self._ready()
         else:
-            if not self._asked:
-                self._ready()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Let what is new go; somebody who came meanwhile holds it up once, and no more."""
+        self._held_before = self._asked and not self._held_before
+        if not self._held_before:
+            self._ready()
 
     async def _read_again(self) -> None:
         stopped, self._stopped = self._stopped, []

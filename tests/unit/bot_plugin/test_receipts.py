@@ -209,7 +209,7 @@ async def test_a_confirmation_of_nothing_makes_it_send_again_what_was_not_sent_j
     link.acknowledge()
     await settle()
 
-    assert receipts.receipted([]), "the gateway was away"
+    receipts.receipted([])
     await settle()
     assert link.signals == ["a"]
     monkeypatch.setattr("bot_plugin.receipts._JUST_SENT", 0.0)
@@ -232,15 +232,19 @@ async def test_a_gateway_that_has_confirmed_something_once_is_missed_when_it_con
 
     receipts.receipted([receipt_id(receipt("b"))])
     assert receipts.unanswered
-    assert receipts.receipted([receipt_id(receipt("a"))]), "it was away, or slow"
+    receipts.receipted([receipt_id(receipt("a"))])
     assert not receipts.unanswered
 
 
-async def test_a_gateway_that_confirms_promptly_was_not_away(link: HandLink) -> None:
+@pytest.mark.parametrize(("patience", "slow"), [(0.0, True), (60.0, False)])
+async def test_a_confirmation_says_whether_it_took_long(
+    link: HandLink, monkeypatch: pytest.MonkeyPatch, patience: float, *, slow: bool
+) -> None:
     receipts = Receipts(link, "t")
     receipts.send(receipt("a"))
     await settle()
     link.acknowledge()
     await settle()
+    monkeypatch.setattr("bot_plugin.receipts._JUST_SENT", patience)
 
-    assert not receipts.receipted([receipt_id(receipt("a"))])
+    assert receipts.receipted([receipt_id(receipt("a"))]) is slow

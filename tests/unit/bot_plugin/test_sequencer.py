@@ -104,6 +104,23 @@ async def test_while_a_signal_waits_the_gateway_is_asked_again_and_again_whether
     assert [receipt.stage for receipt in rig.receipts(third.id)[:3]] == [Stage.RECEIVED] * 3
 
 
+async def test_the_gateway_is_asked_by_another_signal_where_the_first_that_waits_was_withdrawn(bot: Bot) -> None:
+    @bot.listener.on_trade(name="other", pair="ETH-USDT")
+    async def other(signal: Signal) -> None: ...
+
+    first, withdrawn = bot.build(1), bot.build(3, 2)
+    begun, waiting = bot.build(1, pair="ETH-USDT"), bot.build(4, 3, pair="ETH-USDT")
+    withdrawal = bot.withdrawal(5, withdrawn, 4)
+    async with running(bot.listener) as rig:
+        for envelope in (first, begun, withdrawn, withdrawal, waiting):
+            rig.send(envelope)
+        for envelope in (first, begun, withdrawn, withdrawal, waiting):
+            await eventually(lambda envelope=envelope: rig.receipts(envelope.id))
+            rig.confirm(envelope.id)
+        rig.confirm(withdrawn.id)
+        await eventually(lambda: len(rig.receipts(waiting.id)) == 2)
+
+
 async def test_a_signal_waits_anew_when_the_gateway_is_there_again(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ordering, "PATIENCE", 1_000_000)
     first, third = bot.build(1), bot.build(3, 2)

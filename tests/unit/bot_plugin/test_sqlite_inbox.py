@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot_plugin import SettingsError, SqliteInbox
-from bot_plugin.inbox import Recovered, Step
+from bot_plugin.inbox import Recovered, Step, tables
 from bot_plugin.inbox.database import APPLICATION_ID
 from bot_plugin.inbox.latest import ROOM
 from bot_plugin.inbox.tables import MIGRATIONS, TOPICS
@@ -213,19 +213,79 @@ async def test_a_sequence_beyond_what_sqlite_counts_is_stored_as_the_greatest(in
     await tell_arrived(inbox, arrival("a", sequence=10**20 - 1))
 
 
-@pytest.mark.parametrize("step", [-1000 * HOUR, 0, 1000 * HOUR])
-async def test_what_an_earlier_process_left_is_kept_an_hour_and_no_longer_than_it_was_to_be(
-    inbox: SqliteInbox, path: Path, step: int
-) -> None:
+async def test_what_an_earlier_process_left_is_kept_for_as_long_as_it_was_to_be(inbox: SqliteInbox, path: Path) -> None:
     await tell_arrived(inbox, arrival("a", keep=3 * HOUR))
     await inbox.close()
-    clock = Clock(wall=START + step)
+    clock = Clock()
     other, _ = await reopen(path, clock)
 
-    clock.pass_(HOUR - 1)
+    clock.pass_(3 * HOUR - 1)
     assert other.prune() == 0
-    clock.pass_(2 * HOUR + 1)
+    clock.pass_(1)
     assert other.prune() == 1
+    await other.close()
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+async def test_bots_that_never_run_for_long_forget_all_the_same(path: Path, tmp_path: Path, *, crashes: bool) -> None:
+    for run in range(200):
+        clock = Clock()
+        inbox, _ = await reopen(path, clock)
+        clock.pass_(50 * SECOND)
+        inbox.prune()
+        if inbox.arrive(arrival("a", keep=HOUR)) and run:
+            await inbox.close()
+            return
+        inbox.arrive(arrival(keep=HOUR))
+        await inbox.stored()
+        left = crash(path, into=tmp_path / str(run)) if crashes else path
+        await inbox.close()
+        path = left
+    pytest.fail("it was kept for 200 runs of 50 s")
+
+
+async def test_a_clock_that_is_far_ahead_makes_it_forget_no_topic(inbox: SqliteInbox, path: Path, clock: Clock) -> None:
+    ahead = arrival("ahead", topic="u", sequence=3, at=START + 30 * 24 * HOUR)
+    await tell_arrived(inbox, ahead, arrival("a", sequence=4))
+    for id_ in ("ahead", "a"):
+        inbox.finish(receipt(id_))
+    clock.pass_(2 * HOUR)
+    inbox.prune()
+    await inbox.close()
+
+    other, left = await reopen(path, clock)
+
+    assert left.sequences == {"u": 3, "t": 4}
+    await other.close()
+
+
+async def test_of_many_owed_receipts_a_start_takes_up_the_newest(
+    inbox: SqliteInbox, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "OWED", 2)
+    for id_ in "bac":
+        inbox.arrive(arrival(id_))
+        inbox.finish(receipt(id_))
+    await inbox.close()
+
+    other, left = await reopen(path)
+
+    assert [owed.signal for owed in left.owed] == ["b", "c"]
+    await other.close()
+
+
+async def test_a_receipt_on_the_disk_that_cannot_be_read_names_the_file(inbox: SqliteInbox, path: Path) -> None:
+    await tell_arrived(inbox, arrival("a"))
+    inbox.finish(receipt("a"))
+    inbox.confirm([receipt("a")])
+    await inbox.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE runs SET receipt = 'torn'")
+        database.commit()
+    other, _ = await reopen(path)
+
+    with pytest.raises(OSError, match=r"demo\.inbox\.db cannot be read: .*Move the file away"):
+        other.arrive(arrival("a"))
     await other.close()
 
 

@@ -162,6 +162,27 @@ async def test_what_is_new_waits_until_it_is_known_what_a_bot_that_came_lacks(be
     assert ids(bench) == [missed.draft.id, missed.draft.id, new.draft.id]
 
 
+async def test_a_silent_bot_keeps_nothing_new_from_going(bench, monkeypatch):
+    bench.settings = DeliverySettings(sweep=0.01, audit=0.05, redeliver_after=1.0)
+    await bench.start()
+    bench.bots(bot=ALL)
+    bench.run()
+    await published(bench, await bench.accept())
+    asked, lanes = asyncio.Event(), bench.journal.lanes
+
+    async def never(*, bots=()):
+        if bots:
+            asked.set()
+            await asyncio.Event().wait()
+        return await lanes(bots=bots)
+
+    monkeypatch.setattr(bench.journal, "lanes", never)
+    bench.clock.pass_(seconds=2)
+    await asked.wait()
+
+    await published(bench, await bench.accept("src/ETH-USDT"))
+
+
 async def test_after_a_reconnect_what_has_no_receipt_goes_before_what_is_new(bench):
     await bench.start()
     bench.bots(bot=ALL)
