@@ -2,7 +2,8 @@
 
 A starting process publishes a *claim* on its own card's topic, from a client id of its own, and listens there. Brokers
 put the claims of two processes in one order, so that the earlier one wins; a process that lives answers a claim with
-its card; a card that is only retained and that nobody stands up for is left from a crash.
+its card; a card that is only retained and that nobody stands up for is left from a crash. A process that holds the lock
+after the card's own one knows that at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ ECHO_TIME = 5.0
 
 ANSWER_TIME = 3.0
 """Seconds that another process has to stand up for its retained card."""
+
+_LONGEST = 64
 
 SETTLE_TIME = 0.25
 """Seconds that every starting process waits for an objection; more than a round trip to the broker."""
@@ -70,6 +74,7 @@ class Claim:
 
     Args:
         instance: this process.
+        earlier: the process that held the state folder's lock before, and so is dead; empty where none is known.
         echoed: whether the own claim came back, so that all that was retained was seen.
         suspect: whether a retained card says that another process is online.
         taken: why the name is not free, once that is known.
@@ -77,6 +82,7 @@ class Claim:
     """
 
     instance: str
+    earlier: str = ""
     echoed: bool = False
     suspect: bool = False
     taken: str | None = None
@@ -93,7 +99,7 @@ class Claim:
                 self.taken = f"instance {card.instance} is just starting"
         elif card.presence is Presence.ONLINE:
             if retained and not self.echoed:
-                self.suspect = True
+                self.suspect = card.instance != self.earlier
             else:
                 self.taken = f"instance {card.instance} answered"
         else:
@@ -107,11 +113,12 @@ class Claimant:
         link: a connection of its own, that listens to the card's topic.
         topic: the card's topic.
         card: the card to answer later claims with.
+        earlier: the process that held the state folder's lock before this one.
     """
 
-    def __init__(self, link: Link, *, topic: str, card: BotCard, now: Callable[[], int]) -> None:
+    def __init__(self, link: Link, *, topic: str, card: BotCard, earlier: str, now: Callable[[], int]) -> None:
         self._link, self._topic, self._card, self._now = link, topic, card, now
-        self._claim = Claim(card.instance)
+        self._claim = Claim(card.instance, earlier)
         self._changed = asyncio.Event()
         self._asked = False
         self._refused: LinkRefused | None = None
@@ -188,8 +195,10 @@ class Claimant:
 
 
 @contextlib.contextmanager
-def lock(folder: Path | None, bot: str) -> Iterator[None]:
+def lock(folder: Path | None, bot: str, *, instance: str) -> Iterator[str]:
     """Hold the lock of the state folder; none without a folder, or where the system has no such locks.
+
+    Gives the instance that held it before, which is dead; empty where none is known.
 
     Raises:
         NameTaken: another process on this machine holds it.
@@ -197,12 +206,12 @@ def lock(folder: Path | None, bot: str) -> Iterator[None]:
     """
     fcntl = _fcntl()
     if folder is None or fcntl is None:
-        yield
+        yield ""
         return
     path = folder / f"{bot}.lock"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "a")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
     except OSError as error:
         cure = "make it writable for this user, or name another one as state_dir"
         raise SettingsError([f"the bot's folder {folder} cannot be written: {error.strerror}; {cure}"]) from None
@@ -211,7 +220,17 @@ def lock(folder: Path | None, bot: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise NameTaken(bot, f"it holds {path}") from None
-        yield
+        yield _succeed(file, instance)
+
+
+def _succeed(file: RawIOBase, instance: str) -> str:
+    """Leave this instance's name in the lock's file, and say whose was in it."""
+    earlier = (file.read(_LONGEST) or b"").decode(errors="replace")
+    file.seek(0)
+    with contextlib.suppress(OSError):  # a full disk is the inbox's matter
+        file.write(instance.encode())
+        file.truncate()
+    return earlier
 
 
 def _fcntl() -> Any:

@@ -51,18 +51,18 @@ class Runner:
         """
         if problems := list(self.plan.problems(self.settings)):
             raise SettingsError(problems)
+        card = self._card()
         try:
-            with lock(self._folder(), self.settings.bot):
-                await self._run(stop)
+            with lock(self._folder(), self.settings.bot, instance=card.instance) as earlier:
+                await self._run(card, earlier, stop)
         except BaseExceptionGroup as group:
             raise _only(group) from None
 
-    async def _run(self, stop: Event) -> None:
-        card = self._card()
+    async def _run(self, card: BotCard, earlier: str, stop: Event) -> None:
         left = await self.inbox.open()
         try:
             async with TaskGroup() as lines:
-                await self._work(lines, card, left, stop)
+                await self._work(left, stop, _Name(self, card, earlier, lines))
         finally:
             await self.inbox.close()
 
@@ -71,16 +71,15 @@ class Runner:
             return self.settings.state_folder
         return None
 
-    async def _work(self, lines: TaskGroup, card: BotCard, left: Recovered, stop: Event) -> None:
-        link = self.connect(self._link_settings(card))
-        name = _Name(self, card, lines)
+    async def _work(self, left: Recovered, stop: Event, name: _Name) -> None:
+        link = self.connect(self._link_settings(name.card))
         session: Session | None = None
         serving: Task[None] | None = None
         try:
             async with TaskGroup() as group:
-                session = self._session(link, card, group, left)
+                session = self._session(link, name.card, group, left)
                 await session.recover(left)
-                serving = lines.create_task(self._serve(link, session, name), name="bot_plugin.link")
+                serving = name.lines.create_task(self._serve(link, session, name), name="bot_plugin.link")
                 await session.until(stop)
         finally:
             if session is not None:
@@ -157,8 +156,9 @@ class Runner:
 class _Name:
     """The bot's name: asked for before every connection, as another process may have taken it over meanwhile."""
 
-    def __init__(self, runner: Runner, card: BotCard, lines: TaskGroup) -> None:
-        self._runner, self._card, self._lines = runner, card, lines
+    def __init__(self, runner: Runner, card: BotCard, earlier: str, lines: TaskGroup) -> None:
+        self._runner, self._earlier = runner, earlier
+        self.card, self.lines = card, lines
         self._asking: Task[None] | None = None
 
     async def take(self) -> None:
@@ -170,10 +170,11 @@ class _Name:
         """
         self.release()
         runner = self._runner
-        topic = runner.settings.topics.bot(self._card.bot)
+        topic = runner.settings.topics.bot(self.card.bot)
         probe = replace(runner.base(f"probe.{uuid.uuid4().hex[:8]}"), filters=(topic,), clean=True)
-        claimant = Claimant(runner.connect(probe), topic=topic, card=self._card, now=runner.now)
-        self._asking = self._lines.create_task(claimant.run(), name="bot_plugin.claim")
+        link = runner.connect(probe)
+        claimant = Claimant(link, topic=topic, card=self.card, earlier=self._earlier, now=runner.now)
+        self._asking = self.lines.create_task(claimant.run(), name="bot_plugin.claim")
         await claimant.won()
 
     def release(self) -> None:

@@ -79,20 +79,40 @@ def test_a_card_is_read_as_it_was_written_and_what_is_none_is_none() -> None:
 
 def test_a_folder_is_locked_by_one_process(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    with lock(state, "demo"):
-        with pytest.raises(NameTaken, match=r"it holds .*demo\.lock"), lock(state, "demo"):
+    with lock(state, "demo", instance="a"):
+        with pytest.raises(NameTaken, match=r"it holds .*demo\.lock"), lock(state, "demo", instance="b"):
             pass
-        with lock(state, "other"):
+        with lock(state, "other", instance="c"):
             pass
-    with lock(state, "demo"):
+    with lock(state, "demo", instance="d"):
         pass
+
+
+def test_who_holds_the_lock_knows_who_held_it_before(tmp_path: Path) -> None:
+    earlier = []
+    for instance in ("a" * 32, "short", "b" * 32):
+        with lock(tmp_path, "demo", instance=instance) as before:
+            earlier.append(before)
+
+    assert earlier == ["", "a" * 32, "short"]
+
+
+def test_the_retained_card_of_the_process_that_held_the_lock_before_is_of_a_dead_one() -> None:
+    claim = Claim("me", "other")
+    for found, retained in (RETAINED, MINE):
+        claim.see(found, retained=retained)
+    assert not claim.suspect
+
+    found, retained = ANSWER
+    claim.see(found, retained=retained)
+    assert claim.taken is not None, "it lives after all"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(SettingsError, match=r"folder .*file cannot be written: .*; make it"),
-        lock(tmp_path / "file", "demo"),
+        lock(tmp_path / "file", "demo", instance="a"),
     ):
         pass
 
