@@ -10,7 +10,7 @@ from threading import Lock, get_ident
 
 from bot_plugin.clock import GatewayClock
 from bot_plugin.dispatch import Verdict, expiry
-from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Inbox
+from bot_plugin.inbox import Inbox, forget_at
 from bot_plugin.job import Job
 from bot_plugin.receipts import Receipts
 from bot_plugin.recovery import Left
@@ -139,7 +139,7 @@ class Lifecycle:
         unknown = Receipt(
             signal=withdrawal.signal, bot=self._bot, stage=Stage.WITHDRAWN, reason=reason, at=from_micros(self._now())
         )
-        if self._inbox.withdraw(unknown, forget_at=expires_at + KEEP_AFTER_EXPIRY):
+        if self._inbox.withdraw(unknown, forget_at=forget_at(expires_at, now=self._now())):
             self._send_stored(unknown)
             return
         for job in list(self._jobs.get(withdrawal.signal, ())):

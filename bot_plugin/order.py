@@ -18,7 +18,10 @@ PATIENCE = 2_000_000
 They count only while one of those could arrive.
 """
 
-SLOWLY = 10_000_000
+SLOW = 1_000_000
+"""Microseconds without an answer after which the gateway is slow; after ``PATIENCE`` it was away."""
+
+WHILE_SLOW = 10_000_000
 """Microseconds after its arrival in which a signal waits anew for a gateway that is slow."""
 
 LAST_MOMENT = 1_000_000
@@ -96,18 +99,6 @@ class Order(Generic[T]):
         """Whether nothing can arrive, as far as is known."""
         return self._paused
 
-    def renew(self, *, monotonic: int) -> None:
-        """What waits may be followed late: it waits anew, unless it has waited for long."""
-        for line in self._lines.values():
-            for waiting in line:
-                if monotonic - waiting.arrived < SLOWLY:
-                    waiting.since = monotonic
-        self._look_ahead()
-
-    def waiting(self) -> Iterator[T]:
-        """What waits."""
-        return (waiting.item for line in self._lines.values() for waiting in line)
-
     def connected(self, *, monotonic: int) -> None:
         """A connection stands: what is older may be on its way again."""
         self._connected_at = monotonic
@@ -118,13 +109,18 @@ class Order(Generic[T]):
         self._paused = True
         self._look_ahead()
 
-    def resume(self, *, monotonic: int) -> None:
-        """What waits may be followed by what it waits for: it waits anew."""
+    def resume(self, *, monotonic: int, younger_than: int | None = None) -> None:
+        """What waits may be followed by what it waits for: it waits anew, where it arrived not so long ago."""
         self._paused = False
         for line in self._lines.values():
             for waiting in line:
-                waiting.since = monotonic
+                if younger_than is None or monotonic - waiting.arrived < younger_than:
+                    waiting.since = monotonic
         self._look_ahead()
+
+    def waiting(self) -> Iterator[T]:
+        """What waits."""
+        return (waiting.item for line in self._lines.values() for waiting in line)
 
     def later(self, place: Place) -> int | None:
         """The number that a signal comes too late for; None where it has its turn before it."""

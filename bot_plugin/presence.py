@@ -13,9 +13,10 @@ import contextlib
 import importlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from io import RawIOBase
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ ECHO_TIME = 5.0
 ANSWER_TIME = 3.0
 """Seconds that another process has to stand up for its retained card."""
 
-_LONGEST = 64
+_HOLDER = re.compile(r"(?P<instance>[0-9a-zA-Z-]{1,64}) (?P<place>[0-9a-f:-]{0,128})\n")
+_LONGEST = 256
+"""What the lock's file holds, and bytes of it that are read."""
 
 SETTLE_TIME = 0.25
 """Seconds that every starting process waits for an objection; more than a round trip to the broker."""
@@ -211,7 +214,7 @@ def lock(folder: Path | None, bot: str, *, instance: str) -> Iterator[str]:
     path = folder / f"{bot}.lock"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)
     except OSError as error:
         cure = "make it writable for this user, or name another one as state_dir"
         raise SettingsError([f"the bot's folder {folder} cannot be written: {error.strerror}; {cure}"]) from None
@@ -223,14 +226,27 @@ def lock(folder: Path | None, bot: str, *, instance: str) -> Iterator[str]:
         yield _succeed(file, instance)
 
 
-def _succeed(file: RawIOBase, instance: str) -> str:
-    """Leave this instance's name in the lock's file, and say whose was in it."""
-    earlier = (file.read(_LONGEST) or b"").decode(errors="replace")
+def _succeed(file: FileIO, instance: str) -> str:
+    """Leave this instance's name in the lock's file, and say whose was in it; nobody's where the file was copied."""
+    place = _place(file)
+    held = _HOLDER.fullmatch((file.read(_LONGEST) or b"").decode(errors="replace"))
+    if held is None and os.fstat(file.fileno()).st_size:
+        return ""  # a file of somebody else's: it serves as a lock, and stays as it is
     file.seek(0)
     with contextlib.suppress(OSError):  # a full disk is the inbox's matter
-        file.write(instance.encode())
+        file.write(f"{instance} {place}\n".encode())
         file.truncate()
-    return earlier
+    return held["instance"] if held is not None and place and held["place"] == place else ""
+
+
+def _place(file: FileIO) -> str:
+    """This file on this machine since it was started: a copy has another place. Empty where it is not known."""
+    found = os.fstat(file.fileno())
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+    return f"{boot}:{found.st_dev}:{found.st_ino}"
 
 
 def _fcntl() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import uuid
 from asyncio import Future
 from collections.abc import Collection
@@ -27,7 +28,7 @@ _JUST_SENT = 1.0
 """Seconds in which a confirmation may still be on its way."""
 
 _PROMPT = 0.5
-"""Seconds in which a gateway that is there confirms; it gathers for 0.1."""
+"""Seconds in which a gateway that is there confirms something; it gathers for 0.1."""
 
 
 def receipt_id(receipt: Receipt) -> str:
@@ -91,6 +92,7 @@ class Receipts:
         self._flushing = False
         self._dropped = 0
         self._refused = False
+        self._heard_at = -math.inf
         self.shown = False
         """Whether there is a gateway that confirms receipts."""
 
@@ -104,10 +106,14 @@ class Receipts:
 
     @property
     def unanswered(self) -> bool:
-        """Whether the gateway, which confirms otherwise, has not confirmed something for more than half a second."""
-        before = self._loop.time() - _PROMPT
+        """Whether the gateway, which confirms otherwise, is silent for more than half a second though it was asked."""
+        return self.shown and self._silence() > _PROMPT
+
+    def _silence(self) -> float:
+        """Seconds since the gateway confirmed anything, where something was to be confirmed for all that time."""
         all_ = (self._unconfirmed, self._in_flight, self._waiting)
-        return self.shown and any(next(iter(some.values())).since < before for some in all_ if some)
+        asked_at = min((next(iter(some.values())).since for some in all_ if some), default=math.inf)
+        return self._loop.time() - max(asked_at, self._heard_at)
 
     def send(self, receipt: Receipt) -> None:
         """Send a receipt, with the others of this turn of the loop, in place of an earlier stage that waits still."""
@@ -128,23 +134,24 @@ class Receipts:
             log.warning("receipt %s was never confirmed by the gateway: given up after %g s", id_, self._keep_for)
         self._send_again([id_ for id_, entry in self._unconfirmed.items() if now - entry.sent_at >= self._pause(entry)])
 
-    def receipted(self, ids: Collection[str]) -> bool:
+    def receipted(self, ids: Collection[str]) -> float:
         """Forget the receipts that are on the gateway's disk; none at all says that it is there again: send again.
 
         Returns:
-            Whether the gateway took long for one of them.
+            Seconds for which the gateway had been silent, though it was asked.
         """
         self.shown = True
-        before, slow = self._loop.time() - _JUST_SENT, False
+        silence, now = max(0.0, self._silence()), self._loop.time()
+        self._heard_at = now
         if not ids:
+            before = now - _JUST_SENT
             self._send_again([id_ for id_, entry in self._unconfirmed.items() if entry.sent_at < before])
         for id_ in ids:
             entry = self._unconfirmed.pop(id_, None) or self._in_flight.get(id_)
             if entry is not None:
                 entry.heard = True
-                slow = slow or entry.since < before
                 self._confirmed.append(entry.receipt)
-        return slow
+        return silence
 
     def take_confirmed(self) -> list[Receipt]:
         """The receipts that were confirmed since the last call."""

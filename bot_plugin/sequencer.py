@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from bot_plugin.dispatch import Verdict
 from bot_plugin.job import Job
 from bot_plugin.lifecycle import Lifecycle
-from bot_plugin.order import Order, Place, Turn
+from bot_plugin.order import PATIENCE, SLOW, WHILE_SLOW, Order, Place, Turn
 from bot_plugin.registration import Registration
 from bot_plugin.signal import Signal
 from bot_plugin.workers import Workers
@@ -61,16 +61,18 @@ class Sequencer:
     def look_again(self) -> None:
         """See, about every second, whether what was away is back, and whether what waits waits for somebody."""
         if self._order.paused and self._may_come():
-            self._order.resume(monotonic=self._monotonic())
-            self._look_later()
+            self._resume(younger_than=WHILE_SLOW)
         self._ask()
 
-    def gateway_answered(self, *, is_back: bool, slow: bool) -> None:
-        """The gateway confirmed something: was it away before, or does it take long?"""
-        if is_back:
-            self._order.resume(monotonic=self._monotonic())
-        elif slow:
-            self._order.renew(monotonic=self._monotonic())
+    def gateway_answered(self, *, is_back: bool, silence: int) -> None:
+        """The gateway confirmed something, after so many microseconds in which it was asked and silent."""
+        if is_back or silence >= PATIENCE:
+            self._resume()
+        elif silence >= SLOW:
+            self._resume(younger_than=WHILE_SLOW)
+
+    def _resume(self, *, younger_than: int | None = None) -> None:
+        self._order.resume(monotonic=self._monotonic(), younger_than=younger_than)
         self._look_later()
 
     def _ask(self) -> None:

@@ -15,7 +15,7 @@ from bot_plugin.clock import GatewayClock
 from bot_plugin.desk import LoopDesk
 from bot_plugin.dispatch import Verdict, decide
 from bot_plugin.errors import InboxFull
-from bot_plugin.inbox import KEEP_AFTER_EXPIRY, Arrival, Inbox, Recovered
+from bot_plugin.inbox import Arrival, Inbox, Recovered, forget_at
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.order import Place
 from bot_plugin.plan import Plan
@@ -194,7 +194,7 @@ class Session:
             case reading.Unreadable(str(id_), problem, place):
                 log.error("signal %s on %s cannot be read: %s", id_, message.topic, problem)
                 verdict = Verdict(Stage.REFUSED, f"unreadable: {problem}")
-                await self._end(id_, verdict, message, forget_at=self._now() + KEEP_AFTER_EXPIRY, place=place)
+                await self._end(id_, verdict, message, expires_at=self._now(), place=place)
 
     async def _dispatch(self, signal: Signal, message: Message) -> None:
         now, monotonic = self._now(), self._monotonic()
@@ -207,17 +207,17 @@ class Session:
             offset=self._gateway.offset(now=now, monotonic=monotonic),
         )
         place = _place(signal, message.topic)
-        forget_at = to_micros(signal.expires_at) + KEEP_AFTER_EXPIRY
+        expires_at = to_micros(signal.expires_at)
         if decision.verdict is not None:
-            await self._end(signal.id, decision.verdict, message, forget_at=forget_at, place=place)
+            await self._end(signal.id, decision.verdict, message, expires_at=expires_at, place=place)
             return
         names = tuple(registration.name for registration in decision.run)
         try:
-            if not await self._arrive(signal.id, message, handlers=names, forget_at=forget_at, place=place):
+            if not await self._arrive(signal.id, message, handlers=names, expires_at=expires_at, place=place):
                 return
         except InboxFull as full:
             verdict = Verdict(Stage.REFUSED, str(full))
-            await self._end(signal.id, verdict, message, forget_at=forget_at, place=place)
+            await self._end(signal.id, verdict, message, expires_at=expires_at, place=place)
             return
         await self._sequencer.take(signal, decision.run, place)
 
@@ -231,21 +231,21 @@ class Session:
         except InboxFull as full:
             log.error("the withdrawal of %s is not remembered: %s", target, full)  # noqa: TRY400
             verdict = Verdict(Stage.REFUSED, str(full))
-        forget_at = withdrawn.expires_at + KEEP_AFTER_EXPIRY
-        await self._end(withdrawn.id, verdict, message, forget_at=forget_at, place=withdrawn.place)
+        await self._end(withdrawn.id, verdict, message, expires_at=withdrawn.expires_at, place=withdrawn.place)
 
-    async def _end(self, id_: str, verdict: Verdict, message: Message, *, forget_at: int, place: Place | None) -> None:
+    async def _end(self, id_: str, verdict: Verdict, message: Message, *, expires_at: int, place: Place | None) -> None:
         """End a message that no handler will see, unless it was ended before."""
         with suppress(InboxFull):  # it ends all the same
-            if not await self._arrive(id_, message, handlers=(), forget_at=forget_at, place=place):
+            if not await self._arrive(id_, message, handlers=(), expires_at=expires_at, place=place):
                 return
         if place is not None:
             await self._sequencer.skip(place)
         await self._lifecycle.refuse(id_, verdict, received_at=self._now())
 
     async def _arrive(
-        self, id_: str, message: Message, *, handlers: tuple[str, ...], forget_at: int, place: Place | None
+        self, id_: str, message: Message, *, handlers: tuple[str, ...], expires_at: int, place: Place | None
     ) -> bool:
+        now = self._now()
         new = self._inbox.arrive(
             Arrival(
                 id=id_,
@@ -253,8 +253,8 @@ class Session:
                 payload=message.payload,
                 handlers=handlers,
                 sequence=0 if place is None else place.sequence,
-                received_at=self._now(),
-                forget_at=forget_at,
+                received_at=now,
+                forget_at=forget_at(expires_at, now=now),
             )
         )
         if not new:
@@ -274,8 +274,8 @@ class Session:
             log.error("a message on %s cannot be read: %s", message.topic, error)  # noqa: TRY400
         else:
             self._gateway.observe(to_micros(envelope.time), monotonic=self._monotonic())
-            slow = self.receipts.receipted(receipted.receipts)
-            self._sequencer.gateway_answered(is_back=not receipted.receipts, slow=slow)
+            silence = self.receipts.receipted(receipted.receipts)
+            self._sequencer.gateway_answered(is_back=not receipted.receipts, silence=int(silence * 1e6))
 
     async def _keep(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot_plugin.inbox.memory import MemoryInbox
-from bot_plugin.inbox.model import KEEP_AFTER_EXPIRY, Arrival, Inbox, Recovered, Step, Unfinished
+from bot_plugin.inbox.model import KEEP_AFTER_EXPIRY, Arrival, Inbox, Recovered, Step, Unfinished, forget_at
 from bot_plugin.inbox.sqlite import SqliteInbox
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "SqliteInbox",
     "Step",
     "Unfinished",
+    "forget_at",
 ]

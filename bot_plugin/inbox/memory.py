@@ -25,7 +25,7 @@ class Ids:
     Where there is no room for a new one, those past their expiry go before their hour is over, and no others.
 
     Args:
-        limit: ids of signals to run that are kept at most, and as many of others.
+        limit: ids that are kept at most; past it only those of signals that nothing is to run, up to twice as many.
         monotonic: microseconds.
     """
 
@@ -84,7 +84,7 @@ class MemoryInbox:
     """The Inbox of a bot without a state folder: it forgets everything at exit.
 
     Args:
-        limit: ids of signals to run that are kept at most, and as many of others.
+        limit: ids that are kept at most; past it only those of signals that nothing is to run, up to twice as many.
         monotonic: a clock that nobody sets, microseconds.
     """
 

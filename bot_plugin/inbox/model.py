@@ -12,11 +12,24 @@ from schemas.receipt import Receipt
 KEEP_AFTER_EXPIRY = 3_600_000_000
 """Microseconds that an id is kept past its expiry."""
 
+KEEP_MOST = 32 * 86_400_000_000
+"""Microseconds that an id is kept at most, whatever its expiry says."""
+
 PRUNE_MOST = 1000
 """Ids that are forgotten at once: some milliseconds."""
 
 Tell = Callable[[OSError | None], None]
 """Is told that something is stored, or why it never will be."""
+
+
+def forget_at(expires_at: int, *, now: int) -> int:
+    """When the id of a signal may be forgotten: in an hour at least, also where this clock says that it expired.
+
+    Args:
+        expires_at: microseconds since the epoch.
+        now: microseconds since the epoch.
+    """
+    return min(max(expires_at, now) + KEEP_AFTER_EXPIRY, now + KEEP_MOST)
 
 
 class Step(StrEnum):

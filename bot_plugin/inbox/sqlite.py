@@ -19,7 +19,7 @@ from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
 LIMIT = 2_000_000
-"""Ids of signals to run, and as many of others, about 1.3 KB of disk each: 500 signals a second for an hour."""
+"""Ids, about 1.3 KB of disk each: 500 signals a second for an hour."""
 
 ROOM = 4_000_000
 
@@ -37,7 +37,7 @@ class SqliteInbox:
 
     Args:
         path: the file; it and its folder are made where they are missing.
-        limit: ids of signals to run that are kept at most, and as many of others.
+        limit: ids that are kept at most; past it only those of signals that nothing is to run, up to twice as many.
         room: bytes that the files take from the start, so that commits need not make them longer.
         monotonic: a clock that nobody sets, microseconds.
     """
@@ -71,6 +71,7 @@ class SqliteInbox:
         except BaseException:
             database.close()
             raise
+        self._looked_at_topics = self._noted
         self._ahead = self._noted - self._monotonic()
         self._latest = Latest()
         self._database = database
@@ -124,9 +125,12 @@ class SqliteInbox:
 
     def prune(self) -> int:
         """Forget ids past their time."""
-        if self._note_the_clock(every=_MINUTE):
-            self._commits.add([tables.topics_forgotten(clock=self._noted)])
-        return self._forget(before=self._clock())
+        now = self._clock()
+        self._note_the_clock(every=_MINUTE)
+        if now - self._looked_at_topics >= _MINUTE:
+            self._commits.add([tables.topics_forgotten(clock=now)])
+            self._looked_at_topics = now
+        return self._forget(before=now)
 
     async def stored(self) -> None:
         """Return when all that was told is stored."""
@@ -153,13 +157,11 @@ class SqliteInbox:
     def _clock(self) -> int:
         return self._ahead + self._monotonic()
 
-    def _note_the_clock(self, *, every: int) -> bool:
+    def _note_the_clock(self, *, every: int) -> None:
         now = self._clock()
-        due = now - self._noted >= every
-        if due:
+        if now - self._noted >= every:
             self._commits.add([tables.noted(now)])
             self._noted = now
-        return due
 
     def _known(self, id_: str) -> tuple[Receipt, ...] | None:
         """The final receipts of an id; None for one that is not known."""

@@ -192,7 +192,7 @@ def recovered(database: Connection) -> Recovered:
     return Recovered(
         unfinished=tuple(_unfinished(database)),
         owed=tuple(_receipt(text) for (text,) in reversed(owed)),
-        sequences=dict(database.execute("SELECT topic, sequence FROM topics")),
+        sequences=dict(database.execute("SELECT topic, sequence FROM topics ORDER BY at")),
     )
 
 

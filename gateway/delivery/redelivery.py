@@ -43,17 +43,20 @@ class Redelivery:
         self._ready = ready
         self._bots: set[str] = set()
         self._asked = False
-        self._held_before = False
+        self._first: set[str] = set()
+        self._held_for: set[str] = set()
         self._stopped: list[Queue] = []
         self._owed: set[Lane] = set()
         self._wanted = asyncio.Event()
 
     def bots(self, bots: Iterable[str], *, first: bool = False) -> None:
         """Send these bots again what they have not receipted; ``first``: before anything new."""
-        self._bots.update(bots)
+        bots = set(bots)
+        self._bots |= bots
         self._asked = True
         self._wanted.set()
         if first:
+            self._first |= bots
             self._wait()
 
     def stopped(self, queue: Queue) -> None:
@@ -82,6 +85,8 @@ class Redelivery:
 
     async def _stop_lanes(self) -> None:
         bots, self._bots, self._asked = self._bots, set(), False
+        self._held_for |= self._first & bots
+        self._first -= bots
         await self._outcomes.flushed(timeout=_PATIENCE)
         try:
             for lane in await self._journal.lanes(bots=bots):
@@ -89,15 +94,15 @@ class Redelivery:
         except NotStored:
             self._bots |= bots
             self._asked = True
-            self._ready()
-        else:
             self._go_on()
+        else:
+            if not self._first - self._held_for:
+                self._go_on()
 
     def _go_on(self) -> None:
-        """Let what is new go; somebody who came meanwhile holds it up once, and no more."""
-        self._held_before = self._asked and not self._held_before
-        if not self._held_before:
-            self._ready()
+        """Let what is new go; each bot that comes holds it up once until then, however often it comes."""
+        self._held_for.clear()
+        self._ready()
 
     async def _read_again(self) -> None:
         stopped, self._stopped = self._stopped, []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot_plugin.order import LAST_MOMENT, LONG_AGO, PATIENCE, SLOWLY, Order, Place, Turn
+from bot_plugin.order import LAST_MOMENT, LONG_AGO, PATIENCE, Order, Place, Turn
 
 TOPIC = "signals/v1/trade/a/BTC-USDT"
 NOW = 1_795_352_101_000_000
@@ -214,15 +214,18 @@ def test_a_connection_makes_what_an_earlier_process_left_wait_anew() -> None:
     assert topic.take(2, 1) == [2, 3]
 
 
-def test_a_slow_gateway_makes_a_signal_wait_anew_for_ten_seconds_and_no_longer() -> None:
+def test_what_arrived_long_ago_does_not_wait_anew_where_only_what_is_younger_shall() -> None:
     topic = Topic(released=1)
     assert topic.take(3, 2) == []
-    began = topic.at
-    while topic.due() == []:
-        topic.order.renew(monotonic=topic.at)
-        topic.at += PATIENCE // 2
+    topic.at += PATIENCE - 1
+    topic.order.resume(monotonic=topic.at, younger_than=PATIENCE)
+    topic.at += PATIENCE - 1
+    assert topic.due() == []
 
-    assert SLOWLY <= topic.at - began <= SLOWLY + 2 * PATIENCE
+    topic.order.resume(monotonic=topic.at, younger_than=PATIENCE)
+    topic.at += 1
+
+    assert topic.due() == [Turn(3, missing=NOW + 2)]
 
 
 def test_nothing_waits_into_the_last_second_that_it_has_left_whatever_cannot_arrive() -> None:

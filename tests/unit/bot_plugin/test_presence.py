@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot_plugin import LinkRefused, MemoryInbox, NameTaken, PluginSettings, SettingsError, SignalListener
+from bot_plugin import LinkRefused, MemoryInbox, NameTaken, PluginSettings, SettingsError, SignalListener, presence
 from bot_plugin.presence import Claim, decode_card, encode_card, lock
 from bot_plugin.testing import FakeBroker
 from schemas.card import BotCard, Presence
@@ -95,6 +96,46 @@ def test_who_holds_the_lock_knows_who_held_it_before(tmp_path: Path) -> None:
             earlier.append(before)
 
     assert earlier == ["", "a" * 32, "short"]
+
+
+def test_a_copied_folder_says_nothing_of_the_process_that_it_was_copied_from(tmp_path: Path) -> None:
+    with lock(tmp_path / "one", "demo", instance="lives"):
+        shutil.copytree(tmp_path / "one", tmp_path / "two")
+        with lock(tmp_path / "two", "demo", instance="new") as earlier:
+            assert earlier == ""
+
+
+@pytest.mark.parametrize("content", ["[[package]]\nname = 'x'\n" * 500, "x", "a b c\n"])
+def test_a_file_of_somebody_else_serves_as_a_lock_and_stays_as_it_is(tmp_path: Path, content: str) -> None:
+    (tmp_path / "uv.lock").write_text(content)
+    with lock(tmp_path, "uv", instance="a") as earlier, pytest.raises(NameTaken), lock(tmp_path, "uv", instance="b"):
+        pass
+
+    assert earlier == ""
+    assert (tmp_path / "uv.lock").read_text() == content
+
+
+def test_a_lock_that_is_a_link_to_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "demo.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(SettingsError, match="cannot be written"), lock(tmp_path, "demo", instance="a"):
+        pass
+
+
+async def test_a_bot_that_crashed_starts_again_at_once_though_its_card_still_says_that_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "ANSWER_TIME", 60.0)
+    broker, settings = FakeBroker(), PluginSettings(bot="demo", state_dir=tmp_path)
+    with lock(tmp_path, "demo", instance="crashed"):
+        left = encode_card(card("crashed", Presence.ONLINE), now=1)
+    broker.publish(settings.topics.bot("demo"), left, retain=True)
+
+    bot = SignalListener(settings)
+    running = asyncio.ensure_future(bot.run(connect=broker.link))
+    await asyncio.wait_for(bot.wait_connected(), 5)
+    bot.stop()
+    await running
 
 
 def test_the_retained_card_of_the_process_that_held_the_lock_before_is_of_a_dead_one() -> None:

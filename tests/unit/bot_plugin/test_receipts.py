@@ -7,6 +7,7 @@ import logging
 from asyncio import Future
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -236,15 +237,33 @@ async def test_a_gateway_that_has_confirmed_something_once_is_missed_when_it_con
     assert not receipts.unanswered
 
 
-@pytest.mark.parametrize(("patience", "slow"), [(0.0, True), (60.0, False)])
-async def test_a_confirmation_says_whether_it_took_long(
-    link: HandLink, monkeypatch: pytest.MonkeyPatch, patience: float, *, slow: bool
+async def test_a_gateway_that_confirms_late_but_again_and_again_is_not_away(
+    link: HandLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receipts = Receipts(link, "t")
-    receipts.send(receipt("a"))
-    await settle()
-    link.acknowledge()
-    await settle()
-    monkeypatch.setattr("bot_plugin.receipts._JUST_SENT", patience)
+    passed = count()
+    monkeypatch.setattr(receipts._loop, "time", lambda: next(passed) * 0.1)
+    unanswered, silences = [], []
+    for number in range(30):
+        receipts.send(receipt(f"s{number}"))
+        silences.append(receipts.receipted([receipt_id(receipt(f"s{number - 8}"))]))
+        unanswered.append(receipts.unanswered)
 
-    assert receipts.receipted([receipt_id(receipt("a"))]) is slow
+    assert not any(unanswered)
+    assert max(silences[1:]) < 0.5
+
+
+async def test_a_gateway_that_was_silent_says_by_its_answer_for_how_long(
+    link: HandLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipts = Receipts(link, "t")
+    now = 100.0
+    monkeypatch.setattr(receipts._loop, "time", lambda: now)
+    receipts.receipted([])
+    now = 200.0
+    receipts.send(receipt("a"))
+    now = 203.0
+
+    assert receipts.unanswered
+    assert receipts.receipted([]) == 3.0
+    assert not receipts.unanswered

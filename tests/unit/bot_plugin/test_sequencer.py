@@ -11,6 +11,8 @@ import pytest
 
 from bot_plugin import PluginSettings, Signal, SignalListener
 from bot_plugin import order as ordering
+from bot_plugin.order import Place
+from bot_plugin.sequencer import Sequencer
 from bot_plugin.testing import Rig, build, running, topic_of
 from schemas import envelope as envelopes
 from schemas.alert import Withdrawal, WithdrawalSchema
@@ -120,6 +122,8 @@ async def test_the_gateway_is_asked_by_another_signal_where_the_first_that_waits
         rig.confirm(withdrawn.id)
         await eventually(lambda: len(rig.receipts(waiting.id)) == 2)
 
+    assert [receipt.stage for receipt in rig.receipts(waiting.id)[:2]] == [Stage.RECEIVED] * 2
+
 
 async def test_a_signal_waits_anew_when_the_gateway_is_there_again(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ordering, "PATIENCE", 1_000_000)
@@ -145,6 +149,49 @@ async def test_a_signal_waits_anew_when_the_gateway_is_there_again(bot: Bot, mon
 
     assert receipt.started_at is not None
     assert to_micros(receipt.started_at) - again >= 900_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "longer"),
+    [
+        ({"is_back": False, "silence": 900_000}, False),
+        ({"is_back": False, "silence": 1_000_000}, True),
+        ({"is_back": True, "silence": 0}, True),
+    ],
+)
+def test_a_gateway_that_is_slow_or_back_makes_what_waits_wait_anew(answer: dict[str, Any], *, longer: bool) -> None:
+    assert waits_after(answer, arrived_ago=1_500_000) is longer
+
+
+@pytest.mark.parametrize(("silence", "longer"), [(1_900_000, False), (2_000_000, True)])
+def test_what_has_waited_for_ten_seconds_waits_anew_for_a_gateway_that_was_away_and_not_for_a_slow_one(
+    silence: int, *, longer: bool
+) -> None:
+    assert waits_after({"is_back": False, "silence": silence}, arrived_ago=11_000_000) is longer
+
+
+def waits_after(answer: dict[str, Any], *, arrived_ago: int) -> bool:
+    """Whether a signal whose time is up in half a second waits for longer than that after an answer."""
+    at = 10**15
+    now = at + arrived_ago
+    nothing: Any = None
+    sequencer = Sequencer(
+        nothing,
+        nothing,
+        released={"t": at + 1},
+        backlog=10,
+        group=nothing,
+        may_come=lambda: True,
+        now=lambda: at,
+        monotonic=lambda: now,
+    )
+    sequencer.close()
+    order = sequencer._order
+    order.connected(monotonic=at)
+    order.take(Place(topic="t", sequence=at + 3, previous=at + 2), (nothing, ()), now=at, monotonic=at)
+    order.heard(Place(topic="t", sequence=at + 2), monotonic=now - 1_500_000)
+    sequencer.gateway_answered(**answer)
+    return order.due(now=at, monotonic=now + 600_000) == []
 
 
 async def test_a_signal_that_comes_after_a_later_one_is_out_of_order_and_never_run(bot: Bot) -> None:

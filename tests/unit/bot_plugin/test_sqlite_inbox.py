@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot_plugin import SettingsError, SqliteInbox
-from bot_plugin.inbox import Recovered, Step, tables
+from bot_plugin.inbox import Recovered, Step, forget_at, tables
 from bot_plugin.inbox.database import APPLICATION_ID
 from bot_plugin.inbox.latest import ROOM
 from bot_plugin.inbox.tables import MIGRATIONS, TOPICS
@@ -244,6 +244,48 @@ async def test_bots_that_never_run_for_long_forget_all_the_same(path: Path, tmp_
     pytest.fail("it was kept for 200 runs of 50 s")
 
 
+async def test_a_bot_that_is_never_idle_forgets_topics_too(
+    inbox: SqliteInbox, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "TOPICS", 3)
+    for number in range(10):
+        one = arrival(f"s{number}", topic=f"t{number}")
+        await tell_arrived(inbox, one)
+        inbox.finish(receipt(one.id))
+        clock.pass_(30 * SECOND)
+        inbox.prune()
+    await inbox.close()
+
+    other, left = await reopen(path, clock)
+
+    assert set(left.sequences) == {"t7", "t8", "t9"}
+    await other.close()
+
+
+async def test_bots_without_signals_that_never_run_for_long_forget_all_the_same(path: Path) -> None:
+    inbox, _ = await reopen(path)
+    inbox.arrive(arrival("a", keep=HOUR))
+    await inbox.close()
+    for _ in range(100):
+        clock = Clock()
+        inbox, _ = await reopen(path, clock)
+        clock.pass_(50 * SECOND)
+        inbox.prune()
+        await inbox.close()
+
+    assert len(inbox) == 0
+
+
+@pytest.mark.parametrize(
+    ("expires", "kept"),
+    [(60 * SECOND, HOUR + 60 * SECOND), (-30 * 24 * HOUR, HOUR), (20_000 * 24 * HOUR, 32 * 24 * HOUR)],
+)
+def test_an_id_is_kept_for_an_hour_at_least_and_32_days_at_most_whatever_the_clock_says(
+    expires: int, kept: int
+) -> None:
+    assert forget_at(START + expires, now=START) - START == kept
+
+
 async def test_a_clock_that_is_far_ahead_makes_it_forget_no_topic(inbox: SqliteInbox, path: Path, clock: Clock) -> None:
     ahead = arrival("ahead", topic="u", sequence=3, at=START + 30 * 24 * HOUR)
     await tell_arrived(inbox, ahead, arrival("a", sequence=4))
@@ -341,6 +383,7 @@ async def test_an_inbox_of_the_first_version_keeps_what_it_knows(path: Path, clo
     with closing(sqlite3.connect(path)) as database:
         for statement in (*MIGRATIONS[0], f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 1"):
             database.execute(statement)
+        database.execute("INSERT INTO topics VALUES ('old', 7, ?)", (START,))
         for id_, sequence in (("done", 3), ("seen", 4)):
             times = (START, START + 2 * HOUR)
             database.execute("INSERT INTO signals VALUES (?, 't', ?, ?, ?, ?)", (id_, sequence, b"{}", *times))
@@ -349,13 +392,18 @@ async def test_an_inbox_of_the_first_version_keeps_what_it_knows(path: Path, clo
 
     inbox, left = await reopen(path, clock)
 
-    assert left.sequences == {"t": 3}
+    assert left.sequences == {"old": 7, "t": 3}
     assert [one.steps for one in left.unfinished] == [{"act": Step.DONE}, {"act": Step.SEEN}]
     clock.pass_(2 * HOUR - 1)
     assert inbox.prune() == 0
     clock.pass_(1)
     assert inbox.prune() == 2
+    clock.pass_(8 * 24 * HOUR)
+    inbox.prune()
     await inbox.close()
+    last, left = await reopen(path, clock)
+    assert left.sequences == {}
+    await last.close()
 
 
 async def test_commits_write_over_what_its_files_have_from_the_start(path: Path, clock: Clock) -> None:
