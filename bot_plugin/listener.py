@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from asyncio import AbstractEventLoop
@@ -11,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from bot_plugin.errors import LinkRefused, NameTaken, SettingsError
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, SqliteInbox
 from bot_plugin.reconnecting import MqttBroker
@@ -73,6 +75,24 @@ class SignalListener(Handlers):
             SettingsError: with every problem.
         """
         return cls(PluginSettings.from_conf_client(path, **more))
+
+    def main(self) -> None:
+        """Run as a program: until Ctrl-C or SIGTERM. What its user can mend ends it with one line, and exit code 1.
+
+        Raises:
+            SystemExit: as said.
+        """
+        try:
+            asyncio.run(self._until_told_to_stop())
+        except (SettingsError, NameTaken, LinkRefused, OSError) as error:
+            raise SystemExit(str(error)) from None
+
+    async def _until_told_to_stop(self) -> None:
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # Windows
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.stop)
+        await self.run()
 
     async def run(self, *, connect: Connect | None = None, claim: bool = True) -> None:
         """Listen until cancelled, or until ``stop``; then let running handlers end, send receipts, say goodbye.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.fields import instant
@@ -84,6 +84,9 @@ def _timed(steps: Iterable[Step]) -> Iterator[str]:
 def _open(life: Entry) -> Iterator[str]:
     deliveries = life.get("deliveries", [])
     awaiting = [bot for delivery in deliveries if delivery["station"] == "published" for bot in delivery["awaiting"]]
+    if awaiting and instant(life["expires_at"]) <= datetime.now(UTC):
+        yield f"  expired at {life['expires_at']} without a receipt of {', '.join(awaiting)}; it ends in some seconds"
+        return
     if awaiting:
         yield f"  waits for a receipt of {', '.join(awaiting)}, and is published again until then"
     if awaiting or any(delivery["station"] in {"waiting", "held", "publishing"} for delivery in deliveries):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,10 @@ import click
 from gateway.cli.http import call_api
 from gateway.cli.life import life_lines
 from gateway.cli.session import Session, session_command
+from gateway.config import Settings
+from schemas.receipt import Stage
+
+Entry = Mapping[str, Any]
 
 
 @click.command()
@@ -26,24 +31,53 @@ def command(session: Session, id_: str | None, source: str | None, limit: int, *
         life = call_api(settings, "GET", f"/signals/{quote(id_, safe='')}")
         session.emit(life, life_lines(life))
         return
-    path = "/refusals" if refused else "/signals"
-    document = call_api(settings, "GET", path, query={"source": source, "limit": limit})
-    rows = document.get("refusals" if refused else "signals", [])
-    line = _refusal_line if refused else _line
-    session.emit(document, [line(row) for row in rows] or ["none"])
+    kind, line = ("refusals", _refusal_line) if refused else ("signals", _line)
+    rows = list(islice(_newest(settings, kind, source=source, limit=limit), limit))
+    session.emit({kind: rows}, [line(row) for row in rows] or ["none"])
 
 
-def _line(life: Mapping[str, Any]) -> str:
+def _newest(settings: Settings, kind: str, *, source: str | None, limit: int) -> Iterator[Entry]:
+    """The newest entries, page by page: what was accepted together is on one page, and fills it alone."""
+    before: int | None = None
+    while True:
+        page = call_api(settings, "GET", f"/{kind}", query={"source": source, "limit": limit, "before": before})
+        yield from page.get(kind, [])
+        before = page.get("next")
+        if before is None:
+            return
+
+
+def _line(life: Entry) -> str:
     data = life.get("envelope", {}).get("data", {})
     what = data.get("action") or life.get("body", "")
-    stations = [f"{one['destination']} {one['station']}" for one in life.get("deliveries", [])]
-    stages = [f"{one['bot']} {one['stage']}" for one in life.get("receipts", [])]
-    outcome = ", ".join(stages[-2:] or stations)
-    words = (life["accepted_at"], life["source"], f"{what:<6}", f"{life['instrument']:<16}", outcome, life["id"])
+    words = (life["accepted_at"], life["source"], f"{what:<6}", f"{life['instrument']:<16}", _outcome(life), life["id"])
     return "  ".join(map(str, words))
 
 
-def _refusal_line(refusal: Mapping[str, Any]) -> str:
+def _outcome(life: Entry) -> str:
+    """What became of it: what is not as it should be first, then what each bot said last."""
+    deliveries, receipts = life.get("deliveries", []), life.get("receipts", [])
+    stations = [f"{one['destination']} {one['station']}" for one in deliveries if _tells(one) or not receipts]
+    awaited = [f"awaits {bot}" for one in deliveries if one["station"] == "published" for bot in one["awaiting"]]
+    return ", ".join([*stations, *awaited, *_said(receipts)])
+
+
+def _tells(delivery: Entry) -> bool:
+    return delivery["station"] not in {"published", "receipted"}
+
+
+def _said(receipts: Iterable[Entry]) -> list[str]:
+    """Each bot's last word, for each of its handlers; what went wrong first."""
+    last: dict[tuple[str, str | None], str] = {}
+    for receipt in receipts:
+        who = receipt["bot"], receipt.get("handler")
+        if who not in last or not Stage(last[who]).final:
+            last[who] = receipt["stage"]
+    words = [f"{bot} {stage}" for (bot, _), stage in sorted(last.items(), key=lambda said: said[1] == Stage.HANDLED)]
+    return list(dict.fromkeys(words))
+
+
+def _refusal_line(refusal: Entry) -> str:
     faults = refusal.get("errors") or [{}]
     first = f"{faults[0].get('where', '')}: {faults[0].get('problem', '')}".removeprefix(": ")
     cause = f". {faults[0]['cause']}" if faults[0].get("cause") else ""

@@ -255,7 +255,7 @@ class Private:
 
 
 def _unknown_signal(id_: str) -> Problem:
-    detail = f"There is no signal {id_[:64]}: it may be forgotten, or never was."
+    detail = f"There is no signal {id_[:64]}: see signals --refused; or it is forgotten, or never was."
     return Problem(404, "unknown_signal", "No signal has this id", detail=detail)
 
 

@@ -107,11 +107,22 @@ async def page(fetch: Callable[[int], Awaitable[list[Row]]], *, limit: int, key:
     """Fetch up to ``limit`` rows, newest first, and the ``before`` of the next page.
 
     Rows of one instant stay on one page, as the cursor is an instant: where a page would part them, they come on the
-    next one, or, where they fill it, all on this one.
+    next one, or, where they fill it, by themselves on this one.
     """
     time: Callable[[Row], int] = attrgetter(key)
     rows = await fetch(limit + 1)
     if len(rows) <= limit:
         return rows, None
     whole = [row for row in rows[:limit] if time(row) > time(rows[limit])]
-    return (whole, time(whole[-1])) if whole else await page(fetch, limit=limit * 4, key=key)
+    return (whole, time(whole[-1])) if whole else await _instant(fetch, most=limit * 4, time=time)
+
+
+async def _instant(
+    fetch: Callable[[int], Awaitable[list[Row]]], *, most: int, time: Callable[[Row], int]
+) -> tuple[list[Row], int | None]:
+    """The rows of the newest instant, however many there are."""
+    rows = await fetch(most)
+    group = [row for row in rows if time(row) == time(rows[0])]
+    if len(group) < len(rows):
+        return group, time(group[-1])
+    return (group, None) if len(rows) < most else await _instant(fetch, most=most * 4, time=time)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -135,6 +136,45 @@ async def test_the_example_prints_what_it_gets_and_a_kill_is_shown_by_the_broker
         bot.kill()
         await bot.wait()
     await eventually(lambda: cards(gateway)[-1].presence is Presence.OFFLINE)
+
+
+PROGRAM = """
+from bot_plugin import PluginSettings, SignalListener
+listener = SignalListener(PluginSettings(bot="demo", port={port}, state_dir={state!r}))
+@listener.on_trade("*")
+async def act(signal): ...
+listener.main()
+"""
+
+
+async def program(broker: Mosquitto, state: Path) -> asyncio.subprocess.Process:
+    text = PROGRAM.format(port=broker.port, state=str(state))
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", text, env={"PYTHONPATH": str(ROOT)}, stderr=asyncio.subprocess.PIPE
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_program_says_goodbye_when_it_is_told_to_stop(
+    broker: Mosquitto, gateway: Gateway, tmp_path: Path, number: signal.Signals
+) -> None:
+    bot = await program(broker, tmp_path)
+    await eventually(lambda: any(card.presence is Presence.ONLINE for card in cards(gateway)))
+    bot.send_signal(number)
+
+    _, said = await bot.communicate()
+    assert (bot.returncode, said) == (0, b"")
+    assert cards(gateway)[-1].presence is Presence.OFFLINE
+
+
+async def test_a_program_that_cannot_run_says_why_in_one_line(broker: Mosquitto, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    bot = await program(broker, tmp_path / "file")
+
+    _, said = await bot.communicate()
+    assert bot.returncode == 1
+    assert b"Traceback" not in said
+    assert b"cannot be written" in said
 
 
 async def test_the_example_with_a_queue_acts_at_its_ticks(

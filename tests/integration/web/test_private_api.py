@@ -404,7 +404,7 @@ async def test_a_change_that_fails_is_audited_too(bench: Bench) -> None:
         ("waits", 200, {"id": "waits", "status": "withdrawn"}),
         ("sent", 202, {"id": "sent", "status": "sent", "withdrawal": "w1"}),
         ("ended", 409, "Nothing is left to stop: it ended as denied."),
-        ("nobody", 404, "There is no signal nobody: it may be forgotten, or never was."),
+        ("nobody", 404, "There is no signal nobody: see signals --refused; or it is forgotten, or never was."),
     ],
 )
 async def test_a_signal_is_withdrawn_or_the_answer_says_why_not(

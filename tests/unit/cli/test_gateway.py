@@ -74,7 +74,8 @@ def gateway(ports: dict[str, int]) -> Iterator[Gateway]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             fake.asked.append((self.command, self.path, dict(self.headers), body))
-            status, document = fake.answers.get(self.path.partition("?")[0], (404, {"title": "There is nothing here"}))
+            nothing = 404, {"title": "There is nothing here"}
+            status, document = fake.answers.get(self.path) or fake.answers.get(self.path.partition("?")[0], nothing)
             self.send_response(status)
             self.end_headers()
             self.wfile.write(json.dumps(document).encode())
@@ -108,6 +109,55 @@ def test_signals_lists_what_came_in_with_the_token_of_the_data_folder(
     token = (tmp_path / "data/secrets/api.token").read_text().strip()
     assert headers["Authorization"] == f"Bearer {token}"
     assert token not in listed.out + listed.err
+
+
+def receipted(*said: tuple[str, str, str]) -> list[dict[str, Any]]:
+    at = "2026-11-22T10:15:01.2Z"
+    return [{"signal": "s", "bot": bot, "handler": handler, "stage": stage, "at": at} for bot, handler, stage in said]
+
+
+@pytest.mark.parametrize(
+    ("station", "awaiting", "said", "outcome"),
+    [
+        ("receipted", [], [("a", "x", "started"), ("a", "x", "handled"), ("b", "x", "failed")], "b failed, a handled"),
+        ("receipted", [], [("a", "x", "handled"), ("a", "x", "started"), ("a", "y", "handled")], "a handled"),
+        ("published", ["c"], [("a", "x", "handled")], "awaits c, a handled"),
+        ("unanswered", ["c"], [("a", "x", "handled")], "signals unanswered, a handled"),
+        ("held", [], [], "signals held"),
+        ("published", [], [], "signals published"),
+    ],
+)
+def test_a_line_says_of_each_bot_what_became_of_it_and_first_what_is_wrong(
+    call: Call, gateway: Gateway, *, station: str, awaiting: list[str], said: list[tuple[str, str, str]], outcome: str
+) -> None:
+    call("init")
+    delivery = LIFE["deliveries"][0] | {"station": station, "awaiting": awaiting}
+    life = LIFE | {"deliveries": [delivery], "receipts": receipted(*said)}
+    gateway.answers["/api/v1/signals"] = (200, {"signals": [life], "next": None})
+
+    assert f"  {outcome}  0193a6c2-1" in call("signals").out
+
+
+def test_as_many_lines_as_asked_come_however_the_pages_fall(call: Call, gateway: Gateway) -> None:
+    call("init")
+
+    def page(numbers: range, following: int | None) -> tuple[int, Any]:
+        return 200, {"signals": [LIFE | {"id": f"s{number}"} for number in numbers], "next": following}
+
+    gateway.answers["/api/v1/signals?limit=4"] = page(range(2), 70)
+    gateway.answers["/api/v1/signals?limit=4&before=70"] = page(range(2, 300), 60)
+
+    listed = call("signals", "--limit", "4", "--json")
+
+    assert [one["id"] for one in listed.json["signals"]] == ["s0", "s1", "s2", "s3"]
+
+
+def test_what_expired_without_a_receipt_says_so_before_it_is_given_up(call: Call, gateway: Gateway) -> None:
+    call("init")
+    delivery = LIFE["deliveries"][0] | {"awaiting": ["c"]}
+    gateway.answers["/api/v1/signals/s"] = (200, LIFE | {"id": "s", "deliveries": [delivery]})
+
+    assert "expired at 2026-11-22T10:16:01.123456Z without a receipt of c" in call("signals", "s").out
 
 
 BOT = {

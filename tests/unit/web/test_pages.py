@@ -44,3 +44,12 @@ async def test_a_page_is_not_longer_than_asked_where_times_differ() -> None:
         return rows[:most]
 
     assert await page(fetch, limit=3, key="at") == (rows[:3], 8)
+
+
+async def test_an_instant_that_fills_a_page_is_alone_on_it() -> None:
+    rows = [Row(9, number) for number in range(30)] + [Row(8, 30), Row(7, 31)]
+
+    async def fetch(most: int) -> list[Row]:
+        return rows[:most]
+
+    assert await page(fetch, limit=3, key="at") == (rows[:30], 9)
