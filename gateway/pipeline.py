@@ -127,7 +127,7 @@ class Pipeline:
         try:
             source = authenticate(received, sources=self._road.sources, keys=self._keys)
         except Unauthorised as unauthorised:
-            self._telemetry.unauthorised(cause=unauthorised.cause)
+            self._telemetry.unauthorised(cause=unauthorised.cause, source=received.source)
             raise
         self._telemetry.received(source=source.name)
         try:

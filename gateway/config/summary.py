@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from gateway.config.bots import read_bots
 from gateway.config.document import read_file
 from gateway.config.environment import unknown
 from gateway.config.keyring import read_keys
@@ -36,6 +37,7 @@ def warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         *settings.folder.open_to_others(),
         *_public_url(settings.public_url),
         *_sources(settings),
+        *_bots(settings),
     ]
 
 
@@ -63,3 +65,11 @@ def _sources(settings: Settings) -> Iterator[str]:
             yield f"sources.{name}: has no token: make one with signal-gateway keys rotate {name}"
     for name in keys.keys() - settings.sources.keys():
         yield f"{settings.folder.keys}: has tokens of {name}, which is no source"
+
+
+def _bots(settings: Settings) -> Iterator[str]:
+    logins = read_bots(settings.folder.bots)
+    for source in settings.sources.values():
+        for bot in source.bots:
+            if bot not in logins:
+                yield f"sources.{source.name}.bots: {bot} has no login here, and signals wait for it: bots add {bot}"

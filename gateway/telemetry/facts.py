@@ -71,8 +71,8 @@ class Telemetry(Protocol):
     def received(self, *, source: str) -> None:
         """An authenticated request came in."""
 
-    def unauthorised(self, *, cause: str) -> None:
-        """A caller showed no valid secret."""
+    def unauthorised(self, *, cause: str, source: str = "") -> None:
+        """A caller showed no valid secret, for this source as it says."""
 
     def turned_away(self, *, code: str, problem: str) -> None:
         """A request was refused before anybody knew whose it is."""
@@ -143,7 +143,7 @@ class NullTelemetry:
 
     def received(self, *, source: str) -> None: ...
 
-    def unauthorised(self, *, cause: str) -> None: ...
+    def unauthorised(self, *, cause: str, source: str = "") -> None: ...
 
     def turned_away(self, *, code: str, problem: str) -> None: ...
 

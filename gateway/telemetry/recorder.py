@@ -84,9 +84,10 @@ class Recorder:
     def received(self, *, source: str) -> None:
         self._metrics.received[self._source(source),].inc()
 
-    def unauthorised(self, *, cause: str) -> None:
+    def unauthorised(self, *, cause: str, source: str = "") -> None:
         self._metrics.unauthorised[one_of(cause, UNAUTHORISED),].inc()
-        self._warn_some("unauthorised", cause=cause)
+        known = {"source": source} if source in self._sources else {}
+        self._warn_some("unauthorised", cause=cause, **known)
 
     def turned_away(self, *, code: str, problem: str) -> None:
         self._metrics.refused[OTHER, one_of(code, CODES)].inc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bot_plugin.settings import PluginSettings
@@ -82,6 +83,17 @@ def test_the_summary_and_the_warnings_hold_no_secret(tmp_path: Path) -> None:
     secrets = [folder.api_token.read_text().strip(), folder.broker_password.read_text().strip(), *made.tokens.values()]
     assert "TradingView cannot reach" in text
     assert not [secret for secret in secrets if secret in text]
+
+
+def test_a_bot_that_a_source_names_and_that_has_no_login_is_warned_about(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    settings = initialise(folder, {}, now=NOW).settings
+    source = replace(settings.sources["tradingview"], bots=("demo", "nobody"))
+    settings = replace(settings, sources={"tradingview": source})
+
+    told = [warning for warning in warnings(settings, {}) if "bots" in warning]
+
+    assert told == ["sources.tradingview.bots: nobody has no login here, and signals wait for it: bots add nobody"]
 
 
 def test_hummingbots_lines_are_read_by_the_plugin_whatever_the_bots_name(tmp_path: Path) -> None:

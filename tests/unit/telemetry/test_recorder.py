@@ -229,6 +229,14 @@ def test_a_flood_without_secrets_is_counted_whole_and_logged_in_part(bench: Benc
     assert len(bench.lines.entries) == 11
 
 
+@pytest.mark.parametrize(("claimed", "logged"), [(SOURCE, SOURCE), ("no-source-of-mine", None)])
+def test_a_caller_without_a_secret_is_logged_with_its_source_where_there_is_one(
+    bench: Bench, claimed: str, logged: str | None
+) -> None:
+    bench.recorder.unauthorised(cause="wrong_secret", source=claimed)
+    assert bench.lines.entries[0].get("source") == logged
+
+
 def test_an_unforeseen_error_is_counted_and_logged_with_its_traceback(bench: Bench) -> None:
     error = RuntimeError("boom")
     bench.recorder.unexpected(where="public", error=error)
