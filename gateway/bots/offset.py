@@ -19,6 +19,9 @@ SPAN = 300.0
 DRIFT = 300_000
 """Microseconds that two clocks drift apart while a sample counts: twice SPAN at 500 ppm, as fast as Linux slews one."""
 
+_CLOSE = 1_000_000
+"""Microseconds that the bounds may be apart for their middle to be told: it is half of that off at most."""
+
 _FAR = 1 << 62
 
 
@@ -42,7 +45,7 @@ class Offset:
         """The middle where the two are close, or prove the clock to be off, or the bound that does; else None."""
         if self.least is None or self.most is None:
             return (self.most if self.least is None else self.least) if self.verdict else None
-        close = self.most - self.least <= 2 * NOTABLE
+        close = self.most - self.least <= _CLOSE
         return (self.least + self.most) // 2 if close or self.verdict else None
 
     @property

@@ -51,6 +51,7 @@ def test_a_signal_that_waited_for_a_bot_makes_no_estimate_of_its_clock():
     assert Offset(10, None).estimate is None
     assert Offset(None, 20).estimate is None
     assert Offset(-DRIFT, 25 * SECOND).estimate is None
+    assert Offset(-DRIFT, SECOND).estimate is None
 
 
 def test_the_problem_says_by_how_much_and_in_which_direction():
