@@ -65,9 +65,10 @@ class _Waiting(Generic[T]):
     arrived: int
     since: int
     cap: int | None
+    known: bool
 
     def until(self, *, paused: bool) -> int | None:
-        patient = None if paused else self.since + PATIENCE
+        patient = self.since + PATIENCE if self.known and not paused else None
         return min((end for end in (patient, self.cap) if end is not None), default=None)
 
 
@@ -118,6 +119,14 @@ class Order(Generic[T]):
                     waiting.since = monotonic
         self._look_ahead()
 
+    def told(self, *, through: int, monotonic: int) -> None:
+        """The gateway knows what came up to a time: what waits since then begins to count its patience now."""
+        for line in self._lines.values():
+            for waiting in line:
+                if not waiting.known and waiting.arrived <= through:
+                    waiting.known, waiting.since = True, monotonic
+        self._look_ahead()
+
     def waiting(self) -> Iterator[T]:
         """What waits."""
         return (waiting.item for line in self._lines.values() for waiting in line)
@@ -133,7 +142,7 @@ class Order(Generic[T]):
         at = bisect_left(line, place.sequence, key=_sequence)
         return place.sequence if at < len(line) and line[at].place.sequence == place.sequence else None
 
-    def take(self, place: Place, item: T, *, now: int, monotonic: int) -> list[Turn[T]]:
+    def take(self, place: Place, item: T, *, now: int, monotonic: int, known: bool = True) -> list[Turn[T]]:
         """Take a signal that is not too late; what goes on now, in its order.
 
         Args:
@@ -141,6 +150,7 @@ class Order(Generic[T]):
             item: what goes on when its turn comes.
             now: the time, since the epoch.
             monotonic: the time that the waiting is counted by.
+            known: whether its patience counts at once, or from when the gateway was ``told`` that it came.
         """
         topic, line = place.topic, self._lines.get(place.topic)
         if line is None:
@@ -148,7 +158,7 @@ class Order(Generic[T]):
                 self._release(topic, place.sequence)
                 return [Turn(item)]
             line = self._lines[topic] = []
-        waiting = _Waiting(place, item, monotonic, monotonic, _cap(place, monotonic))
+        waiting = _Waiting(place, item, monotonic, monotonic, _cap(place, monotonic), known)
         insort(line, waiting, key=_sequence)
         until = waiting.until(paused=self._paused)
         self._next_due = min((end for end in (until, self._next_due) if end is not None), default=None)

@@ -109,11 +109,18 @@ class Receipts:
         """Whether the gateway, which confirms otherwise, is silent for more than half a second though it was asked."""
         return self.shown and self._silence() > _PROMPT
 
+    @property
+    def lag(self) -> float:
+        """Seconds since the oldest receipt was sent that the gateway has not confirmed; 0 where there is none."""
+        return max(0.0, self._loop.time() - self._oldest())
+
     def _silence(self) -> float:
         """Seconds since the gateway confirmed anything, where something was to be confirmed for all that time."""
+        return self._loop.time() - max(self._oldest(), self._heard_at)
+
+    def _oldest(self) -> float:
         all_ = (self._unconfirmed, self._in_flight, self._waiting)
-        asked_at = min((next(iter(some.values())).since for some in all_ if some), default=math.inf)
-        return self._loop.time() - max(asked_at, self._heard_at)
+        return min((next(iter(some.values())).since for some in all_ if some), default=math.inf)
 
     def send(self, receipt: Receipt) -> None:
         """Send a receipt, with the others of this turn of the loop, in place of an earlier stage that waits still."""

@@ -31,6 +31,7 @@ class Sequencer:
         backlog: signals of a topic that may wait for those before them.
         group: where what a timer begins lives.
         may_come: whether those before a signal can arrive now.
+        lag: how many microseconds the gateway is behind with what the bot said; None where none confirms anything.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class Sequencer:
         backlog: int,
         group: TaskGroup,
         may_come: Callable[[], bool],
+        lag: Callable[[], int | None],
         now: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
         self._lifecycle, self._workers, self._group = lifecycle, workers, group
-        self._may_come, self._now, self._monotonic = may_come, now, monotonic
+        self._may_come, self._lag, self._now, self._monotonic = may_come, lag, now, monotonic
         self._order: Order[_Line] = Order(released, backlog=backlog)
         self._timer: TimerHandle | None = None
         self._due: int | None = None
@@ -62,6 +64,7 @@ class Sequencer:
         """See, about every second, whether what was away is back, and whether what waits waits for somebody."""
         if self._order.paused and self._may_come():
             self._resume(younger_than=WHILE_SLOW)
+        self._tell()
         self._ask()
 
     def gateway_answered(self, *, is_back: bool, silence: int) -> None:
@@ -70,6 +73,12 @@ class Sequencer:
             self._resume()
         elif silence >= SLOW:
             self._resume(younger_than=WHILE_SLOW)
+        self._tell()
+
+    def _tell(self) -> None:
+        now = self._monotonic()
+        self._order.told(through=now - (self._lag() or 0), monotonic=now)
+        self._look_later()
 
     def _resume(self, *, younger_than: int | None = None) -> None:
         self._order.resume(monotonic=self._monotonic(), younger_than=younger_than)
@@ -113,7 +122,8 @@ class Sequencer:
         self._cancel()
 
     async def _enter(self, place: Place, jobs: Sequence[Job]) -> None:
-        turns = self._order.take(place, (place, jobs), now=self._now(), monotonic=self._monotonic())
+        known = self._lag() is None
+        turns = self._order.take(place, (place, jobs), now=self._now(), monotonic=self._monotonic(), known=known)
         refused = self._let_through(turns)
         self._look_later()
         if refused:

@@ -214,6 +214,22 @@ def test_a_connection_makes_what_an_earlier_process_left_wait_anew() -> None:
     assert topic.take(2, 1) == [2, 3]
 
 
+def test_the_patience_counts_from_when_the_gateway_knows_that_the_signal_came() -> None:
+    topic = Topic(released=1)
+    topic.order.take(topic.place(3, 2), 3, now=NOW, monotonic=topic.at, known=False)
+    came = topic.at
+    topic.at += 10 * PATIENCE
+    topic.order.told(through=came - 1, monotonic=topic.at)
+    assert topic.due() == []
+
+    topic.order.told(through=came, monotonic=topic.at)
+    assert topic.pass_(PATIENCE - 1) == []
+    topic.order.told(through=topic.at, monotonic=topic.at)
+    topic.at += 1
+
+    assert [turn.missing for turn in topic.due()] == [NOW + 2]
+
+
 def test_what_arrived_long_ago_does_not_wait_anew_where_only_what_is_younger_shall() -> None:
     topic = Topic(released=1)
     assert topic.take(3, 2) == []
