@@ -54,9 +54,9 @@ class Audience:
         """The bots that must receipt a row."""
         return self._expected.of(row)
 
-    def full(self, row: Waiting) -> str | None:
-        """A bot that would get a row, where none has room for it; None where one has."""
-        return self._unreceived.full(self._expected.lacking(row))
+    def full(self, row: Waiting, *, held_for: float) -> str | None:
+        """A bot that would get a row, which was held for seconds, where none has room for it; None where one has."""
+        return self._unreceived.full(self._expected.lacking(row), held_for=held_for)
 
     def reaches(self, row: Waiting, *, passed: set[str]) -> bool:
         """Whether a published row is of use to a bot that is there.

@@ -161,7 +161,7 @@ class Pump:
             self._pass(queue)
         elif decision is Turn.WAIT:
             self._unheard(queue)
-        elif (bot := self._audience.full(waiting)) is not None:
+        elif (bot := self._audience.full(waiting, held_for=queue.trial.held_for(timer=self._timer()))) is not None:
             self._hold(queue, f"bot {bot} was sent as many signals without a receipt as its window holds")
         elif decision is Turn.MARK:
             self._mark(queue, waiting)

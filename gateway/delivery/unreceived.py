@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 from gateway.journal.model import Lane, Waiting
 
+_HELD_LONG = 1.0
+"""Seconds for which a row is held before a bot may get it beyond its window: up to twice as many, which is about half of
+what Mosquitto queues."""
+
 
 class Sign(NamedTuple):
     """What a receipt tells besides itself.
@@ -89,16 +93,17 @@ class Unreceived:
             if bot in self._bots:
                 self._bots[bot] = _Window()
 
-    def full(self, bots: Iterable[str]) -> str | None:
+    def full(self, bots: Iterable[str], *, held_for: float = 0.0) -> str | None:
         """A bot, of those that are to get one more, where none of them has room for it; None where one has.
 
-        What one bot has no room for must not be kept from another: its broker queues it, and may drop it.
+        What one bot has no room for must not be kept from another: its broker queues it, and may drop it. So a bot's
+        window may stay full for what others get; what it alone lacks, and was held for a while, goes beyond it.
         """
-        first = None
+        first, room = None, self._window if held_for < _HELD_LONG else 2 * self._window
         for bot in bots:
             window = self._bots.get(bot)
             if window is not None and not window.silent:
-                if len(window.lanes) < self._window:
+                if len(window.lanes) < room:
                     return None
                 first = first or bot
         return first
