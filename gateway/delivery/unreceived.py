@@ -12,8 +12,8 @@ from typing import NamedTuple
 from gateway.journal.model import Lane, Waiting
 
 _HELD_LONG = 1.0
-"""Seconds for which a row is held before a bot may get it beyond its window: up to twice as many, which is about half of
-what Mosquitto queues."""
+"""Seconds for which a row is held before a bot may get it beyond its window: up to twice as many, half of what Mosquitto
+queues."""
 
 
 class Sign(NamedTuple):
