@@ -66,7 +66,6 @@ class Trial:
             self.held_since = timer
         self.held = reason
 
-
     def held_for(self, *, timer: float) -> float:
         """Seconds for which it does not go on."""
         return timer - self.held_since if self.held else 0.0

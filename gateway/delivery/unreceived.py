@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gateway.journal.model import Lane, Waiting
 
 _HELD_LONG = 1.0
-"""Seconds for which a row is held before a bot may get it beyond its window: up to twice as many, half of what Mosquitto
+"""Seconds that a row is held before a bot may get it beyond its window, up to twice as many: half of what Mosquitto
 queues."""
 
 
