@@ -18,6 +18,9 @@ PATIENCE = 2_000_000
 They count only while one of those could arrive.
 """
 
+TOLD = 500_000
+"""Microseconds within which a receipt says that a signal came."""
+
 SLOW = 1_000_000
 """Microseconds without an answer after which the gateway is slow; after ``PATIENCE`` it was away."""
 
@@ -120,11 +123,11 @@ class Order(Generic[T]):
         self._look_ahead()
 
     def told(self, *, through: int, monotonic: int) -> None:
-        """The gateway knows what came up to a time: what waits since then begins to count its patience now."""
+        """The gateway has every receipt up to a time: what was told of by then begins to count its patience."""
         for line in self._lines.values():
             for waiting in line:
-                if not waiting.known and waiting.arrived <= through:
-                    waiting.known, waiting.since = True, monotonic
+                if not waiting.known and waiting.arrived + TOLD <= through:
+                    waiting.known, waiting.since = True, max(waiting.since, monotonic - TOLD)
         self._look_ahead()
 
     def waiting(self) -> Iterator[T]:

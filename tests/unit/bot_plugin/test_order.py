@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot_plugin.order import LAST_MOMENT, LONG_AGO, PATIENCE, Order, Place, Turn
+from bot_plugin.order import LAST_MOMENT, LONG_AGO, PATIENCE, TOLD, Order, Place, Turn
 
 TOPIC = "signals/v1/trade/a/BTC-USDT"
 NOW = 1_795_352_101_000_000
@@ -217,13 +217,13 @@ def test_a_connection_makes_what_an_earlier_process_left_wait_anew() -> None:
 def test_the_patience_counts_from_when_the_gateway_knows_that_the_signal_came() -> None:
     topic = Topic(released=1)
     topic.order.take(topic.place(3, 2), 3, now=NOW, monotonic=topic.at, known=False)
-    came = topic.at
+    told_of = topic.at + TOLD
     topic.at += 10 * PATIENCE
-    topic.order.told(through=came - 1, monotonic=topic.at)
+    topic.order.told(through=told_of - 1, monotonic=topic.at)
     assert topic.due() == []
 
-    topic.order.told(through=came, monotonic=topic.at)
-    assert topic.pass_(PATIENCE - 1) == []
+    topic.order.told(through=told_of, monotonic=topic.at)
+    assert topic.pass_(PATIENCE - TOLD - 1) == []
     topic.order.told(through=topic.at, monotonic=topic.at)
     topic.at += 1
 
