@@ -68,7 +68,7 @@ def diagnose(text: str, error: json.JSONDecodeError) -> Place:
     elif text[start - 1 : start + 1] == "{{":
         start -= 1
     if problem == _TRUNCATED:
-        start = max(0, len(text.rstrip()) - 1)
+        start = max(text.rfind("\n", 0, len(text.rstrip())) + 1, len(text.rstrip()) - _WINDOW)
     stop_at = len(text.rstrip()) if problem == _TRUNCATED else _end(text, start)
     return Place(start=start, stop=stop_at, problem=f"{_LEAD}: {problem}", cause=cause)
 
