@@ -117,10 +117,11 @@ class BotClock:
         return max(self._least, least), min(self._most, most)
 
     def _turn(self, timer: float) -> None:
+        """Begin the next span; it begins where the last one ended, so that no sample counts for longer than two."""
         recent = timer - self._began < 2 * SPAN
         earlier = (self._least, self._most)
         self._forget()
-        self._began = timer
+        self._began = self._began + SPAN if recent else timer
         if recent:
             self._earlier = earlier
 
