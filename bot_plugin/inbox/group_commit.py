@@ -129,9 +129,9 @@ class GroupCommit:
         self._due = False
         batch, tell = self._take()
         self._attempt(self._database.execute, batch)
-        self._pool.submit(self._commit_here, len(batch), tell)
+        self._pool.submit(self._commit_and_land, len(batch), tell)
 
-    def _commit_here(self, changes: int, tell: list[Tell]) -> None:
+    def _commit_and_land(self, changes: int, tell: list[Tell]) -> None:
         self._commit(changes)
         self._writing.release()
         self._land(tell)
