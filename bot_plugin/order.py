@@ -124,11 +124,16 @@ class Order(Generic[T]):
 
     def told(self, *, through: int, monotonic: int) -> None:
         """The gateway has every receipt up to a time: what was told of by then begins to count its patience."""
-        for line in self._lines.values():
-            for waiting in line:
-                if not waiting.known and waiting.arrived + TOLD <= through:
-                    waiting.known, waiting.since = True, max(waiting.since, monotonic - TOLD)
-        self._look_ahead()
+        news = [
+            waiting
+            for line in self._lines.values()
+            for waiting in line
+            if not waiting.known and waiting.arrived + TOLD <= through
+        ]
+        for waiting in news:
+            waiting.known, waiting.since = True, max(waiting.since, monotonic - TOLD)
+        if news:
+            self._look_ahead()
 
     def waiting(self) -> Iterator[T]:
         """What waits."""

@@ -460,11 +460,8 @@ async def test_what_could_not_be_read_again_on_a_full_disk_is_published_again_on
     await bench.until(lambda: bench.sent(signal.draft.id) == 2)
 
 
-async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_when_it_expires(bench, monkeypatch):
-    await bench.start()
-    measured = []
-    monkeypatch.setattr(bench.delivery._pump._telemetry, "published", lambda **how: measured.append(how))
-    bench.bots(bot="signals/#")
+async def cut_off_until_it_expired(bench):
+    """A signal whose publish was never answered: the connection ended, and did not come back in its time."""
     bench.broker.hold()
     bench.run()
     signal = await bench.accept(ttl=60)
@@ -472,6 +469,15 @@ async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_w
     bench.broker.cut()
     await bench.until(lambda: not bench.link.connected)
     bench.clock.pass_(seconds=61)
+    return signal
+
+
+async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_when_it_expires(bench, monkeypatch):
+    await bench.start()
+    measured = []
+    monkeypatch.setattr(bench.delivery._pump._telemetry, "published", lambda **how: measured.append(how))
+    bench.bots(bot="signals/#")
+    signal = await cut_off_until_it_expired(bench)
 
     await bench.until_station(signal.draft.id, Station.PUBLISHED)
 
@@ -482,13 +488,7 @@ async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_w
 
 async def test_without_a_bot_to_answer_what_the_broker_may_have_ends_as_unknown_when_it_expires(bench):
     await bench.start()
-    bench.broker.hold()
-    bench.run()
-    signal = await bench.accept(ttl=60)
-    await bench.until(lambda: bench.sent(signal.draft.id))
-    bench.broker.cut()
-    await bench.until(lambda: not bench.link.connected)
-    bench.clock.pass_(seconds=61)
+    signal = await cut_off_until_it_expired(bench)
 
     ended = await bench.ended(signal.draft.id)
 
