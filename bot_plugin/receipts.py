@@ -10,6 +10,7 @@ from asyncio import Future
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from bot_plugin.errors import LinkLost
@@ -119,8 +120,8 @@ class Receipts:
         return self._loop.time() - max(self._oldest(), self._heard_at)
 
     def _oldest(self) -> float:
-        all_ = (self._unconfirmed, self._in_flight, self._waiting)
-        return min((next(iter(some.values())).since for some in all_ if some), default=math.inf)
+        entries = chain(self._unconfirmed.values(), self._in_flight.values(), self._waiting.values())
+        return min((entry.since for entry in entries), default=math.inf)
 
     def send(self, receipt: Receipt) -> None:
         """Send a receipt, with the others of this turn of the loop, in place of an earlier stage that waits still."""

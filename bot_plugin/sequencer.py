@@ -31,7 +31,8 @@ class Sequencer:
         backlog: signals of a topic that may wait for those before them.
         group: where what a timer begins lives.
         may_come: whether those before a signal can arrive now.
-        lag: how many microseconds the gateway is behind with what the bot said; None where none confirms anything.
+        confirms: whether there is a gateway that confirms receipts.
+        lag: how many microseconds it is behind with them.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Sequencer:
         backlog: int,
         group: TaskGroup,
         may_come: Callable[[], bool],
-        lag: Callable[[], int | None],
+        confirms: Callable[[], bool],
+        lag: Callable[[], int],
         now: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
         self._lifecycle, self._workers, self._group = lifecycle, workers, group
-        self._may_come, self._lag, self._now, self._monotonic = may_come, lag, now, monotonic
+        self._may_come, self._confirms, self._lag = may_come, confirms, lag
+        self._now, self._monotonic = now, monotonic
         self._order: Order[_Line] = Order(released, backlog=backlog)
         self._timer: TimerHandle | None = None
         self._due: int | None = None
@@ -77,7 +80,7 @@ class Sequencer:
 
     def _tell(self) -> None:
         now = self._monotonic()
-        self._order.told(through=now - (self._lag() or 0), monotonic=now)
+        self._order.told(through=now - self._lag(), monotonic=now)
         self._look_later()
 
     def _resume(self, *, younger_than: int | None = None) -> None:
@@ -122,7 +125,7 @@ class Sequencer:
         self._cancel()
 
     async def _enter(self, place: Place, jobs: Sequence[Job]) -> None:
-        known = self._lag() is None
+        known = not self._confirms()
         turns = self._order.take(place, (place, jobs), now=self._now(), monotonic=self._monotonic(), known=known)
         refused = self._let_through(turns)
         self._look_later()

@@ -82,7 +82,8 @@ class Session:
             backlog=settings.backlog,
             group=group,
             may_come=lambda: link.connected and not self.receipts.unanswered,
-            lag=lambda: int(self.receipts.lag * 1e6) if self.receipts.shown else None,
+            confirms=lambda: self.receipts.shown,
+            lag=lambda: int(self.receipts.lag * 1e6),
             now=self._latest,
             monotonic=monotonic,
         )

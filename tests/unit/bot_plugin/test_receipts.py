@@ -267,3 +267,20 @@ async def test_a_gateway_that_was_silent_says_by_its_answer_for_how_long(
     assert receipts.unanswered
     assert receipts.receipted([]) == 3.0
     assert not receipts.unanswered
+
+
+async def test_a_receipt_that_is_sent_again_counts_from_when_it_was_sent_first(
+    link: HandLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipts = Receipts(link, "t")
+    now = 100.0
+    monkeypatch.setattr(receipts._loop, "time", lambda: now)
+    receipts.send(receipt("a"))
+    receipts._flush()
+    link.acknowledge()
+    await settle()
+    now = 110.0
+    receipts.send(receipt("b"))
+    receipts.reconnected()
+
+    assert receipts.lag == 10.0

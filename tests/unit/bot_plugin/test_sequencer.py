@@ -182,6 +182,7 @@ def waits_after(answer: dict[str, Any], *, arrived_ago: int) -> bool:
         backlog=10,
         group=nothing,
         may_come=lambda: True,
+        confirms=lambda: True,
         lag=lambda: 0,
         now=lambda: at,
         monotonic=lambda: now,
