@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.errors import ContractError, Fault
 from schemas.fields import is_number
 
 MAX_DEPTH = 64
@@ -41,6 +42,21 @@ def parse(payload: bytes) -> Any:
     _check_depth(text, document)
     if "\\u" in text:  # only an escape can bring a lone surrogate
         _encode(document).encode()
+    return document
+
+
+def parse_object(payload: bytes) -> dict[str, Any]:
+    """Read a document that is an object.
+
+    Raises:
+        ContractError: it is none, or ``parse`` says no.
+    """
+    try:
+        document = parse(payload)
+    except ValueError as error:
+        raise ContractError(Fault(where="", problem=f"the message is not JSON: {error}")) from None
+    if not isinstance(document, dict):
+        raise ContractError(Fault(where="", problem="the message is a JSON object"))
     return document
 
 

@@ -16,6 +16,9 @@ _ENCODED = tuple(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in rang
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+", re.ASCII)
 _NAMED = frozenset({"receipt", "receipted", "bot", "gateway"})
 
+TELEMETRY = ("hb", "status_updates", "events", "notify", "log", "performance")
+"""What a bot tells of itself below its name, as Hummingbot has it."""
+
 UNKNOWN_INSTRUMENT = "-"
 """The instrument segment of an alert that names none."""
 
@@ -159,6 +162,47 @@ class Topics:
                 f"{name!r} cannot name an event: segments of A-Z a-z 0-9 _ - joined by dots, none ending in 'event'"
             )
         return f"{self.namespace}/{_word(bot)}/external/event/{'/'.join(segments)}"
+
+    def command(self, bot: str, command: str) -> str:
+        """Where a bot listens for a command, ``balance/limit`` or ``command/rebalance`` among them.
+
+        Raises:
+            TopicError: no such command can have a name.
+        """
+        return f"{self.namespace}/{_word(bot)}/{'/'.join(_word(word) for word in command.split('/'))}"
+
+    def telemetry(self, bot: str, channel: str) -> str:
+        """Where a bot publishes what ``channel`` is: one of ``TELEMETRY``."""
+        return f"{self.namespace}/{_word(bot)}/{_word(channel)}"
+
+    def every_telemetry(self, channel: str) -> str:
+        """A filter for one channel of every bot."""
+        return f"{self.namespace}/+/{_word(channel)}"
+
+    def bot_of(self, topic: str) -> tuple[str, str]:
+        """Read a topic of the bots' own tree: the bot, and what follows it.
+
+        Raises:
+            TopicError: it is none.
+        """
+        bot, _, rest = topic.removeprefix(f"{self.namespace}/").partition("/")
+        if not topic.startswith(f"{self.namespace}/") or not rest:
+            raise TopicError(f"{topic[:200]!r} is not below {self.namespace}/BOT/")
+        return _word(bot), rest
+
+    def reply(self, bot: str, client: str, call: str) -> str:
+        """Where a bot replies to one call of a client; ``call`` is 128 random bits, so that no other can guess it."""
+        return f"{self.root}/{VERSION}/reply/{_word(bot)}/{_word(client)}/{_word(call)}"
+
+    def replies(self, client: str, bot: str = "+") -> str:
+        """A filter for every reply to a client."""
+        return f"{self.root}/{VERSION}/reply/{bot if bot == '+' else _word(bot)}/{_word(client)}/+"
+
+    def is_reply(self, topic: str, *, bot: str) -> bool:
+        """Whether a topic is below the bot's own replies, and names a client and a call."""
+        head = f"{self.root}/{VERSION}/reply/{_word(bot)}/"
+        words = topic.removeprefix(head).split("/")
+        return topic.startswith(head) and len(words) == 2 and all(is_name(word) for word in words)  # noqa: PLR2004
 
     def parse(self, topic: str) -> SignalTopic | NamedTopic:
         """Read a topic of this tree; the inverse of the builders.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from gateway.mqtt.permissions import Permissions
-from schemas.topics import VERSION, Topics
+from schemas.topics import TELEMETRY, VERSION, Topics
 
 BODIES = ("trade", "alert", "prediction")
-TELEMETRY = ("hb", "status_updates", "events", "notify", "log", "performance")
 
 
 def permissions(bot: str, sources: tuple[str, ...], topics: Topics) -> Permissions:

@@ -1,0 +1,123 @@
+"""Signed commands: a compact JWS (RFC 7515) over what a bot is to run, for one topic, call and deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+
+from schemas.times import any_time
+
+ALGORITHM = "HS256"
+
+AHEAD = 300_000_000
+"""Microseconds that a signed command's deadline may lie ahead: for longer nobody can hold it back and send it later."""
+
+LEAST_KEY = 32
+"""Bytes of a command key, as RFC 7518, section 3.2 demands of HS256."""
+
+
+class SignatureRefused(ValueError):
+    """The signature is missing, or does not fit the command, the topic or the time; the text says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandKey:
+    """A secret that a caller and a bot share.
+
+    Args:
+        kid: its name, so that several may hold while one replaces another.
+        secret: at least 32 bytes.
+    """
+
+    kid: str
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a short secret.
+
+        Raises:
+            ValueError: it has fewer than 32 bytes.
+        """
+        if len(self.secret) < LEAST_KEY:
+            raise ValueError(f"command key {self.kid!r} has {len(self.secret)} bytes; it needs {LEAST_KEY} or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """What a signature covers. ``deadline`` is microseconds since the epoch, in whole milliseconds on the wire."""
+
+    topic: str
+    msg_id: str
+    deadline: int
+    reply_to: str
+    data: Mapping[str, Any]
+
+
+def sign(signed: Signed, key: CommandKey) -> str:
+    """Sign a command as a compact JWS."""
+    payload = {
+        "topic": signed.topic,
+        "msg_id": signed.msg_id,
+        "deadline": signed.deadline // 1_000,
+        "reply_to": signed.reply_to,
+        "data": dict(signed.data),
+    }
+    return jwt.encode(payload, key.secret, algorithm=ALGORITHM, headers={"kid": key.kid})
+
+
+def verify(signature: str, *, topic: str, keys: Mapping[str, CommandKey], now: int) -> Signed:
+    """Read what a signature covers, if one of the keys made it for this topic and this time.
+
+    Args:
+        signature: a compact JWS.
+        topic: the one that the command came on.
+        keys: the keys that hold, by ``kid``.
+        now: microseconds since the epoch.
+
+    Raises:
+        SignatureRefused: saying why.
+    """
+    if not signature:
+        raise SignatureRefused("the command is not signed, and this bot runs signed ones only")
+    signed = _covered(signature, keys)
+    if signed.topic != topic:
+        raise SignatureRefused(f"the signature is for {signed.topic[:200]!r}, not for {topic!r}")
+    if signed.deadline < now:
+        raise SignatureRefused("the signed deadline is over")
+    if signed.deadline > now + AHEAD:
+        raise SignatureRefused(f"the signed deadline is more than {AHEAD // 1_000_000} s ahead")
+    return signed
+
+
+def _covered(signature: str, keys: Mapping[str, CommandKey]) -> Signed:
+    try:
+        kid = jwt.get_unverified_header(signature).get("kid", "")
+        key = keys.get(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise SignatureRefused(f"no key {str(kid)[:80]!r} is known here")
+        claims = jwt.decode(signature, key.secret, algorithms=[ALGORITHM], options=_NO_CLAIMS)
+    except (jwt.PyJWTError, ValueError) as error:
+        if isinstance(error, SignatureRefused):
+            raise
+        raise SignatureRefused(f"the signature is not valid: {error}") from None
+    return _signed(claims)
+
+
+_NO_CLAIMS: Any = {"verify_signature": True} | dict.fromkeys(
+    ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub", "verify_jti"), False
+)
+"""The registered claims of a token mean nothing in a command."""
+
+
+def _signed(claims: Mapping[str, Any]) -> Signed:
+    texts = {name: claims.get(name) for name in ("topic", "msg_id", "reply_to")}
+    deadline, data = any_time(claims.get("deadline")), claims.get("data")
+    wrong = [name for name, text in texts.items() if not isinstance(text, str)]
+    wrong += ["deadline"] if deadline is None else []
+    wrong += [] if isinstance(data, dict) else ["data"]
+    if wrong or deadline is None or not isinstance(data, dict):
+        raise SignatureRefused(f"the signed payload lacks {', '.join(wrong)}")
+    return Signed(**{name: str(text) for name, text in texts.items()}, deadline=deadline, data=data)
