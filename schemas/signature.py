@@ -8,12 +8,16 @@ from typing import Any
 
 import jwt
 
+from schemas.document import dump, parse_object
+from schemas.errors import ContractError
 from schemas.times import any_time
 
 ALGORITHM = "HS256"
 
 AHEAD = 300_000_000
 """Microseconds that a signed command's deadline may lie ahead: for longer nobody can hold it back and send it later."""
+
+_JWS = jwt.PyJWS()
 
 LEAST_KEY = 32
 """Bytes of a command key, as RFC 7518, section 3.2 demands of HS256."""
@@ -65,7 +69,7 @@ def sign(signed: Signed, key: CommandKey) -> str:
         "reply_to": signed.reply_to,
         "data": dict(signed.data),
     }
-    return jwt.encode(payload, key.secret, algorithm=ALGORITHM, headers={"kid": key.kid})
+    return _JWS.encode(dump(payload), key.secret, algorithm=ALGORITHM, headers={"typ": "", "kid": key.kid})
 
 
 def verify(signature: str, *, topic: str, keys: Mapping[str, CommandKey], now: int) -> Signed:
@@ -94,27 +98,19 @@ def verify(signature: str, *, topic: str, keys: Mapping[str, CommandKey], now: i
 
 def _covered(signature: str, keys: Mapping[str, CommandKey]) -> Signed:
     try:
-        kid = jwt.get_unverified_header(signature).get("kid", "")
+        kid = _JWS.get_unverified_header(signature).get("kid", "")
         key = keys.get(kid) if isinstance(kid, str) else None
         if key is None:
             raise SignatureRefused(f"no key {str(kid)[:80]!r} is known here")
-        claims = jwt.decode(signature, key.secret, algorithms=[ALGORITHM], options=_NO_CLAIMS)
-    except (jwt.PyJWTError, ValueError) as error:
-        if isinstance(error, SignatureRefused):
-            raise
+        payload = parse_object(_JWS.decode(signature, key.secret, algorithms=[ALGORITHM]))
+    except (jwt.PyJWTError, ContractError) as error:
         raise SignatureRefused(f"the signature is not valid: {error}") from None
-    return _signed(claims)
+    return _signed(payload)
 
 
-_NO_CLAIMS: Any = {"verify_signature": True} | dict.fromkeys(
-    ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub", "verify_jti"), False
-)
-"""The registered claims of a token mean nothing in a command."""
-
-
-def _signed(claims: Mapping[str, Any]) -> Signed:
-    texts = {name: claims.get(name) for name in ("topic", "msg_id", "reply_to")}
-    deadline, data = any_time(claims.get("deadline")), claims.get("data")
+def _signed(payload: Mapping[str, Any]) -> Signed:
+    texts = {name: payload.get(name) for name in ("topic", "msg_id", "reply_to")}
+    deadline, data = any_time(payload.get("deadline")), payload.get("data")
     wrong = [name for name, text in texts.items() if not isinstance(text, str)]
     wrong += ["deadline"] if deadline is None else []
     wrong += [] if isinstance(data, dict) else ["data"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from schemas.fields import instant, is_number, to_micros
@@ -33,12 +34,10 @@ def any_time(value: Any) -> int | None:
 
 
 def _number(text: str) -> float | None:
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or not text.isascii():
         return None
-    try:
-        return int(text) if text.isascii() and text.isdigit() else float(text)
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        return int(text) if text.isdigit() else float(text)
     try:
         return to_micros(instant(text))
     except ValueError:
