@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+from marshmallow import fields
 
 from schemas.document import dump, parse_object
 from schemas.errors import ContractError
-from schemas.times import any_time
+from schemas.fields import Object
+from schemas.record import RecordSchema, load
+from schemas.times import Moment
 
 ALGORITHM = "HS256"
 
@@ -60,6 +63,18 @@ class Signed:
     data: Mapping[str, Any]
 
 
+class SignedSchema(RecordSchema):
+    """Loads a Signed."""
+
+    record = Signed
+
+    topic = fields.String(required=True)
+    msg_id = fields.String(required=True)
+    deadline = Moment(required=True)
+    reply_to = fields.String(required=True)
+    data = Object(required=True)
+
+
 def sign(signed: Signed, key: CommandKey) -> str:
     """Sign a command as a compact JWS."""
     payload = {
@@ -102,18 +117,7 @@ def _covered(signature: str, keys: Mapping[str, CommandKey]) -> Signed:
         key = keys.get(kid) if isinstance(kid, str) else None
         if key is None:
             raise SignatureRefused(f"no key {str(kid)[:80]!r} is known here")
-        payload = parse_object(_JWS.decode(signature, key.secret, algorithms=[ALGORITHM]))
+        signed: Signed = load(SignedSchema, parse_object(_JWS.decode(signature, key.secret, algorithms=[ALGORITHM])))
     except (jwt.PyJWTError, ContractError) as error:
         raise SignatureRefused(f"the signature is not valid: {error}") from None
-    return _signed(payload)
-
-
-def _signed(payload: Mapping[str, Any]) -> Signed:
-    texts = {name: payload.get(name) for name in ("topic", "msg_id", "reply_to")}
-    deadline, data = any_time(payload.get("deadline")), payload.get("data")
-    wrong = [name for name, text in texts.items() if not isinstance(text, str)]
-    wrong += ["deadline"] if deadline is None else []
-    wrong += [] if isinstance(data, dict) else ["data"]
-    if wrong or deadline is None or not isinstance(data, dict):
-        raise SignatureRefused(f"the signed payload lacks {', '.join(wrong)}")
-    return Signed(**{name: str(text) for name, text in texts.items()}, deadline=deadline, data=data)
+    return signed

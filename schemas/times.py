@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from marshmallow import ValidationError, fields
+
 from schemas.fields import instant, is_number, to_micros
 
 _UNITS = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
@@ -31,6 +33,16 @@ def any_time(value: Any) -> int | None:
         if value < below:
             return int(value * micros)
     return int(value) // 1_000
+
+
+class Moment(fields.Field[int]):
+    """A time of any unit; microseconds since the epoch in Python."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ARG002
+        moment = any_time(value)
+        if moment is None:
+            raise ValidationError("is a time, such as 1786000000000 (milliseconds)")
+        return moment
 
 
 def _number(text: str) -> float | None:
