@@ -23,7 +23,10 @@ def expiry(payload: bytes | bytearray) -> float:
 
 
 class Kept(asyncio.Queue[Any]):
-    """The messages for one absent client. What is expired leaves when room is needed, then the oldest.
+    """The messages for one absent client. What is expired leaves when room is needed.
+
+    What finds no room is not kept, nor anything that comes behind it: what is handed over has no gap, and a bot that
+    gets the rest from the gateway again gets it in its order.
 
     Args:
         most: messages.
@@ -33,23 +36,23 @@ class Kept(asyncio.Queue[Any]):
 
     def __init__(self, *, most: int, most_bytes: int, now: Callable[[], float] = time.time) -> None:
         self._most, self._most_bytes, self._now = most, most_bytes, now
+        self._full = False
         super().__init__()
 
     async def put(self, item: Any) -> None:
-        """Keep a message, in place of others where there is no room."""
+        """Keep a message, where there is room and was room for those before it."""
         size = _size(item.topic, item.data)
-        if size > self._most_bytes:
-            return
         if self._first_expiry <= self._now() and not self._has_room(size):
             self._drop_expired()
-        while not self._has_room(size):
-            self.get_nowait()
-        self.put_nowait((expiry(item.data), size, item))
+        self._full = self._full or not self._has_room(size)
+        if not self._full:
+            self.put_nowait((expiry(item.data), size, item))
 
     def take(self) -> list[Any]:
         """All messages that are still true, in their order; nothing is kept any more."""
         now, entries = self._now(), list(self._queue)
         self._init(0)
+        self._full = False
         return [item for expires, _, item in entries if expires > now]
 
     def _has_room(self, size: int) -> bool:

@@ -41,15 +41,26 @@ async def test_what_has_expired_is_not_handed_over():
     assert kept.empty()
 
 
-async def test_expired_messages_make_room_before_the_oldest_does():
+async def test_expired_messages_make_room():
     clock = SimpleNamespace(now=0.0)
     kept = Kept(most=3, most_bytes=1000, now=lambda: clock.now)
     for number, expires in enumerate((None, 3, None)):
         await kept.put(message(number, expires=expires))
     clock.now = 3.0
     await kept.put(message(3))
+    assert numbers(kept) == [0, 2, 3]
+
+
+async def test_nothing_is_kept_behind_what_found_no_room():
+    clock = SimpleNamespace(now=0.0)
+    kept = Kept(most=2, most_bytes=1000, now=lambda: clock.now)
+    for number, expires in enumerate((None, 3, None)):
+        await kept.put(message(number, expires=expires))
+    clock.now = 3.0
+    await kept.put(message(3))
+    assert numbers(kept) == [0]
     await kept.put(message(4))
-    assert numbers(kept) == [2, 3, 4]
+    assert numbers(kept) == [4]
 
 
 async def test_a_message_that_is_larger_than_all_room_changes_nothing():
@@ -71,7 +82,7 @@ def test_neither_messages_nor_bytes_go_beyond_the_bounds_and_the_order_holds(siz
     seen = kept.take()
     assert len(seen) <= 5
     assert sum(1 + len(item.data) for item in seen) <= 150
-    assert [item.number for item in seen] == list(range(len(sizes)))[len(sizes) - len(seen) :]
+    assert [item.number for item in seen] == list(range(len(seen)))
 
 
 def test_a_login_retains_so_many_messages_and_may_always_replace_one():
