@@ -16,6 +16,7 @@ from bot_plugin.errors import LinkRefused, NameTaken, SettingsError
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, SqliteInbox
 from bot_plugin.reconnecting import MqttBroker
+from bot_plugin.remote import RemotePart
 from bot_plugin.runner import Connect, Runner
 from bot_plugin.settings import PluginSettings
 from bot_plugin.threaded import ThreadedListener
@@ -124,6 +125,7 @@ class SignalListener(Handlers):
             monotonic=self.monotonic,
             claim=claim,
             on_connect=self._up.set,
+            parts=self._parts(),
         )
         cause: BaseException | None = None
         try:
@@ -140,6 +142,10 @@ class SignalListener(Handlers):
     def _durable(self) -> Inbox:
         path = self.settings.state_folder / f"{self.settings.bot}.inbox.db"
         return SqliteInbox(path, monotonic=self.monotonic)
+
+    def _parts(self) -> tuple[RemotePart, ...]:
+        """What lives on the second connection in one run."""
+        return ()
 
     def stop(self) -> None:
         """End ``run``; from any thread."""
