@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from bot_plugin.commands import RemoteCommands
 from bot_plugin.errors import LinkRefused, NameTaken, SettingsError
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, SqliteInbox
@@ -56,6 +57,7 @@ class SignalListener(Handlers):
         self.now = now
         self.monotonic = monotonic
         self.inbox = inbox
+        self._commands: RemoteCommands | None = None
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
         self._up = threading.Event()
 
@@ -76,6 +78,16 @@ class SignalListener(Handlers):
             SettingsError: with every problem.
         """
         return cls(PluginSettings.from_conf_client(path, **more))
+
+    def serve(self, commands: RemoteCommands) -> None:
+        """Answer remote commands while it runs.
+
+        Raises:
+            RuntimeError: it serves others already, or runs.
+        """
+        if self._commands is not None or self._running is not None:
+            raise RuntimeError("a listener serves one RemoteCommands, that it has before it runs")
+        self._commands = commands
 
     def main(self) -> None:
         """Run as a program: until Ctrl-C or SIGTERM. What its user can mend ends it with one line, and exit code 1.
@@ -113,7 +125,7 @@ class SignalListener(Handlers):
         """
         if self._running is not None:
             raise RuntimeError("this listener runs already")
-        stop = asyncio.Event()
+        stop, parts = asyncio.Event(), self._parts()
         self._running = asyncio.get_running_loop(), stop
         plan = self.plan
         runner = Runner(
@@ -125,7 +137,8 @@ class SignalListener(Handlers):
             monotonic=self.monotonic,
             claim=claim,
             on_connect=self._up.set,
-            parts=self._parts(),
+            parts=parts,
+            commands=() if self._commands is None else self._commands.names(self.settings),
         )
         cause: BaseException | None = None
         try:
@@ -145,7 +158,10 @@ class SignalListener(Handlers):
 
     def _parts(self) -> tuple[RemotePart, ...]:
         """What lives on the second connection in one run."""
-        return ()
+        if self._commands is None:
+            return ()
+        durable = self.inbox is None or self.inbox.durable
+        return (self._commands.service(self.settings, durable=durable, now=self.now, monotonic=self.monotonic),)
 
     def stop(self) -> None:
         """End ``run``; from any thread."""

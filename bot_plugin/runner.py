@@ -34,6 +34,7 @@ class Runner:
         claim: whether to ask the broker first if another process has the name.
         on_connect: is called after each connection, when its subscriptions stand.
         parts: what lives on the second connection.
+        commands: the remote commands that the bot's card shows.
     """
 
     settings: PluginSettings
@@ -45,6 +46,7 @@ class Runner:
     claim: bool
     on_connect: Callable[[], None]
     parts: tuple[RemotePart, ...] = ()
+    commands: tuple[str, ...] = ()
 
     async def run(self, stop: Event) -> None:
         """Run until stopped or cancelled.
@@ -133,6 +135,7 @@ class Runner:
             handlers=self.plan.handlers,
             modes=tuple(map(str, self.settings.modes)),
             durable=self.inbox.durable,
+            commands=self.commands,
         )
 
     def base(self, role: str) -> LinkSettings:

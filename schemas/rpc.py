@@ -100,6 +100,15 @@ def read_request(payload: bytes) -> Request:
     )
 
 
+def read_reply_to(payload: bytes) -> str:
+    """Where a request that cannot be read wants its reply; empty where that cannot be read either."""
+    try:
+        header = parse_object(payload).get("header")
+        return _text(header, "reply_to") if isinstance(header, dict) else ""
+    except ContractError:
+        return ""
+
+
 def write_request(request: Request) -> bytes:
     """Write a request: times as milliseconds, what is not known left out, ``reply_to`` always.
 
