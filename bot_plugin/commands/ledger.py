@@ -71,6 +71,8 @@ class Ledger(Protocol):
     async def finish(self, key: bytes, reply: bytes) -> None:
         """A call that began has its reply; stored when this returns. The oldest replies go where there are too many.
 
+        What did not begin, or has its reply, stays as it is.
+
         Raises:
             OSError: it cannot be stored.
         """

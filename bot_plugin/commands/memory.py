@@ -51,11 +51,12 @@ class MemoryLedger:
 
     async def finish(self, key: bytes, reply: bytes) -> None:
         """Remember a reply."""
-        if key in self._rows:
-            self._rows[key].reply = kept = reply if len(reply) <= self._most_bytes else b""
+        ended = self._rows.get(key)
+        if ended is not None and ended.reply is None:
+            ended.reply = reply if len(reply) <= self._most_bytes else b""
             excess = sum(len(row.reply or b"") for row in self._rows.values()) - self._most_bytes
             for row in self._rows.values():
-                if excess > 0 and row.reply and row.reply is not kept:
+                if excess > 0 and row.reply and row is not ended:
                     excess -= len(row.reply)
                     row.reply = b""
 

@@ -68,8 +68,8 @@ class Replies:
             reply = self._waiting.popleft()
             if self._monotonic() > reply.until or reply.attempts >= _ATTEMPTS:
                 log.error("the reply on %s could not be sent: the connection ended each time", reply.topic)
-                continue
-            self._send(link, reply)
+            elif not self._send(link, reply):
+                return
 
     async def run(self) -> NoReturn:
         """Look each second whether there is room, which others may have given back; until cancelled."""
@@ -88,16 +88,16 @@ class Replies:
             except TimeoutError:
                 return
 
-    def _send(self, link: Link, reply: _Reply) -> None:
-        reply.attempts += 1
+    def _send(self, link: Link, reply: _Reply) -> bool:
         try:
             sent = link.publish(reply.topic, _fitting(reply, link))
         except LinkLost:
             self._waiting.appendleft(reply)
-            self._link = None  # until the next connection
-            return
+            return False
+        reply.attempts += 1
         self._in_flight.add(reply)
         sent.add_done_callback(lambda _: self._sent(reply, sent))
+        return True
 
     def _sent(self, reply: _Reply, sent: Future[int]) -> None:
         self._in_flight.discard(reply)

@@ -96,10 +96,9 @@ class CommandService:
 
     async def _take(self, message: Message, arrival: Arrival, group: TaskGroup) -> None:
         call = read(message, self._rules, now=arrival.at)
-        if isinstance(call, Refusal):
-            refused: Refusal | None = replace(call, reply_to="") if message.retained else call
-        else:
-            refused = await self._taken(call, message, arrival, group)
+        refused = call if isinstance(call, Refusal) else await self._taken(call, message, arrival, group)
+        if refused is not None and message.retained:
+            refused = replace(refused, outcome=Outcome.RETAINED)
         if refused is not None:
             self._refuse(refused, arrival)
 

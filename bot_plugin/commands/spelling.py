@@ -51,13 +51,15 @@ def spell(value: Any, *, where: str, depth: int = 0) -> Any:
 
 
 def _number(value: float | Decimal, where: str) -> Any:
-    if not math.isfinite(value):
+    if isinstance(value, int):
+        return int(value)
+    if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
         raise Unspellable(f"{where} is {value}, which JSON cannot say")
     if isinstance(value, Decimal):
         if abs(value.adjusted()) > _MOST_DIGITS or len(value.as_tuple().digits) > _MOST_DIGITS:
             raise Unspellable(f"{where} has more than {_MOST_DIGITS} digits")
         return plain_text(value)
-    return int(value) if isinstance(value, int) else float(value)
+    return float(value)
 
 
 def _time(value: datetime | date | time | timedelta) -> Any:

@@ -132,6 +132,9 @@ class SqliteLedger:
         self._rows, self._bytes = self._rows - rows + 1, self._bytes - freed
 
     def _finish(self, key: bytes, reply: bytes) -> None:
+        entry = self._find(key)
+        if entry is None or entry.reply is not None:
+            return
         kept = reply if len(reply) <= self._most_bytes else b""
         total = self._bytes + len(kept)
         changes: list[Change] = [(_FINISH, (kept, len(kept), key))]
@@ -140,9 +143,8 @@ class SqliteLedger:
                 if total > self._most_bytes:
                     total -= size
                     changes.append((_DROP, (number,)))
-        if self._find(key) is not None:
-            self._store(changes)
-            self._bytes = total
+        self._store(changes)
+        self._bytes = total
 
     def _clock(self) -> int:
         return self._ahead + self._monotonic()
