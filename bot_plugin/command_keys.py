@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -77,14 +76,16 @@ def _split(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
 def _key(name: str, secret: str | bytes) -> CommandKey:
     if not is_name(name):
         raise KeyRefused(f"a command key's name has only A-Z a-z 0-9 _ and -; it is {name!r}")
+    raw = secret if isinstance(secret, bytes) else _decode(name, secret)
     try:
-        return CommandKey(kid=name, secret=secret if isinstance(secret, bytes) else _decode(secret))
-    except (binascii.Error, UnicodeError):
-        raise KeyRefused(f"the secret of the command key {name!r} is not base64url") from None
+        return CommandKey(kid=name, secret=raw)
     except ValueError as error:
         raise KeyRefused(str(error)) from None
 
 
-def _decode(secret: str) -> bytes:
+def _decode(name: str, secret: str) -> bytes:
     text = secret.rstrip("=")
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raise KeyRefused(f"the secret of the command key {name!r} is not base64url") from None

@@ -38,6 +38,11 @@ def test_the_request_of_commlib_in_nanoseconds_and_without_an_id_is_read() -> No
     assert (request.timestamp, request.msg_id, request.sender) == (AT, "", "commlib")
 
 
+@pytest.mark.parametrize("none", [b"-1", b'"-1"', b"null", b'""'])
+def test_an_id_that_every_message_has_is_none(none: bytes) -> None:
+    assert read_request(b'{"header":{"msg_id":%s}}' % none) == Request()
+
+
 @pytest.mark.parametrize("payload", [b"{}", b'{"header":null,"data":null}', b'{"header":{}}'])
 def test_what_is_missing_in_a_request_is_empty(payload: bytes) -> None:
     assert read_request(payload) == Request()
