@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
-import warnings
+import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commlib.msg import RPCMessage
+from commlib.transports.mqtt import ConnectionParameters, RPCClient
 from pydantic import ConfigDict
 
 from bot_plugin import CommandFailed, PluginSettings, RemoteCommands, SignalListener
 from bot_plugin.commands import Outcome
+from bot_plugin.reconnecting import MqttLink
+from bot_plugin.transport import LinkSettings, Message
 from tests.brokers import Mosquitto, MosquittoFactory, eventually
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from commlib.msg import RPCMessage
-    from commlib.transports.mqtt import ConnectionParameters, RPCClient
 
-
-class Message(RPCMessage):
+class Call(RPCMessage):
     """A call as Hummingbot's own client has it: whatever a command takes, and what the stock bridge answers."""
 
     class Request(RPCMessage.Request):
@@ -102,12 +103,12 @@ def call(broker: Mosquitto) -> Iterator[Callable[..., Any]]:
 
     async def call(name: str, **data: Any) -> Any:
         parameters = ConnectionParameters(host=broker.host, port=broker.port)
-        client = RPCClient(conn_params=parameters, rpc_name=f"hbot/demo/{name}", msg_type=Message)
+        client = RPCClient(conn_params=parameters, rpc_name=f"hbot/demo/{name}", msg_type=Call)
         clients.append(client)
 
         def go() -> Any:
             client.run()
-            return client.call(Message.Request(**data), timeout=10)
+            return client.call(Call.Request(**data), timeout=10)
 
         return (await asyncio.to_thread(go)).model_dump()
 
@@ -138,6 +139,30 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("command/rebalance", {"target": 0.5}, {"status": 200, "msg": "", "data": {"target": 0.5}}),
     ("stop", {"skip_order_cancellation": False}, {"status": 200, "msg": "stopped"}),
 ]
+
+
+async def test_its_requests_are_what_the_contract_says_of_them(
+    broker: Mosquitto, commands: RemoteCommands, call: Callable[..., Any]
+) -> None:
+    heard: list[Message] = []
+
+    async def receive(message: Message) -> None:
+        heard.append(message)
+
+    ear = MqttLink(
+        LinkSettings(host=broker.host, port=broker.port, client_id="ear", clean=True, filters=("hbot/demo/stop",))
+    )
+    listening = asyncio.ensure_future(ear.run(receive, lambda: None))
+    await eventually(lambda: ear.connected)
+    await call("stop")
+    await eventually(lambda: heard)
+    listening.cancel()
+    await asyncio.wait({listening})
+    header = json.loads(heard[0].payload)["header"]
+
+    assert re.fullmatch(r"rpc-[0-9a-f]{32}", header["reply_to"])
+    assert abs(header["timestamp"] - time.time_ns()) < 60 * 10**9
+    assert "msg_id" not in header
 
 
 async def test_each_command_gets_the_documented_answer(commands: RemoteCommands, call: Callable[..., Any]) -> None:
