@@ -19,7 +19,7 @@ log = logging.getLogger("bot_plugin.remote")
 PATIENCE = 60.0
 """Seconds between attempts while the broker refuses the connection."""
 
-_GOODBYE = 2.0
+_GOODBYE = 3.0
 """Seconds beyond the settings' grace that a part has for its farewell."""
 
 

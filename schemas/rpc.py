@@ -92,6 +92,9 @@ def read_request(payload: bytes) -> Request:
     if wrong:
         raise ContractError(*(Fault(where=name, problem="is an object") for name in wrong))
     header = header or {}
+    deadline = any_time(header.get("deadline"))
+    if deadline is None and header.get("deadline") is not None:
+        raise ContractError(Fault(where="header.deadline", problem="is a time, such as 1786000000000 (milliseconds)"))
     msg_id = _text(header, "msg_id")
     return Request(
         data=data or {},
@@ -99,7 +102,7 @@ def read_request(payload: bytes) -> Request:
         msg_id="" if msg_id == _NO_ID else msg_id,
         sender=_text(header, "agent") or _text(header, "node_id"),
         timestamp=any_time(header.get("timestamp")),
-        deadline=any_time(header.get("deadline")),
+        deadline=deadline,
         signature=_text(header, "signature", most=_MAX_SIGNATURE),
     )
 

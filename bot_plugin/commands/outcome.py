@@ -87,5 +87,4 @@ class Audit:
 
 def _one_line(reason: str) -> str:
     """What a log line can carry of a reason, which may quote a caller."""
-    text = redact_text(reason[:_MAX_REASON])
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+    return "".join(sign if sign.isprintable() else " " for sign in redact_text(reason[:_MAX_REASON]))

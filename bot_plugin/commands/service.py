@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import Queue, TaskGroup
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +12,7 @@ from bot_plugin.commands.offers import OWN, Offers
 from bot_plugin.commands.outcome import Audit, Outcome
 from bot_plugin.commands.reading import Call, Refusal, Rules, read, refuse
 from bot_plugin.commands.replies import Replies
+from bot_plugin.commands.secrecy import without_secrets
 from bot_plugin.commands.turns import Arrival, Job, Settled, Turns
 from bot_plugin.transport import Link, Message
 from schemas.command import Command
@@ -20,6 +20,9 @@ from schemas.rpc import write_reply
 
 UNREAD = 1_000
 """Messages that wait to be read; further ones are dropped."""
+
+UNREAD_BYTES = 4_194_304
+"""What they may have together."""
 
 REPEATS = 16
 """Reply topics that one call may have, each given by a repeat that came before it ended."""
@@ -54,6 +57,7 @@ class CommandService:
         self._offers, self._rules, self._ledger, self._audit = offers, rules, ledger, audit
         self._now, self._monotonic, self._grace = now, monotonic, grace
         self._unread: Queue[tuple[Message, Arrival]] = Queue(UNREAD)
+        self._unread_bytes = 0
         self._replies = Replies(monotonic=monotonic)
         self._turns = Turns(ledger, now=now, monotonic=monotonic, max_reply=max_reply, settle=self._settle)
 
@@ -70,11 +74,14 @@ class CommandService:
     async def receive(self, message: Message) -> None:
         """Take a message; what comes too fast is dropped, and counted."""
         arrival = Arrival(at=self._now(), monotonic=self._monotonic())
-        try:
-            self._unread.put_nowait((message, arrival))
-        except asyncio.QueueFull:
-            reason = f"{UNREAD} messages wait to be read"
+        if self._unread.full() or self._unread_bytes + len(message.payload) > UNREAD_BYTES:
+            reason = (
+                f"dropped: it has {len(message.payload)} bytes, and {self._unread.qsize()} messages wait to be read"
+            )
             self._audit.tell(Outcome.FULL, command=message.topic, at=arrival.at, reason=reason)
+            return
+        self._unread_bytes += len(message.payload)
+        self._unread.put_nowait((message, arrival))
 
     async def run(self) -> None:
         """Open the memory, then read messages and run commands until cancelled."""
@@ -85,6 +92,7 @@ class CommandService:
                 group.create_task(self._replies.run(), name="bot_plugin.commands.replies")
                 while True:
                     message, arrival = await self._unread.get()
+                    self._unread_bytes -= len(message.payload)
                     await self._take(message, arrival, group)
         finally:
             await self._ledger.close()
@@ -154,7 +162,8 @@ class CommandService:
     def _settle(self, job: Job, settled: Settled) -> None:
         for reply_to in job.reply_to:
             self._replies.put(reply_to, settled.payload)
-        self._tell(settled.outcome, job.call, job.arrival, settled.reason, seconds=settled.seconds)
+        reason = without_secrets(settled.reason, job.call.data)
+        self._tell(settled.outcome, job.call, job.arrival, reason, seconds=settled.seconds)
 
     def _refuse(self, refused: Refusal, arrival: Arrival) -> None:
         if refused.reply_to:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from asyncio import Future, Queue, Task, TaskGroup
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from bot_plugin.commands.ledger import Ledger, LedgerFull
 from bot_plugin.commands.offers import Offer
 from bot_plugin.commands.outcome import Outcome
 from bot_plugin.commands.reading import Call
+from bot_plugin.commands.secrecy import without_secrets
 from bot_plugin.commands.spelling import Unspellable
 from schemas.rpc import Reply
 
@@ -29,6 +31,8 @@ BESIDE = 32
 
 LEFT = 16
 """Commands that were given up and go on; while there are as many, none is begun."""
+
+_MAX_TRACE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +200,8 @@ class Turns:
     def _failed(self, job: Job, error: BaseException) -> Settled:
         reply = failure(error)
         if not isinstance(error, CommandFailed):
-            log.error("command %s failed", job.call.name, exc_info=error)
+            told = "".join(traceback.format_exception(error))
+            log.error("command %s failed:\n%s", job.call.name, without_secrets(told[-_MAX_TRACE:], job.call.data))
         return Settled(outcome=Outcome.FAILED, payload=self._encoded(reply), reason=reply.msg)
 
     def _refusal(self, outcome: Outcome, reason: str) -> Settled:

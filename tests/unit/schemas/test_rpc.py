@@ -54,6 +54,7 @@ def test_what_is_missing_in_a_request_is_empty(payload: bytes) -> None:
         *((b"", ""), (b"1", ""), (b"[]", ""), (b"\xff", ""), (b"{", ""), (b'{"a":1,"a":1}', "")),
         *((b'{"header":1}', "header"), (b'{"data":[]}', "data"), (b'{"header":{"reply_to":[]}}', "header.reply_to")),
         *((b'{"header":{"msg_id":"%s"}}' % (b"x" * 257), "header.msg_id"),),
+        *((b'{"header":{"deadline":"soon"}}', "header.deadline"), (b'{"header":{"deadline":-1}}', "header.deadline")),
     ],
 )
 def test_what_is_no_request_is_refused_at_its_place(payload: bytes, where: str) -> None:

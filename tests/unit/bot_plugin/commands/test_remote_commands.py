@@ -364,6 +364,25 @@ async def test_the_log_tells_of_every_command_once_and_no_secret(caplog: pytest.
     assert "SECRET-VALUE" not in caplog.text
 
 
+@pytest.mark.parametrize("error", [ValueError, CommandFailed])
+async def test_a_handler_that_repeats_a_secret_does_not_bring_it_into_the_log(
+    error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    commands = RemoteCommands()
+
+    class Bot:
+        def config(self, request: Config) -> None:
+            raise error(f"{dict(request.params)['api_key']} is not right")
+
+    commands = RemoteCommands(Bot())
+    async with running(serving(commands)) as rig:
+        reply = await rig.command("config", {"params": [["api_key", "k3y-of-mine"]]})
+
+    assert "k3y-of-mine is not right" in reply.msg
+    assert "[redacted] is not right" in caplog.text
+    assert "k3y-of-mine" not in caplog.text
+
+
 async def test_commands_do_not_wait_for_signals() -> None:
     listener, gate = serving(RemoteCommands(Bot())), threading.Event()
 

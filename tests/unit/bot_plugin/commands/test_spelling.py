@@ -76,7 +76,7 @@ AT = datetime(2026, 11, 22, 10, 15, 1, 5, tzinfo=UTC)
         (Fill(Decimal("0.1"), AT, Side.BUY), {"price": "0.1", "at": "2026-11-22T10:15:01.000005Z", "side": "buy"}),
         (Number(), 2.5),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_value_is_spelled_so(value: Any, spelled: Any) -> None:
     found = spell(value, where="data")
@@ -97,7 +97,7 @@ def test_a_value_is_spelled_so(value: Any, spelled: Any) -> None:
         (Fill, "data is of type type"),
         ((number for number in range(3)), "data is of type generator"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_json_has_no_word_for_is_refused_with_its_place(value: Any, problem: str) -> None:
     with pytest.raises(Unspellable) as raised:

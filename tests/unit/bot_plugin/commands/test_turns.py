@@ -312,3 +312,14 @@ async def test_messages_that_come_faster_than_they_are_read_are_dropped_and_coun
         await eventually(lambda: sum(commands.counts.values()) == 31)
 
     assert commands.counts["full"] >= 10  # type: ignore[index]
+
+
+async def test_bytes_that_wait_to_be_read_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot_plugin.commands.service.UNREAD_BYTES", 1_000)
+    commands = RemoteCommands(Held())
+    async with running(serving(commands)) as rig:
+        for size in (1_001, 1_000, 1_000):
+            await publish(rig, "status", b" " * size)
+        await counted(commands, full=2, unreadable=1)
+        await publish(rig, "status", b" " * 1_000)
+        await counted(commands, full=2, unreadable=2)
