@@ -45,7 +45,7 @@ class Plan:
         signals: alerts to post.
         kills: SIGKILLs of the gateway, of the broker, and of each bot.
         external: a Mosquitto; else the embedded broker.
-        settle_within: seconds from the last answer until everything must have its outcome.
+        settle_within: seconds in which something must be said, as long as something waits after the last answer.
     """
 
     seed: int
