@@ -185,7 +185,7 @@ class Telemetry(Protocol):
         """Something is wrong, or over, that somebody may want to be told."""
 
     def notified(self, *, target: str, outcome: str, problem: str) -> None:
-        """A notification was ``sent`` to a target, ``failed`` for a problem, or was ``dropped`` for one."""
+        """A notification was sent to a target; or retried, failed or dropped, for a problem."""
 
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None:
         """Ask for the outbox's depth whenever the metrics are read; ``now`` is microseconds since the epoch."""

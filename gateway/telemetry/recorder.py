@@ -44,7 +44,7 @@ ROUTES = frozenset(
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 AUDITED = frozenset({"done", "refused", "failed"})
-NOTIFIED = frozenset({"sent", "failed", "dropped"})
+NOTIFIED = frozenset({"sent", "retried", "failed", "dropped"})
 PROBLEMS = frozenset(
     {"reduce_expired", "denied", "dead", "interrupted", "failed", "refused", "unanswered"}
     | {"bot_dead", "source_silent", "journal_unwritable", "broker_away", "bot_notified"}
