@@ -113,8 +113,9 @@ class Grouping:
                 self._open(now)
                 return
             case = self._cases[key] = _Case(problem)
+        goes_on = case.on and case.told_on
         case.add(problem, now=now)
-        if self._may_begin(case):
+        if not goes_on and self._may_begin(case):
             self._news[key] = None
             self._open(now)
         self._await(case)

@@ -90,6 +90,8 @@ class Notifier:
     async def drained(self) -> None:
         """Send what is known now, as far as targets take it within a few seconds."""
         self._look(flush=True)
+        for outlet in self._outlets:
+            outlet.sender.hurry()
         end = self._timer() + _LAST
         while self._timer() < end and not all(outlet.sender.idle for outlet in self._outlets):  # noqa: ASYNC110
             await asyncio.sleep(_TICK / 10)

@@ -42,7 +42,7 @@ class Sender:
         self._pauses = pauses
         self._waiting: queue.Queue[Notification] = queue.Queue(MOST)
         self._results: deque[Result] = deque(maxlen=4 * MOST)
-        self._stopping = threading.Event()
+        self._hurried = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"notify {name}", daemon=True)
 
     def start(self) -> None:
@@ -61,9 +61,13 @@ class Sender:
         """Whether nothing is left to send, or to try again."""
         return self._waiting.unfinished_tasks == 0
 
+    def hurry(self) -> None:
+        """Try once what is left, without a pause."""
+        self._hurried.set()
+
     def stop(self) -> None:
-        """Try nothing again; what waits is dropped, but for what is being sent."""
-        self._stopping.set()
+        """Drop what waits, but for what is being sent."""
+        self.hurry()
         with suppress(queue.Empty):
             while True:
                 self._waiting.get_nowait()
@@ -83,9 +87,9 @@ class Sender:
     def _send(self, notification: Notification) -> Result:
         problem = self._channel.send(notification)
         for pause in self._pauses:
-            if problem is None or self._stopping.is_set():
+            if problem is None or self._hurried.is_set():
                 break
             self._results.append(Result("retried", f"{problem}; next try in {pause:g} s"))
-            self._stopping.wait(pause)
+            self._hurried.wait(pause)
             problem = self._channel.send(notification)
         return Result("sent") if problem is None else Result("failed", problem)

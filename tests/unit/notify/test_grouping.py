@@ -123,6 +123,18 @@ def test_what_lasts_is_told_once_repeated_seldom_and_its_end_is_told_once(bench:
     ]
 
 
+def test_what_goes_on_and_is_reported_again_is_not_told_again_before_its_time(bench: Bench) -> None:
+    told = []
+    for _ in range(7):
+        bench.add(Kind.BOT_DEAD, "bot demo", text="bot demo is dead")
+        told += bench.after(600, tick=5)
+
+    assert [one.body for one in told] == [
+        "12:00:00 bot demo is dead",
+        "13:00:00 bot demo is dead (6 times more since 12:10:00)",
+    ]
+
+
 def test_what_is_over_before_it_was_told_is_told_in_one_line(bench: Bench) -> None:
     bench.add(Kind.BOT_DEAD, "bot demo", text="bot demo is dead")
     bench.after(5)

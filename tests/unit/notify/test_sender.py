@@ -112,6 +112,20 @@ def test_the_number_of_dropped_notifications_is_right_however_many_they_are(way:
     assert dropped == 1000 - MOST - len(way.sent)
 
 
+def test_who_hurries_tries_once_what_is_left() -> None:
+    way = Way(*["it answered 503"] * 10)
+    sender = Sender("target 1", way, pauses=(600.0, 600.0))
+    sender.start()
+    sender.offer(notification(0))
+    until(lambda: way.sent == ["0"])
+    sender.offer(notification(1))
+    sender.hurry()
+    until(lambda: sender.idle)
+
+    assert way.sent == ["0", "0", "1"]
+    assert sender.results()[-2:] == [Result("failed", "it answered 503")] * 2
+
+
 def test_stopping_drops_what_waits_and_ends_the_wait_for_another_try() -> None:
     way = Way("it answered 503")
     sender = Sender("target 1", way, pauses=(600.0,))
