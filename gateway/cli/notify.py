@@ -23,7 +23,7 @@ def command() -> None:
 @click.pass_context
 def test_targets(context: click.Context, session: Session, number: int | None) -> None:
     """Send a message to each target and say whether it was accepted; 1 where one was not. No gateway need run."""
-    targets = _chosen(session.settings().notify.targets, number)
+    targets = _chosen(session.settings(thorough=True).notify.targets, number)
     answers = list(zip(targets, try_out(targets), strict=True))
     documents = [{"target": target.number, "name": target.name, "problem": problem} for target, problem in answers]
     session.emit(

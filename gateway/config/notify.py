@@ -22,8 +22,8 @@ def notify_settings(section: Mapping[str, Any]) -> NotifySettings:
     return NotifySettings(targets=targets, pace=pace, broker_away_after=section["broker_away_after"])
 
 
-def notify_problems(section: Mapping[str, Any], *, sources: Iterable[str]) -> Iterator[tuple[Key, str]]:
-    """What is wrong with targets that are well spelled; no problem repeats a URL."""
+def notify_problems(section: Mapping[str, Any], *, sources: Iterable[str], thorough: bool) -> Iterator[tuple[Key, str]]:
+    """What is wrong with targets that are well spelled; no problem repeats a URL. ``thorough``: by apprise, too."""
     if section["targets"] and not installed():
         yield ("notify",), MISSING
         return
@@ -35,7 +35,7 @@ def notify_problems(section: Mapping[str, Any], *, sources: Iterable[str]) -> It
         url = _url(target)
         if url is None:
             yield (*key, "url_file"), f"{target['url_file']} cannot be read or is empty: write the URL into it"
-        elif problem := _problem(url):
+        elif thorough and (problem := _problem(url)):
             yield (*key, "url" if target["url"] else "url_file"), problem
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _BOTS_TEXT = 700
 _SIGNAL = 64
 _MOST_LINES = 10
 _MOST_KINDS = 5
+_SUMMONS = re.compile(r"(@|<!)(everyone|here|channel)\b")
+"""What wakes up everybody in a chat; the gateway decides who is told, and no bot or alert."""
+
 _ORDER = {kind: place for place, kind in enumerate(Kind)}
 _FAILURES = frozenset(
     {Kind.REDUCE_EXPIRED, Kind.JOURNAL_UNWRITABLE, Kind.BROKER_AWAY, Kind.BOT_DEAD, Kind.INTERRUPTED, Kind.FAILED}
@@ -85,8 +89,8 @@ def compose(entries: Sequence[Entry], left_out: Mapping[Kind, int]) -> Notificat
 
 def clean(text: str, *, most: int = _TEXT) -> str:
     """A text of a stranger's as a person may be shown it: no secrets, no controls, at most so many characters."""
-    text = redacted(redact_text(text[: 4 * most])).strip()
-    shown = "".join(one if one == "\n" or one.isprintable() else " " for one in text)
+    text = _SUMMONS.sub(r"\1 \2", redacted(redact_text(text[: 4 * most])))
+    shown = "".join(one if one == "\n" or one.isprintable() else " " for one in text).strip()
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 

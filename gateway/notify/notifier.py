@@ -100,8 +100,7 @@ class Notifier:
         self._report()
 
     def _look(self, *, flush: bool = False) -> None:
-        if self._silence in self.listeners:
-            self._silence.look()
+        self._silence.look()
         if self._outlets:
             self._watch.look()
         now = self._timer()

@@ -10,6 +10,9 @@ from gateway.telemetry.facts import NullTelemetry, Refusal, Signal, Unanswered, 
 from schemas.fields import micros_text
 from schemas.receipt import Stage
 
+_LONGEST = 2000
+"""Characters of a text that are kept; a notification shows fewer."""
+
 _REDUCE = "reduce"
 _WHAT = {_REDUCE: "an exit", "open": "an entry"}
 _BY_STATION = {"denied": Kind.DENIED, "dead": Kind.DEAD}
@@ -162,7 +165,7 @@ class Watch(NullTelemetry):
             Problem(
                 kind=kind,
                 subject=subject,
-                text=text,
+                text=text[:_LONGEST],
                 at=self._clock(),
                 over=over,
                 moot=moot,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,12 +87,25 @@ def test_check_names_the_targets_and_what_apprise_cannot_use(call: Call, tmp_pat
     assert receiver.received == []
 
 
+def test_a_command_that_tells_nobody_does_not_load_apprise(call: Call, tmp_path: Path) -> None:
+    call("init")
+    configure(tmp_path, "json://127.0.0.1/")
+    script = (
+        "import sys; from gateway.__main__ import main\n"
+        "try: main(['keys', 'list', '--data', 'data'])\n"
+        "finally: print('apprise' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.stdout.splitlines()[-1] == "False"
+
+
 def test_without_apprise_check_and_run_say_what_to_install(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("init")
     configure(tmp_path, "json://127.0.0.1/")
-    monkeypatch.setitem(__import__("sys").modules, "apprise", None)
+    monkeypatch.setitem(sys.modules, "apprise", None)
 
     assert "pip install 'signal-gateway[notify]'" in call("check").out
     ended = call("run")

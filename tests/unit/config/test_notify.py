@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,7 @@ def test_an_error_in_a_variable_names_the_variable_and_not_the_url(folder: Folde
 def test_without_apprise_the_configuration_says_what_to_install(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "apprise", None)
+    monkeypatch.setitem(sys.modules, "apprise", None)
 
     assert problems_of("notify: {targets: [json://127.0.0.1]}", folder) == [
         "c.yml:1: notify needs the library apprise: pip install 'signal-gateway[notify]'"

@@ -162,6 +162,12 @@ def test_a_bots_own_words_are_told_as_they_are(bench: Bench) -> None:
     assert (told.kind, told.subject, told.text) == (Kind.BOT_NOTIFIED, "bot demo", "\nWinding down...")
 
 
+def test_of_endless_words_a_beginning_is_kept(bench: Bench) -> None:
+    bench.watch.bot_notified(bot="demo", text="x" * 1_000_000)
+
+    assert len(bench.told[0].text) == 2000
+
+
 def test_the_broker_is_told_to_be_away_after_its_time_once_and_to_be_back(bench: Bench) -> None:
     bench.watch.broker_connected(connected=False)
     assert bench.look(after=59.9) == []
