@@ -136,11 +136,6 @@ class Grouping:
         self._opened = None
         return compose(entries, left_out)
 
-    @property
-    def pending(self) -> bool:
-        """Whether something is to be told."""
-        return self._opened is not None
-
     def _may_begin(self, case: _Case) -> bool:
         if case.window is None or case.latest.kind is Kind.BOT_NOTIFIED:
             return True
