@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.config.folder import Folder
+from gateway.config.notify import notify_settings
 from gateway.config.settings import Address, HttpSettings, MosquittoFiles, Settings
 from gateway.config.store import read_secret
 from gateway.config.tls import tls_context
@@ -32,9 +34,17 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
         topics=topics,
         sources={name: source(name, section) for name, section in sources.items()},
         limits={name: section["limit"] for name, section in sources.items() if section["limit"]},
+        expected={name: section["expect_every"] for name, section in sources.items() if section["expect_every"]},
+        secret_files=tuple(_secret_files(sections)),
         mosquitto=MosquittoFiles(mosquitto["password_file"], mosquitto["acl_file"]) if mosquitto else None,
+        notify=notify_settings(sections["notify"]),
         log=LogSettings(**sections["log"]),
     )
+
+
+def _secret_files(sections: Mapping[str, Any]) -> Iterator[Path]:
+    files = [sections["broker"]["password_file"], *(target["url_file"] for target in sections["notify"]["targets"])]
+    return (file for file in files if file is not None)
 
 
 def _http(section: Mapping[str, Any]) -> HttpSettings:

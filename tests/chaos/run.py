@@ -45,7 +45,7 @@ class Plan:
         signals: alerts to post.
         kills: SIGKILLs of the gateway, of the broker, and of each bot.
         external: a Mosquitto; else the embedded broker.
-        settle_within: seconds from the last answer until everything must have its outcome.
+        settle_within: seconds in which something must be said, as long as something waits after the last answer.
     """
 
     seed: int
@@ -155,7 +155,7 @@ def _answered(this: Run, folder: Path) -> dict[str, Answer]:
 
 def _of_the_whole(this: Run) -> Iterator[Finding]:
     if this.settled is None:
-        detail = f"not settled {this.plan.settle_within:g} s after the last answer"
+        detail = f"something waits still, and nothing was said for {this.plan.settle_within:g} s"
         yield Finding(wrong=Wrong.UNSETTLED, bot="", id="", detail=detail)
     for name, megabytes in growth(this.memory).items():
         if megabytes > MOST_GROWTH:

@@ -23,16 +23,20 @@ async def caught_up(world: World, *, waiting: float) -> None:
 async def settle(world: World, *, within: float) -> float | None:
     """Wait until the outbox is empty and nobody says anything new.
 
+    Args:
+        world: what is to settle.
+        within: seconds in which something must have been said, as long as anything waits.
+
     Returns:
-        The seconds until that began; None where it did not come in time.
+        The seconds until that began; None where nothing went on any more before it was done.
     """
     began = since = time.monotonic()
     last: tuple[float, ...] | None = None
-    while (now := time.monotonic()) < began + within + QUIET:
+    while (now := time.monotonic()) < since + within:
         seen = await asyncio.to_thread(_look, world)
-        if seen is None or seen != last or seen[0]:
+        if seen is not None and seen != last:
             last, since = seen, now
-        elif now - since >= QUIET:
+        elif seen is not None and not seen[0] and now - since >= QUIET:
             return since - began
         await asyncio.sleep(_LOOK)
     return None

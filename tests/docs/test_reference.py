@@ -10,14 +10,14 @@ import pytest
 from marshmallow import Schema, missing
 from prometheus_client import CollectorRegistry
 
-from gateway.config.fields import Named, Section, Value, Values
+from gateway.config.fields import Listed, Named, Section, Value, Values
 from gateway.config.permissions import gateway_permissions, permissions
 from gateway.config.schema import RootSchema
 from gateway.errors import Code
 from gateway.journal.model import Depth, Station
 from gateway.telemetry.counted import Count, Family
 from gateway.telemetry.metrics import ClockCollector, Metrics, OutboxCollector
-from gateway.telemetry.recorder import AUDITED, NOT_STORED, ROUTES, UNAUTHORISED
+from gateway.telemetry.recorder import AUDITED, NOT_STORED, NOTIFIED, ROUTES, UNAUTHORISED
 from schemas.receipt import Stage
 from schemas.topics import Topics
 from tests.docs.markdown import ROOT, codes, keyed_rows, page, prose
@@ -33,6 +33,9 @@ def settings(schema: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
             yield from settings(field.schema, here)
         elif isinstance(field, Named) and here != TABLE:
             yield from settings(field.schema, (*here, "NAME"))
+        elif isinstance(field, Listed):
+            yield ".".join(here), None
+            yield from settings(field.schema, (*path, f"{key}[]"))
         else:
             yield ".".join(here), field if isinstance(field, Value) else None
 
@@ -113,6 +116,7 @@ def test_the_metrics_page_names_the_labels() -> None:
         ("signal_gateway_unauthorised_total", UNAUTHORISED),
         ("signal_gateway_not_stored_total", NOT_STORED),
         ("signal_gateway_api_changes_total", AUDITED),
+        ("signal_gateway_notifications_total", NOTIFIED),
     ],
 )
 def test_the_metrics_page_names_the_values_of_a_label(metric: str, values: frozenset[str]) -> None:

@@ -171,6 +171,20 @@ async def test_what_came_while_a_bot_was_away_waits_in_order_and_bounded(connect
     assert [payload for _, payload in heard] == [b"0", b"1", b"2", b"3", b"4"]
 
 
+async def test_nothing_is_kept_for_the_signals_of_a_plugin_as_the_gateway_sends_them_again(connect):
+    gateway, two, heard = await connect("gateway"), await connect("two", client_id="signals.two.sig"), Heard()
+    await two.subscribe("signals/#", heard)
+    await stop(two)
+    await acked(gateway.publish("signals/v1/x", b"while away"))
+    again = connect("two", wait=False, client_id="signals.two.sig")
+    await again.subscribe("signals/#", heard)
+    await eventually(lambda: gateway.heard("signals/v1/x"))
+    await again.wait_connected()
+    await acked(gateway.publish("signals/v1/x", b"after"))
+    await eventually(lambda: heard)
+    assert [payload for _, payload in heard] == [b"after"]
+
+
 async def raw(broker, user):
     """Connect a client that shows every packet that it gets."""
     name, password = user.encode(), user[::-1].encode()
