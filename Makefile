@@ -51,7 +51,7 @@ format: .venv/installed-dev  ## Let ruff format and mend what it can
 	@$(BIN)/ruff format
 
 components:
-	@.ci/components mosquitto mosquitto_pub wrk
+	@.ci/components mosquitto mosquitto_pub openssl wrk
 
 hummingbot: .venv/bin/python
 	@tests/interop/hummingbot/setup $(BIN)/python

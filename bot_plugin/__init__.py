@@ -41,6 +41,7 @@ from bot_plugin.mailbox import Latest, QueuedSignal, SignalQueue  # noqa: E402
 from bot_plugin.settings import PluginSettings  # noqa: E402
 from bot_plugin.signal import Signal  # noqa: E402
 from bot_plugin.threaded import ThreadedListener  # noqa: E402
+from bot_plugin.topic_queue import TopicQueue  # noqa: E402
 
 __all__ = [
     "Answer",
@@ -61,4 +62,5 @@ __all__ = [
     "SignalQueue",
     "SqliteInbox",
     "ThreadedListener",
+    "TopicQueue",
 ]

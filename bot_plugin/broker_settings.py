@@ -11,6 +11,7 @@ from typing import Any
 
 from bot_plugin.errors import SettingsError
 from bot_plugin.settings_files import read_env_file
+from bot_plugin.tls import tls_context
 from bot_plugin.transport import V5, V311
 from schemas.topics import TopicError, Topics
 
@@ -22,18 +23,25 @@ BROKER_VARIABLES = {
     "MQTT_USERNAME": "username",
     "MQTT_PASSWORD": "password",
     "MQTT_TLS": "tls",
+    "MQTT_SSL": "tls",
     "MQTT_CA": "ca",
+    "MQTT_CERT": "cert",
+    "MQTT_KEY": "key",
     "MQTT_VERSION": "mqtt_version",
     "ROOT": "root",
     "NAMESPACE": "namespace",
+    "MQTT_NAMESPACE": "namespace",
 }
-"""Variables without their prefix, and the settings that they are."""
+"""Variables without their prefix, and the settings that they are; of two for one, the second is Hummingbot's name."""
 
 SECRETS = frozenset({"password", "command_key", "command_keys"})
 """Settings whose text no message shows."""
 
-Reader = tuple[Callable[[str], Any], str]
-"""Reads a text, and says what shape it has."""
+Given = dict[str, tuple[str, Any]]
+"""By setting, what it is called where it was found, and what stands there; None where nothing does."""
+
+Reader = tuple[Callable[[Any], Any], str]
+"""Reads a text, or a value of a file, and says what shape it has."""
 
 _VERSIONS = {"auto": (V5, V311), "5": (V5,), "3.1.1": (V311,)}
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -46,6 +54,8 @@ class BrokerSettings:
     Args:
         tls: whether to speak TLS; the certificate is checked.
         ca: a file with the certificate authorities to trust; None for the system's.
+        cert: a file with one's own certificate, where the broker asks for it.
+        key: a file with its key; None where ``cert`` holds it too.
         root: the prefix of the signal topics.
         namespace: the prefix of the bots' own topics.
         mqtt_version: ``auto`` (MQTT 5, else 3.1.1), ``5`` or ``3.1.1``.
@@ -57,6 +67,8 @@ class BrokerSettings:
     password: str | None = field(default=None, repr=False)
     tls: bool = False
     ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
     root: str = "signals"
     namespace: str = "hbot"
     mqtt_version: str = "auto"
@@ -71,18 +83,18 @@ class BrokerSettings:
         """The MQTT protocol levels to try, in order."""
         return _VERSIONS[self.mqtt_version]
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show."""
+        return (self.password,) if self.password else ()
+
     def tls_context(self) -> ssl.SSLContext | None:
         """A context that checks the broker's certificate; None without TLS.
 
         Raises:
-            SettingsError: the file of authorities cannot be read.
+            SettingsError: naming each file that cannot be used.
         """
-        if not self.tls:
-            return None
-        try:
-            return ssl.create_default_context(cafile=self.ca)
-        except OSError as error:
-            raise SettingsError([f"ca {self.ca!r} cannot be used: {error}"]) from None
+        return tls_context(ca=self.ca, cert=self.cert, key=self.key) if self.tls else None
 
     def broker_problems(self) -> Iterator[str]:
         """What cannot work, each in a sentence."""
@@ -94,37 +106,63 @@ class BrokerSettings:
             yield f"mqtt_version is one of {', '.join(_VERSIONS)}, not {self.mqtt_version!r}"
         if self.password is not None and self.username is None:
             yield "there is a password, but no username"
-        if self.ca is not None and not self.tls:
-            yield "there is a ca, but tls is off"
+        for name in ("ca", "cert", "key"):
+            if getattr(self, name) is not None and not self.tls:
+                yield f"there is a {name}, but tls is off"
+        if self.key is not None and self.cert is None:
+            yield "there is a key, but no cert that it belongs to"
         try:
             Topics(root=self.root, namespace=self.namespace)
         except TopicError as error:
             yield str(error)
 
 
-def _integer(text: str) -> int:
-    return int(text)
+def text(value: Any) -> str:
+    """Read a text; a file's number is one too, such as a password of digits.
+
+    Raises:
+        ValueError: it is a list, or a switch.
+    """
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError
 
 
-def switch(text: str) -> bool:
+def as_it_is(value: Any) -> Any:
+    """Leave a value to the settings themselves, which read it."""
+    return value
+
+
+def switch(value: Any) -> bool:
     """Read a switch."""
-    return _SWITCH[text.lower()]
+    return value if isinstance(value, bool) else _SWITCH[text(value).lower()]
 
 
-def words(text: str) -> tuple[str, ...]:
-    """Read a list of words that commas join."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def words(value: Any) -> tuple[str, ...]:
+    """Read a list of words: a file's, or one that commas join."""
+    parts = value if isinstance(value, list) else text(value).split(",")
+    return tuple(word for part in parts if (word := text(part).strip()))
+
+
+def _integer(value: Any) -> int:
+    return int(text(value))
+
+
+def _namespace(value: Any) -> str:
+    given = text(value)
+    return given[:-1] if given.endswith(("/", ".")) else given  # as Hummingbot reads it
 
 
 BROKER_READERS: Mapping[str, Reader] = {
     "port": (_integer, "a number, such as 1883"),
     "tls": (switch, "0 or 1"),
+    "namespace": (_namespace, "text"),
 }
 
 
 def spelled_in(
     variables: Mapping[str, str], *, environ: Mapping[str, str] | None, env_file: str | Path | None
-) -> tuple[dict[str, tuple[str, str | None]], str]:
+) -> tuple[Given, str]:
     """Look settings up in an environment and in a file of ``KEY=VALUE`` lines; the environment wins.
 
     Args:
@@ -136,27 +174,56 @@ def spelled_in(
         Each setting's variable and text, None where it has none; and where that comes from, in words.
 
     Raises:
-        SettingsError: the file cannot be read.
+        SettingsError: the file cannot be read, or a setting stands there twice.
     """
     environ = os.environ if environ is None else environ
     file = env_file or environ.get(f"{PREFIX}ENV_FILE")
     values = {**(read_env_file(Path(file)) if file else {}), **environ}
-    given = {name: (f"{PREFIX}{key}", values.get(f"{PREFIX}{key}") or None) for key, name in variables.items()}
-    return given, f"the environment and {file}" if file else "the environment"
+    origin = f"the environment and {file}" if file else "the environment"
+    names = {f"{PREFIX}{variable}": setting for variable, setting in variables.items()}
+    return by_setting(names, values, origin=origin), origin
+
+
+def by_setting(names: Mapping[str, str], values: Mapping[str, Any], *, origin: str, prefix: str = "") -> Given:
+    """Sort what stands somewhere by setting; what is empty is as good as absent.
+
+    Args:
+        names: what may stand there, and the settings that they are.
+        values: what stands there.
+        origin: where that is, in words.
+        prefix: what the names have before them in messages.
+
+    Raises:
+        SettingsError: two names of one setting stand there, with different values.
+    """
+    given: Given = {}
+    problems = []
+    for name, setting in names.items():
+        label, value = f"{prefix}{name}", values.get(name)
+        if value is None or value == "":
+            given.setdefault(setting, (label, None))
+            continue
+        other, before = given.get(setting, (label, None))
+        if before is not None and before != value:
+            problems.append(f"{other} and {label} are the same setting, and differ: keep one")
+        given[setting] = (label, value)
+    if problems:
+        raise SettingsError(problems, origin=origin)
+    return given
 
 
 def read_spelled(
-    given: Mapping[str, tuple[str, str | None]], readers: Mapping[str, Reader]
+    given: Mapping[str, tuple[str, Any]], readers: Mapping[str, Reader]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Read texts into settings' values: the values, and what is wrong with the others."""
+    """Read what was found into settings' values: the values, and what is wrong with the others."""
     values: dict[str, Any] = {}
     problems: list[str] = []
-    for name, (label, text) in given.items():
-        if text is None:
+    for setting, (label, value) in given.items():
+        if value is None:
             continue
-        reader, shape = readers.get(name, (str, "text"))
+        reader, shape = readers.get(setting, (text, "text"))
         try:
-            values[name] = reader(text)
+            values[setting] = reader(value)
         except (ValueError, KeyError):
-            problems.append(f"{label} is {shape}" + ("" if name in SECRETS else f", not {text!r}"))
+            problems.append(f"{label} is {shape}" + ("" if setting in SECRETS else f", not {value!r}"))
     return values, problems

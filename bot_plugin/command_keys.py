@@ -54,6 +54,14 @@ def read_key(text: str) -> CommandKey:
     return keys.popitem()[1]
 
 
+def in_texts(keys: Iterable[CommandKey]) -> Iterator[str]:
+    """What keys look like where a text holds them: in base64url, and as they are where they are text themselves."""
+    for key in keys:
+        yield base64.urlsafe_b64encode(key.secret).decode().rstrip("=")
+        if key.secret.isascii():
+            yield key.secret.decode()
+
+
 def _read(file: str) -> dict[str, str]:
     try:
         lines = Path(file).read_text(encoding="ascii").splitlines()

@@ -11,7 +11,7 @@ from bot_plugin.signal import Signal
 from schemas.fields import instant_text, to_micros
 from schemas.instrument import Instrument, Kind
 from schemas.receipt import Stage
-from schemas.topics import Mode
+from schemas.topics import UNKNOWN_INSTRUMENT, Mode
 from schemas.trade import Trade
 
 MAX_SKEW = 5_000_000
@@ -30,7 +30,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The handlers to run, in the order of their registration; or none, and why not."""
+    """The handlers to run, each once, in the order of their registration; or none, and why not."""
 
     run: tuple[Registration, ...] = ()
     verdict: Verdict | None = None
@@ -51,9 +51,9 @@ def decide(
     verdict = _unfit(signal, now=now, modes=modes, offset=offset)
     if verdict is not None:
         return Decision(verdict=verdict)
-    run = tuple(registration for registration in registrations if wants(registration, signal))
+    run = {registration.name: registration for registration in registrations if wants(registration, signal)}
     if run:
-        return Decision(run=run)
+        return Decision(run=tuple(run.values()))
     return Decision(verdict=Verdict(Stage.REFUSED, f"no handler matches {describe(signal)}"))
 
 
@@ -94,8 +94,14 @@ def wants(registration: Registration, signal: Signal) -> bool:
         registration.body == body
         and registration.source in {ANY, signal.source}
         and registration.mode in {None, signal.mode}
+        and registration.test in {None, signal.mode is Mode.TEST}
+        and registration.instrument in {None, _name(signal.instrument)}
         and _selects(registration, signal.instrument)
     )
+
+
+def _name(instrument: Instrument | None) -> str:
+    return UNKNOWN_INSTRUMENT if instrument is None else instrument.name
 
 
 def _selects(registration: Registration, instrument: Instrument | None) -> bool:

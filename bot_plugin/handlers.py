@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, TypeVar
 
+from bot_plugin.listening import provided_by
 from bot_plugin.mailbox import Latest, SignalQueue
 from bot_plugin.plan import Plan
 from bot_plugin.registration import ALERT, ANY, TRADE, Registration, TopicRegistration
 from bot_plugin.signal import Signal
+from bot_plugin.topic_queue import TopicQueue
+from bot_plugin.transport import check_filter
 from schemas.instrument import Kind
 from schemas.topics import Mode
 
@@ -23,6 +27,7 @@ class Handlers:
         self._registrations: list[Registration] = []
         self._topics: list[TopicRegistration] = []
         self._interrupted: list[Callable[[Signal], Any]] = []
+        self._provided: dict[str, Any] = {}
 
     @property
     def plan(self) -> Plan:
@@ -64,6 +69,27 @@ class Handlers:
             return handler
 
         return register
+
+    def topic_queue(self, topic_filter: str, *, size: int = 1_000, name: str | None = None) -> TopicQueue:
+        """A queue of (topic, payload bytes) for a strategy that takes them when it is ready; see ``on_topic``."""
+        return self.on_topic(topic_filter, name=name or f"topic:{topic_filter}")(TopicQueue(size=size))
+
+    def provide(self, *strategies: Any, **named: Any) -> None:
+        """Offer callbacks and queues to the configuration, whose ``listen`` feeds them by their names.
+
+        A callback gets a Signal where its filter is one of signals, else (topic, payload bytes).
+
+        Args:
+            *strategies: functions, by their own names; of other objects the methods and queues without ``_``.
+            **named: callbacks and queues, by the names that are given here.
+
+        Raises:
+            ValueError: a name that is taken.
+        """
+        for name, target in [*chain.from_iterable(map(provided_by, strategies)), *named.items()]:
+            if name in self._provided:
+                raise ValueError(f"{name!r} is provided already: give this one another name")
+            self._provided[name] = target
 
     def on_interrupted(self, handler: Handler) -> Handler:
         """Call a function, at the next start, with each signal whose callback a crash cut short, once per handler.
@@ -111,18 +137,6 @@ class Handlers:
                 f"there is a handler {name!r} already: receipts name handlers, so give this one name='...'"
             )
         return name
-
-
-def check_filter(topic_filter: str) -> None:
-    """Refuse what is no MQTT topic filter.
-
-    Raises:
-        ValueError: saying how a wildcard stands.
-    """
-    segments = topic_filter.split("/")
-    alone = all(segment in {"+", "#"} or not set(segment) & set("+#\0") for segment in segments)
-    if not topic_filter or not alone or "#" in segments[:-1]:
-        raise ValueError(f"{topic_filter!r} is no topic filter: + and # stand alone between slashes, # at the end")
 
 
 def _name_of(handler: Any) -> str:

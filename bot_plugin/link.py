@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from asyncio import Future
 from typing import Any
 
@@ -92,11 +93,15 @@ class PromptClient(Client):
     which takes the kernel up to 40 ms. It forgets TCP_QUICKACK, so that is set after every read, where there is one.
     """
 
+    broken: Exception | None = None
+    """What ended the connection, where it was an error."""
+
     async def _create_connection(self, *arguments: Any, **options: Any) -> Any:
         connection = await super()._create_connection(*arguments, **options)
         _gather_writes(connection)
         option = getattr(socket, "TCP_QUICKACK", None)
         protocol = connection._protocol  # noqa: SLF001
+        self._watch(protocol)
         endpoint = connection._transport.get_extra_info("socket")  # noqa: SLF001
         if option is None or endpoint is None or endpoint.family not in {socket.AF_INET, socket.AF_INET6}:
             return connection
@@ -109,6 +114,15 @@ class PromptClient(Client):
 
         protocol._read_packet = read_packet  # noqa: SLF001
         return connection
+
+    def _watch(self, protocol: Any) -> None:
+        ended = protocol.connection_lost
+
+        def connection_lost(error: Exception | None) -> None:
+            self.broken = error
+            ended(error)
+
+        protocol.connection_lost = connection_lost
 
 
 class Connection:
@@ -215,13 +229,21 @@ class Connection:
             await asyncio.wait({connecting, self.lost}, timeout=settings.connect_timeout, return_when=_FIRST)
             await asyncio.wait({connecting}, timeout=0.2)  # a refusal's CONNACK and its close arrive together
             if not connecting.done():
-                raise NoAnswer(f"no answer to MQTT {version_name(self.version)}")
+                raise self._silence()
             connecting.result()
         except MQTTConnectError as error:
             raise self._refusal(error) from None
         finally:
             connecting.cancel()
         await self._subscribe()
+
+    def _silence(self) -> ConnectionError:
+        """What it means that there is no answer: another version is to be tried, or TLS was ended (RFC 8446, 6.2)."""
+        error = self.client.broken
+        if not isinstance(error, ssl.SSLError):
+            return NoAnswer(f"no answer to MQTT {version_name(self.version)}")
+        cure = ": it asks for a certificate of this client's own (cert, key)" if "CERTIFICATE_REQ" in str(error) else ""
+        return ConnectionAbortedError(f"the broker ended TLS with {error.reason}{cure}")
 
     def _refusal(self, error: Any) -> ConnectionError:
         code = error._code  # noqa: SLF001

@@ -16,6 +16,8 @@ from bot_plugin.commands import RemoteCommands
 from bot_plugin.errors import LinkRefused, NameTaken, SettingsError
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, SqliteInbox
+from bot_plugin.listening import listen
+from bot_plugin.plan import Plan
 from bot_plugin.reconnecting import MqttBroker
 from bot_plugin.remote import RemotePart
 from bot_plugin.runner import Connect, Runner
@@ -79,6 +81,11 @@ class SignalListener(Handlers):
         """
         return cls(PluginSettings.from_conf_client(path, **more))
 
+    @property
+    def plan(self) -> Plan:
+        """What is registered by now, and what the settings let the bot listen to."""
+        return listen(super().plan, self._provided, self.settings)
+
     def serve(self, commands: RemoteCommands) -> None:
         """Answer remote commands while it runs.
 
@@ -128,6 +135,8 @@ class SignalListener(Handlers):
         stop, parts = asyncio.Event(), self._parts()
         self._running = asyncio.get_running_loop(), stop
         plan = self.plan
+        for queue in plan.topic_queues:
+            queue.open()
         runner = Runner(
             settings=self.settings,
             plan=plan,
@@ -138,7 +147,7 @@ class SignalListener(Handlers):
             claim=claim,
             on_connect=self._up.set,
             parts=parts,
-            commands=() if self._commands is None else self._commands.names(self.settings),
+            commands=() if (served := self._served()) is None else served.names(self.settings),
         )
         cause: BaseException | None = None
         try:
@@ -151,6 +160,8 @@ class SignalListener(Handlers):
             self._up.clear()
             for mailbox in plan.mailboxes:
                 mailbox.close(cause)
+            for queue in plan.topic_queues:
+                queue.close(cause)
 
     def _durable(self) -> Inbox:
         path = self.settings.state_folder / f"{self.settings.bot}.inbox.db"
@@ -158,10 +169,15 @@ class SignalListener(Handlers):
 
     def _parts(self) -> tuple[RemotePart, ...]:
         """What lives on the second connection in one run."""
-        if self._commands is None:
+        served = self._served()
+        if served is None:
             return ()
         durable = self.inbox is None or self.inbox.durable
-        return (self._commands.service(self.settings, durable=durable, now=self.now, monotonic=self.monotonic),)
+        service = served.service(self.settings, durable=durable, now=self.now, monotonic=self.monotonic)
+        return (service,)
+
+    def _served(self) -> RemoteCommands | None:
+        return self._commands if self.settings.commands else None
 
     def stop(self) -> None:
         """End ``run``; from any thread."""

@@ -9,42 +9,57 @@ from typing import Any
 from bot_plugin.registration import ANY, Mailbox, Registration, TopicRegistration
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
+from bot_plugin.topic_queue import TopicQueue
 from schemas.topics import Mode
 
 _EVERY = "+"
 
+_Wanted = tuple[bool, str, str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The registrations of one run, and what is called for a run that a crash cut short."""
+    """The registrations of one run, and what is called for a run that a crash cut short.
+
+    Args:
+        faults: what is wrong with the registrations themselves.
+    """
 
     registrations: tuple[Registration, ...] = ()
     topics: tuple[TopicRegistration, ...] = ()
     interrupted: tuple[Callable[[Signal], Any], ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def handlers(self) -> tuple[str, ...]:
         """The handlers' names."""
         named: list[Registration | TopicRegistration] = [*self.registrations, *self.topics]
-        return tuple(registration.name for registration in named)
+        return tuple(dict.fromkeys(registration.name for registration in named))
 
     @property
     def mailboxes(self) -> tuple[Mailbox, ...]:
         """The places where the strategy looks."""
         targets = (registration.target for registration in self.registrations)
-        return tuple(target for target in targets if isinstance(target, Mailbox))
+        return tuple(dict.fromkeys(target for target in targets if isinstance(target, Mailbox)))
+
+    @property
+    def topic_queues(self) -> tuple[TopicQueue, ...]:
+        """The places where it looks for raw messages."""
+        targets = (registration.target for registration in self.topics)
+        return tuple(dict.fromkeys(target for target in targets if isinstance(target, TopicQueue)))
 
     def signal_filters(self, settings: PluginSettings) -> tuple[str, ...]:
         """The filters for signals: the bodies and sources that have handlers, in the trees that the modes allow."""
-        wanted: dict[tuple[bool, str], set[str]] = {}
-        for registration in self.registrations:
-            sources = settings.sources or (_EVERY,) if registration.source == ANY else (registration.source,)
-            for test in _trees(registration, settings):
-                wanted.setdefault((test, registration.body), set()).update(sources)
+        wanted = {
+            (test, registration.body, source, registration.instrument or _EVERY)
+            for registration in self.registrations
+            for source in _sources(registration, settings)
+            for test in _trees(registration, settings)
+        }
         return tuple(
-            settings.topics.signal_filter(body, source, test=test)
-            for (test, body), sources in sorted(wanted.items())
-            for source in ([_EVERY] if _EVERY in sources else sorted(sources))
+            settings.topics.signal_filter(body, source, instrument, test=test)
+            for test, body, source, instrument in sorted(wanted)
+            if not any(_covers(other, (test, body, source, instrument)) for other in wanted)
         )
 
     def filters(self, settings: PluginSettings) -> tuple[str, ...]:
@@ -54,6 +69,7 @@ class Plan:
 
     def problems(self, settings: PluginSettings) -> Iterator[str]:
         """What of the registrations these settings can never serve."""
+        yield from self.faults
         for registration in self.registrations:
             if registration.mode is not None and registration.mode not in settings.modes:
                 yield f"handler {registration.describe()}: {registration.mode} is not one of this bot's modes; add it"
@@ -61,6 +77,14 @@ class Plan:
                 yield f"handler {registration.describe()}: sources has only {', '.join(settings.sources)}"
 
 
+def _covers(wide: _Wanted, narrow: _Wanted) -> bool:
+    return wide != narrow and all(one in {_EVERY, other} for one, other in zip(wide, narrow, strict=True))
+
+
+def _sources(registration: Registration, settings: PluginSettings) -> tuple[str, ...]:
+    return settings.sources or (_EVERY,) if registration.source == ANY else (registration.source,)
+
+
 def _trees(registration: Registration, settings: PluginSettings) -> set[bool]:
     modes = set(settings.modes) if registration.mode is None else {registration.mode} & set(settings.modes)
-    return {mode is Mode.TEST for mode in modes}
+    return {test for mode in modes if registration.test in {None, (test := mode is Mode.TEST)}}

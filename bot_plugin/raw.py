@@ -29,12 +29,11 @@ class RawHandlers:
         self._lanes: Lanes[_Item] = Lanes(group, self._run, limit=LIMIT, name="bot_plugin.raw")
 
     def put(self, message: Message) -> None:
-        """Hand a message to every handler whose filter selects its topic."""
-        for registration in self._registrations:
-            if matches(registration.topic_filter, message.topic) and not self._lanes.put(
-                f"{registration.name} {message.topic}", (registration, message)
-            ):
-                log.warning("dropped a message of %s: %d wait for %s", message.topic, LIMIT, registration.name)
+        """Hand a message to every handler with a filter that selects its topic, once."""
+        selected = (one for one in self._registrations if matches(one.topic_filter, message.topic))
+        for name, registration in {one.name: one for one in selected}.items():
+            if not self._lanes.put(f"{name} {message.topic}", (registration, message)):
+                log.warning("dropped a message of %s: %d wait for %s", message.topic, LIMIT, name)
 
     def close(self) -> None:
         """Cancel what runs, and let the threads end when their functions do."""

@@ -62,6 +62,8 @@ class Registration:
         target: a coroutine function, a plain function, or a Mailbox.
         pair: as Hummingbot spells it; without ``kind`` it never selects a derivative.
         venue: in any case.
+        instrument: its name in topics, ``BTC-USDT-PERP``, or ``-`` for an alert that names none; None for every one.
+        test: whether the signals of the test tree are wanted, or the others; None for both.
         timeout: seconds that a call may take; None for no limit.
         rerun: whether a run that a crash cut short may be repeated.
     """
@@ -74,6 +76,8 @@ class Registration:
     kind: Kind | None = None
     venue: str | None = None
     mode: Mode | None = None
+    instrument: str | None = None
+    test: bool | None = None
     timeout: float | None = None
     rerun: bool = False
 
@@ -100,13 +104,14 @@ class Registration:
     def describe(self) -> str:
         """Say in one line what it wants."""
         filters = {"pair": self.pair, "kind": self.kind, "venue": self.venue, "mode": self.mode}
+        filters |= {"instrument": self.instrument}
         given = "".join(f" {name}={value}" for name, value in filters.items() if value is not None)
         return f"{self.name} ({self.body} of {self.source}{given})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TopicRegistration:
-    """A handler of raw messages: any topic, any bytes, no receipt."""
+    """A handler of raw messages: any topic, any bytes, no receipt. A TopicQueue is called too."""
 
     name: str
     topic_filter: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,23 @@ from bot_plugin.broker_settings import (
     PREFIX,
     BrokerSettings,
     Reader,
+    as_it_is,
+    by_setting,
     read_spelled,
     spelled_in,
     switch,
+    text,
     words,
 )
-from bot_plugin.command_keys import SHAPE, KeyRefused, command_keys, split_keys
+from bot_plugin.command_keys import SHAPE, KeyRefused, command_keys, in_texts, split_keys
 from bot_plugin.errors import SettingsError
-from bot_plugin.settings_files import read_conf_client
+from bot_plugin.feeds import Feed, read_feeds
+from bot_plugin.settings_files import BESIDE, HUMMINGBOTS, read_conf_client
 from schemas.fields import is_name
 from schemas.signature import CommandKey
 from schemas.topics import Mode
 
-__all__ = ["PREFIX", "RESERVED_BOT", "PluginSettings"]
+__all__ = ["PREFIX", "RESERVED_BOT", "VARIABLES", "PluginSettings"]
 
 RESERVED_BOT = "predictions"
 
@@ -40,6 +44,12 @@ class PluginSettings(BrokerSettings):
         state_dir: a folder of this bot's own, for what must survive a restart; ``./data/signal-gateway/<bot>`` where
             None.
         sources: the sources that ``*`` stands for; empty for every source of the gateway.
+        listen: topic filters, each with the name of the callback or queue that it feeds, of those that the strategy
+            provides: ``{"signals/v1/trade/btc-breakout/+": "act"}``.
+        logger: whether ``telemetry.log_handler`` forwards log lines.
+        notifier: whether ``telemetry.notify`` tells.
+        commands: whether remote commands are taken.
+        events: whether ``telemetry.event`` tells.
         threads: plain functions that may run at once.
         backlog: signals of one key that may wait; further ones are refused.
         grace: seconds that running handlers get to end when the listener is stopped.
@@ -55,6 +65,11 @@ class PluginSettings(BrokerSettings):
     modes: tuple[Mode, ...] = (Mode.LIVE,)
     state_dir: str | None = None
     sources: tuple[str, ...] = ()
+    listen: tuple[Feed, ...] = ()
+    logger: bool = True
+    notifier: bool = True
+    commands: bool = True
+    events: bool = True
     threads: int = 32
     backlog: int = 20_000
     grace: float = 10.0
@@ -70,6 +85,10 @@ class PluginSettings(BrokerSettings):
             SettingsError: with every problem.
         """
         problems = list(_problems(self))
+        try:
+            object.__setattr__(self, "listen", read_feeds(self.listen))
+        except ValueError as error:
+            problems.append(f"listen: {error}")
         if problems:
             raise SettingsError(problems)
         object.__setattr__(self, "modes", tuple(Mode(mode) for mode in self.modes))
@@ -78,6 +97,11 @@ class PluginSettings(BrokerSettings):
     def keys(self) -> Mapping[str, CommandKey]:
         """The command keys by name; where there are any, unsigned commands are refused."""
         return command_keys(self.command_keys, self.command_keys_file)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show."""
+        return tuple(filter(None, (self.password, *in_texts(self.keys.values()))))
 
     @property
     def state_folder(self) -> Path:
@@ -97,73 +121,81 @@ class PluginSettings(BrokerSettings):
         Raises:
             SettingsError: with every problem.
         """
-        given, origin = spelled_in(_VARIABLES, environ=environ, env_file=env_file)
-        return _build(given, origin=origin)
+        given, origin = spelled_in(VARIABLES, environ=environ, env_file=env_file)
+        values, problems = read_spelled(given, _READERS)
+        return _build(values, problems, origin=origin, name=f"{PREFIX}BOT")
 
     @classmethod
     def from_conf_client(cls, path: str | Path, **more: Any) -> PluginSettings:
-        """Read ``mqtt_bridge:`` and ``instance_id`` of Hummingbot's ``conf_client.yml``; ``more`` wins over the file.
+        """Read ``mqtt_bridge:`` and ``instance_id`` of Hummingbot's ``conf_client.yml``.
+
+        ``conf_signal_gateway.yml`` beside it has what Hummingbot has no name for; it wins, and ``more`` over both.
 
         Raises:
             SettingsError: with every problem; also where PyYAML is missing.
         """
-        bridge, instance = read_conf_client(Path(path))
-        given = {name: (f"mqtt_bridge.{key}", bridge.get(key)) for key, name in _BRIDGE.items()}
-        given["bot"] = ("instance_id", instance)
-        spelled = {name: (label, _text(value)) for name, (label, value) in given.items()}
-        namespace = spelled["namespace"][1]
-        if namespace and namespace[-1] in "/.":
-            spelled["namespace"] = (spelled["namespace"][0], namespace[:-1])
-        for name in more:
-            spelled.pop(name, None)
-        return _build(spelled, origin=str(path), more=more)
+        origin = str(path)
+        found = read_conf_client(Path(path), names=_NAMES)
+        bridge = {name: _NAMES[name] for name in HUMMINGBOTS}
+        given = {"bot": ("instance_id", found.instance_id)}
+        given |= by_setting(bridge, found.bridge, origin=origin, prefix="mqtt_bridge.")
+        beside = by_setting(_NAMES, found.beside, origin=origin, prefix=f"{BESIDE}: ")
+        given |= {setting: (label, value) for setting, (label, value) in beside.items() if value is not None}
+        for setting in more:
+            given.pop(setting, None)
+        values, problems = read_spelled(given, _READERS)
+        return _build({**values, **more}, [*found.problems, *problems], origin=origin, name="instance_id")
 
 
-_VARIABLES = {
+VARIABLES = {
     "BOT": "bot",
+    "INSTANCE_ID": "bot",
     **BROKER_VARIABLES,
     "MODES": "modes",
     "STATE_DIR": "state_dir",
     "SOURCES": "sources",
+    "LISTEN": "listen",
     "ALLOWED_COMMANDS": "allowed_commands",
     "COMMAND_KEYS": "command_keys",
     "COMMAND_KEYS_FILE": "command_keys_file",
     "LEGACY_REPLIES": "legacy_replies",
+    "MQTT_LOGGER": "logger",
+    "MQTT_NOTIFIER": "notifier",
+    "MQTT_COMMANDS": "commands",
+    "MQTT_EVENTS": "events",
 }
-_BRIDGE = {
-    "mqtt_host": "host",
-    "mqtt_port": "port",
-    "mqtt_username": "username",
-    "mqtt_password": "password",
-    "mqtt_namespace": "namespace",
-    "mqtt_ssl": "tls",
-}
+"""Variables without their prefix, and the settings that they are. In a file the same names stand in small letters."""
+
+_NAMES = {variable.lower(): setting for variable, setting in VARIABLES.items()}
 
 
-def _modes(text: str) -> tuple[Mode, ...]:
-    return tuple(Mode(part) for part in words(text))
+def _modes(value: Any) -> tuple[Mode, ...]:
+    return tuple(Mode(part) for part in words(value))
+
+
+def _keys(value: Any) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        return {text(name): text(secret) for name, secret in value.items()}
+    return split_keys(text(value))
 
 
 _READERS: Mapping[str, Reader] = {
     **BROKER_READERS,
     "modes": (_modes, f"a list of {', '.join(Mode)}, joined by commas"),
     "sources": (words, "a list of sources, joined by commas"),
+    "listen": (as_it_is, "filters with names"),
     "allowed_commands": (words, "a list of commands, joined by commas"),
-    "command_keys": (split_keys, SHAPE),
-    "legacy_replies": (switch, "0 or 1"),
+    "command_keys": (_keys, SHAPE),
+    **dict.fromkeys(("legacy_replies", "logger", "notifier", "commands", "events"), (switch, "0 or 1")),
 }
 
 
-def _build(
-    given: Mapping[str, tuple[str, str | None]], *, origin: str, more: Mapping[str, Any] | None = None
-) -> PluginSettings:
-    read, problems = read_spelled(given, _READERS)
-    values = {**(more or {}), **read}
+def _build(values: Mapping[str, Any], problems: Iterable[str], *, origin: str, name: str) -> PluginSettings:
+    problems = list(problems)
     if "bot" not in values:
-        problems.append(f"{given['bot'][0]} is missing: the name of this bot, as `signal-gateway bots add` made it")
-        values["bot"] = "unnamed"
+        problems.append(f"{name} is missing: the name of this bot, as `signal-gateway bots add` made it")
     try:
-        settings = PluginSettings(**values)
+        settings = PluginSettings(**{"bot": "unnamed", **values})
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems], origin=origin) from None
     if problems:
@@ -189,7 +221,3 @@ def _bot_problems(settings: PluginSettings) -> Iterator[str]:
         yield f"{unknown[0]!r} is no mode; the modes are {', '.join(Mode)}"
     if wrong := [source for source in settings.sources if not is_name(source)]:
         yield f"sources are names, which {wrong[0]!r} is not"
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)

@@ -1,13 +1,41 @@
-"""The files that settings come from: lines of ``KEY=VALUE``, and Hummingbot's ``conf_client.yml``."""
+"""The files that settings come from: lines of ``KEY=VALUE``, Hummingbot's ``conf_client.yml``, and ours beside it."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bot_plugin.errors import SettingsError
+
+HUMMINGBOTS = (
+    "mqtt_host",
+    "mqtt_port",
+    "mqtt_username",
+    "mqtt_password",
+    "mqtt_namespace",
+    "mqtt_ssl",
+    "mqtt_logger",
+    "mqtt_notifier",
+    "mqtt_commands",
+    "mqtt_events",
+)
+"""What Hummingbot itself knows in its ``mqtt_bridge:`` block, as far as it concerns the plugin: it refuses others."""
+
+BESIDE = "conf_signal_gateway.yml"
+"""What Hummingbot has no name for stands in this file, beside its own: there it would end Hummingbot's start."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfClient:
+    """What stands in ``conf_client.yml`` and in the file beside it, by the settings' names, and what should not."""
+
+    instance_id: Any
+    bridge: Mapping[str, Any]
+    beside: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -25,22 +53,53 @@ def read_env_file(path: Path) -> dict[str, str]:
     return {key.strip(): value.strip().strip("\"'") for key, _, value in split}
 
 
-def read_conf_client(path: Path) -> tuple[Mapping[str, Any], Any]:
-    """Read ``mqtt_bridge`` and ``instance_id`` of Hummingbot's ``conf_client.yml``.
+def read_conf_client(path: Path, *, names: Collection[str]) -> ConfClient:
+    """Read ``mqtt_bridge`` and ``instance_id`` of Hummingbot's ``conf_client.yml``, and our file beside it.
+
+    Args:
+        path: Hummingbot's file.
+        names: the settings that the file beside it may have.
 
     Raises:
-        SettingsError: the file cannot be read, has no such block, or PyYAML is missing.
+        SettingsError: a file cannot be read, Hummingbot's has no such block, or PyYAML is missing.
     """
+    document = _read_yaml(path)
+    if not isinstance(document, dict) or not isinstance(document.get("mqtt_bridge"), dict):
+        raise SettingsError(["it has no mqtt_bridge: block"], origin=str(path))
+    bridge = document["mqtt_bridge"]
+    own = path.with_name(BESIDE)
+    beside = (_read_yaml(own) or {}) if own.exists() else {}
+    if not isinstance(beside, dict):
+        raise SettingsError([f"it is no list of settings, such as modes: live, but {beside!r}"], origin=str(own))
+    return ConfClient(
+        document.get("instance_id"),
+        bridge,
+        {name: value for name, value in beside.items() if name in names},
+        (*_misplaced(document, names), *_unknown(beside, names)),
+    )
+
+
+def _misplaced(document: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:
+    found = ["signal_gateway"] if "signal_gateway" in document else []
+    found += [f"mqtt_bridge.{name}" for name in document["mqtt_bridge"] if name in names and name not in HUMMINGBOTS]
+    for name in found:
+        yield f"{name}: with it Hummingbot refuses to start; it belongs into {BESIDE} beside this file"
+
+
+def _unknown(beside: Mapping[Any, Any], names: Collection[str]) -> Iterator[str]:
+    for name in beside:
+        if name not in names:
+            yield f"{BESIDE}: {name!r} is no setting; there are {', '.join(names)}"
+
+
+def _read_yaml(path: Path) -> Any:
     try:
         yaml = importlib.import_module("yaml")  # not a dependency of the base install; Hummingbot ships it
     except ImportError:
         raise SettingsError(["reading it needs PyYAML: pip install PyYAML"], origin=str(path)) from None
     try:
-        document = yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_text())
     except OSError as error:
         raise SettingsError([f"it cannot be read: {error.strerror}"], origin=str(path)) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError([f"it is not YAML: {error}"], origin=str(path)) from None
-    if not isinstance(document, dict) or not isinstance(document.get("mqtt_bridge"), dict):
-        raise SettingsError(["it has no mqtt_bridge: block"], origin=str(path))
-    return document["mqtt_bridge"], document.get("instance_id")

@@ -163,6 +163,18 @@ def packet_size(topic: str, payload: bytes) -> int:
     return _PACKET_OVERHEAD + len(topic.encode()) + len(payload)
 
 
+def check_filter(topic_filter: str) -> None:
+    """Refuse what is no MQTT topic filter.
+
+    Raises:
+        ValueError: saying how a wildcard stands.
+    """
+    segments = topic_filter.split("/")
+    alone = all(segment in {"+", "#"} or not set(segment) & set("+#\0") for segment in segments)
+    if not topic_filter or not alone or "#" in segments[:-1]:
+        raise ValueError(f"{topic_filter!r} is no topic filter: + and # stand alone between slashes, # at the end")
+
+
 def version_name(version: int) -> str:
     """``5`` or ``3.1.1``."""
     return {V5: "5", V311: "3.1.1"}[version]

@@ -14,7 +14,9 @@ VERSION = "v1"
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _ENCODED = tuple(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in range(256))
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+", re.ASCII)
-_NAMED = frozenset({"receipt", "receipted", "bot", "gateway"})
+
+NAMED = frozenset({"receipt", "receipted", "bot", "gateway"})
+"""What stands in the place of a body where a topic is of a bot or of a gateway."""
 
 TELEMETRY = ("hb", "status_updates", "events", "notify", "log", "performance")
 """What a bot tells of itself below its name, as Hummingbot has it."""
@@ -215,7 +217,7 @@ class Topics:
         if not topic.startswith(prefix):
             raise TopicError(f"{topic[:200]!r} is not below {prefix}")
         match topic[len(prefix) :].split("/"):
-            case [kind, name] if kind in _NAMED and not test:
+            case [kind, name] if kind in NAMED and not test:
                 return NamedTopic(kind, _word(name))
             case [body, source, instrument]:
                 return SignalTopic(_word(body), _word(source), decode_segment(instrument), test)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.brokers"]
+pytest_plugins = ["tests.brokers", "tests.certificates"]
 
 PROPERTIES = Path(__file__).parent / "property"
 REQUIRE_ALL = os.environ.get("SIGNAL_GATEWAY_TEST_REQUIRE_ALL") == "1"

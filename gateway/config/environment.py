@@ -17,11 +17,17 @@ PREFIX = "SIGNAL_GATEWAY_"
 OTHERS = frozenset({"CONFIG", "DATA"})
 """Variables of the command line."""
 
-BOT = frozenset(
-    {"BOT", "MODES", "SOURCES", "ROOT", "NAMESPACE", "STATE_DIR", "ENV_FILE"}
-    | {f"MQTT_{name}" for name in ("HOST", "PORT", "USERNAME", "PASSWORD", "TLS", "CA", "VERSION")}
+_MQTT = (
+    *("HOST", "PORT", "USERNAME", "PASSWORD", "TLS", "SSL", "CA", "CERT", "KEY", "VERSION", "NAMESPACE"),
+    *("LOGGER", "NOTIFIER", "COMMANDS", "EVENTS"),
 )
-"""Variables of the bots, which may run in the same environment."""
+BOT = frozenset(
+    {"BOT", "INSTANCE_ID", "MODES", "SOURCES", "ROOT", "NAMESPACE", "STATE_DIR", "ENV_FILE", "LISTEN"}
+    | {"ALLOWED_COMMANDS", "COMMAND_KEYS", "COMMAND_KEYS_FILE", "LEGACY_REPLIES"}
+    | {"CLIENT", "BOTS", "COMMAND_KEY"}
+    | {f"MQTT_{name}" for name in _MQTT}
+)
+"""Variables of bots and of their clients, which may run in the same environment."""
 
 
 def overlay(document: Document, environ: Mapping[str, str]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot_plugin import SignalListener
-from bot_plugin.settings import _VARIABLES, PREFIX
-from tests.docs.markdown import Block, blocks, codes, page, rows
+from bot_plugin.settings import PREFIX
+from tests.docs.markdown import Block, blocks, page
 
 BLOCKS = [
     (name, block)
@@ -48,7 +48,8 @@ def test_the_page_shows_how_to_listen_to_tick_and_to_test() -> None:
         for handler in names["listener"].plan.handlers
     }
 
-    assert {"act", "note", "heard", "remember", "queue:btc-breakout", "latest:trend:BTC-USDT"} == handlers
+    in_code = {"act", "note", "heard", "remember", "queue:btc-breakout", "latest:trend:BTC-USDT"}
+    assert in_code | {"orders", "follow", "events"} == handlers
     assert any(name.startswith("test_") for names in shown for name in names)
 
 
@@ -58,9 +59,3 @@ def test_code_makes_the_listener_that_it_says() -> None:
     listener = run(block)["in_code"]("secret")
 
     assert (listener.settings.bot, listener.settings.username) == ("scalper", "scalper")
-
-
-def test_the_page_names_every_variable_of_a_bot() -> None:
-    named = {name for row in rows(page("docs/bots.md")) for name in codes(row[0])}
-
-    assert {PREFIX + variable for variable in _VARIABLES} <= named

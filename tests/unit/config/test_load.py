@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot_plugin import settings as bots
+from bot_plugin.client import settings as clients
 from gateway.config.document import read
 from gateway.config.environment import unknown
 from gateway.config.errors import ConfigError
@@ -118,6 +120,13 @@ def test_a_variable_wins_over_the_file_and_finds_a_source_by_its_name_in_capital
     assert settings.http.public.port == 2000
     assert settings.sources["Btc-breakout"].mode is Mode.TEST
     assert [str(network) for network in settings.http.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_the_variables_of_bots_and_clients_in_the_same_environment_are_known() -> None:
+    variables = {*bots.VARIABLES, *clients.VARIABLES, "ENV_FILE"}
+    environ = {f"SIGNAL_GATEWAY_{variable}": "1" for variable in variables}
+
+    assert unknown(read("", file="c.yml"), environ) == []
 
 
 def test_a_variable_that_names_no_setting_is_a_warning_with_the_nearest_one(folder: Folder) -> None:
