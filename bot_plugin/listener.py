@@ -22,6 +22,7 @@ from bot_plugin.reconnecting import MqttBroker
 from bot_plugin.remote import RemotePart
 from bot_plugin.runner import Connect, Runner
 from bot_plugin.settings import PluginSettings
+from bot_plugin.telemetry import Telemetry
 from bot_plugin.threaded import ThreadedListener
 
 
@@ -59,6 +60,7 @@ class SignalListener(Handlers):
         self.now = now
         self.monotonic = monotonic
         self.inbox = inbox
+        self.telemetry = Telemetry(settings, now=now)
         self._commands: RemoteCommands | None = None
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
         self._up = threading.Event()
@@ -171,10 +173,10 @@ class SignalListener(Handlers):
         """What lives on the second connection in one run."""
         served = self._served()
         if served is None:
-            return ()
+            return (self.telemetry.sender(),)
         durable = self.inbox is None or self.inbox.durable
         service = served.service(self.settings, durable=durable, now=self.now, monotonic=self.monotonic)
-        return (service,)
+        return (self.telemetry.sender(), service)
 
     def _served(self) -> RemoteCommands | None:
         return self._commands if self.settings.commands else None

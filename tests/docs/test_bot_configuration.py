@@ -1,4 +1,4 @@
-"""What the bots page says of configuration is what the plugin reads."""
+"""What the bots page says of configuration and telemetry is what the plugin reads and does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import yaml
 from bot_plugin import PluginSettings
 from bot_plugin.settings import PREFIX, VARIABLES
 from bot_plugin.settings_files import BESIDE, HUMMINGBOTS
+from bot_plugin.telemetry import outbox, sender, spelling
+from schemas.topics import TELEMETRY
 from tests.docs.markdown import blocks, codes, keyed_rows, page
 
 PAGE = page("docs/bots.md")
@@ -62,3 +64,22 @@ def test_the_file_beside_hummingbots_is_read_as_the_page_shows_it(tmp_path: Path
     shown = yaml.safe_load(block.text)
     assert settings.ca == shown["mqtt_ca"]
     assert {feed.topic_filter: feed.handler for feed in settings.listen} == shown["listen"]
+
+
+def test_every_channel_is_named() -> None:
+    assert set(TELEMETRY) <= set(ROWS)
+
+
+def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
+    text = " ".join(SECTIONS["Telemetry"].split())
+    batch = sender.BYTES_PER_SECOND * sender.TICK / 1024
+
+    for promise in (
+        f"every {sender.HEARTBEAT:.0f} s",
+        f"At most {outbox.LIMIT:,} messages and {outbox.SIZE >> 20} MiB",
+        f"ten a second, of at most {sender.BATCH} messages a channel and {batch:.2g} KiB",
+        f"{sender.BYTES_PER_SECOND >> 10} KiB/s",
+        f"at most {outbox.LARGEST >> 10} KiB, a text {spelling.MAX_TEXT:,} characters",
+    ):
+        assert promise in text, promise
+    assert (sender.TICK, sender.NEWS, sender.FAREWELL) == (0.1, 1.0, 1.0)
