@@ -25,6 +25,7 @@ COMMANDS = {
     "withdraw": "gateway.cli.withdraw",
     "bots": "gateway.cli.bots",
     "keys": "gateway.cli.keys",
+    "clients": "gateway.cli.clients",
 }
 
 

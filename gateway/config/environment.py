@@ -18,10 +18,10 @@ OTHERS = frozenset({"CONFIG", "DATA"})
 """Variables of the command line."""
 
 BOT = frozenset(
-    {"BOT", "MODES", "SOURCES", "ROOT", "NAMESPACE", "STATE_DIR", "ENV_FILE"}
+    {"BOT", "CLIENT", "API_TOKEN", "MODES", "SOURCES", "ROOT", "NAMESPACE", "STATE_DIR", "ENV_FILE"}
     | {f"MQTT_{name}" for name in ("HOST", "PORT", "USERNAME", "PASSWORD", "TLS", "CA", "VERSION")}
 )
-"""Variables of the bots, which may run in the same environment."""
+"""Variables of bots and clients, which may run in the same environment."""
 
 
 def overlay(document: Document, environ: Mapping[str, str]) -> None:
