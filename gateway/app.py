@@ -16,7 +16,7 @@ import uuid_utils
 
 from gateway.bots import Cards, Clocks, GatewayPresence, Receipts, Roster
 from gateway.broker import Embedded, run_embedded
-from gateway.config import Address, BotSources, KeyRing, Settings
+from gateway.config import Address, BotSources, ClientKeys, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
 from gateway.errors import NotStored
@@ -229,7 +229,8 @@ class Gateway:
             roster=self._make_roster(),
         )
         token = read_secret(self._settings.folder.api_token)
-        keys = ApiKeys({"api": hashlib.sha256(token.encode()).digest()} if token else {})
+        own = {"api": hashlib.sha256(token.encode()).digest()} if token else {}
+        keys = ApiKeys(own, clients=ClientKeys(self._settings.folder.clients))
         private = Private(
             inside, settings=PrivateSettings(host=http.private.host, hosts=http.hosts), keys=keys, telemetry=telemetry
         )
