@@ -14,7 +14,7 @@ from typing import Any
 
 import uuid_utils
 
-from gateway.bots import Cards, Clocks, GatewayPresence, Receipts, Roster
+from gateway.bots import Cards, Clocks, Commands, GatewayPresence, Receipts, Roster
 from gateway.broker import Embedded, run_embedded
 from gateway.config import Address, BotSources, ClientKeys, KeyRing, Settings
 from gateway.config.store import read_secret
@@ -147,6 +147,14 @@ class Gateway:
             look=self._clocks.card,
             clock=clock,
         )
+        self._commands = Commands(
+            self._link,
+            topics=self._topics,
+            keys=settings.command_keys,
+            telemetry=self._telemetry,
+            clock=clock,
+            new_id=new_id,
+        )
         self._pipeline = Pipeline(
             Road(sources=settings.sources, topics=self._topics),
             keys=self._keys,
@@ -166,6 +174,7 @@ class Gateway:
         await self._cards.recall()
         await self._link.subscribe(self._topics.every("receipt"), self._receipts.take)
         await self._link.subscribe(self._topics.every("bot"), self._cards.take)
+        await self._link.subscribe(self._commands.filter, self._commands.take)
         await self._private.start()
         await self._public.start()
         _settle_memory()
@@ -191,6 +200,7 @@ class Gateway:
                 if self._link.connected:
                     await self._delivery.drained()
                     await (self._presence.say(Presence.OFFLINE, self._link) or asyncio.sleep(0))
+        self._commands.stop()
 
     async def _prune(self) -> None:
         while True:
@@ -227,6 +237,7 @@ class Gateway:
             mint=self._mint_token,
             withdraw=self._withdrawals.withdraw,
             roster=self._make_roster(),
+            command=self._commands.send,
         )
         token = read_secret(self._settings.folder.api_token)
         own = {"api": hashlib.sha256(token.encode()).digest()} if token else {}

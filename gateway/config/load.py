@@ -18,6 +18,7 @@ from gateway.config.schema import RootSchema
 from gateway.config.settings import Settings
 from gateway.config.store import read_secret
 from gateway.config.tls import tls_context
+from schemas.signature import LEAST_KEY
 
 
 def load(folder: Folder, environ: Mapping[str, str]) -> Settings:
@@ -89,10 +90,23 @@ def _resolve(sections: dict[str, Any], base: Path) -> None:
             section = section.get(step) if isinstance(section, dict) else None
         if isinstance(section, dict) and section.get(last) is not None:
             section[last] = base / section[last]
+    for section in _signed(sections).values():
+        section["key_file"] = base / section["key_file"]
+
+
+def _signed(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of bots that get signed commands."""
+    commands = sections.get("commands")
+    bots = commands.get("bots") if isinstance(commands, dict) else None
+    return bots if isinstance(bots, dict) else {}
 
 
 def _missing(sections: Mapping[str, Any], folder: Folder) -> Iterator[tuple[Key, str]]:
     """Problems with files that the settings name."""
+    for bot, section in _signed(sections).items():
+        if len((read_secret(section["key_file"]) or "").encode()) < LEAST_KEY:
+            problem = f"{section['key_file']} cannot be read, or has fewer than {LEAST_KEY} bytes: make a random one"
+            yield ("commands", "bots", bot, "key_file"), problem
     broker = sections.get("broker")
     if not isinstance(broker, dict) or "kind" not in broker:
         return

@@ -215,6 +215,19 @@ class MosquittoSchema(SettingsSchema):
     acl_file = Value(path, required=True)
 
 
+class CommandKeySchema(SettingsSchema):
+    """What signs the commands to one bot."""
+
+    key_file = Value(path, required=True)
+    kid = Value(name, load_default="gateway")
+
+
+class CommandsSchema(SettingsSchema):
+    """Commands to bots."""
+
+    bots = Named(CommandKeySchema)
+
+
 class LogSchema(SettingsSchema):
     """How it logs."""
 
@@ -232,6 +245,7 @@ class RootSchema(SettingsSchema):
     topics = Section(TopicsSchema)
     sources = Named(SourceSchema)
     mosquitto = Section(MosquittoSchema, optional=True)
+    commands = Section(CommandsSchema)
     log = Section(LogSchema)
 
     @validates_schema

@@ -12,6 +12,7 @@ from gateway.journal.model import JournalSettings
 from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings
 from gateway.telemetry.logs import LogSettings
+from schemas.signature import CommandKey
 from schemas.topics import Topics
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  # recognised, not bound
@@ -73,6 +74,7 @@ class Settings:
         link: how the gateway reaches its broker; without a last will, which the running instance adds.
         limits: requests per minute of the sources that have a limit.
         mosquitto: the files of an external Mosquitto that the bots' logins are written to.
+        command_keys: by bot, the key that signs its commands; the others get theirs unsigned.
     """
 
     folder: Folder
@@ -85,6 +87,7 @@ class Settings:
     sources: Mapping[str, Source]
     limits: Mapping[str, int] = field(default_factory=dict)
     mosquitto: MosquittoFiles | None = None
+    command_keys: Mapping[str, CommandKey] = field(default_factory=dict)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property

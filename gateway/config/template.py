@@ -63,6 +63,11 @@ sources:
   #password_file: /etc/mosquitto/passwd
   #acl_file: /etc/mosquitto/acl
 
+# What signs the commands to a bot that runs signed ones only. See docs/access.md.
+#commands:
+  #bots:
+    #my_bot: {key_file: secrets/my_bot.command.key, kid: gateway}
+
 #log:
   #format: auto               # or console, json; auto is console on a terminal
   #level: info

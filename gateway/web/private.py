@@ -21,6 +21,7 @@ from gateway.web import roles, views
 from gateway.web.access import ApiKeys, Gate
 from gateway.web.body import BodyReader
 from gateway.web.bots import BotsApi
+from gateway.web.commands import CommandsApi, Send
 from gateway.web.problem import Problem
 from gateway.web.server import Handler
 from gateway.web.settings import PrivateSettings
@@ -62,6 +63,7 @@ class Inside:
             LookupError for a source that is not there.
         withdraw: see ``Withdrawals.withdraw``.
         roster: the bots.
+        command: see ``Commands.send``.
     """
 
     journal: Journal
@@ -70,6 +72,7 @@ class Inside:
     mint: Callable[[str], tuple[str, int]]
     withdraw: Withdraw
     roster: Roster
+    command: Send
 
 
 class Private:
@@ -87,6 +90,7 @@ class Private:
         self._telemetry = telemetry
         self._signals = SignalsApi(inside.journal, withdraw=inside.withdraw)
         self._bots = BotsApi(inside.roster)
+        self._commands = CommandsApi(inside.command)
         self._bodies = BodyReader(limit=settings.max_body, timeout=10.0, most=16)
 
     def route(self, request: BaseRequest) -> tuple[str, Handler]:
@@ -124,6 +128,8 @@ class Private:
                 return "bots", _reading(self._bots.all)
             case ["bots", name, "forget"]:
                 return "forget", partial(self._change, what="forget a bot", target=unquote(name), act=self._bots.forget)
+            case ["bots", name, "commands", *words]:
+                return "command", partial(self._command, bot=unquote(name), words=words)
             case ["sources", source, "tokens"]:
                 return "tokens", partial(self._change, what="mint a token", target=unquote(source), act=self._mint)
         return "-", _nothing
@@ -162,14 +168,18 @@ class Private:
         audited = partial(self._telemetry.audited, who=request[_CALLER].name, what=what, target=target[:128])
         try:
             response = await act(target, await self._document(request))
-        except (Problem, Refused, NotStored):
-            audited(outcome="refused")
+        except (Problem, Refused, NotStored) as error:
+            audited(outcome="unknown" if isinstance(error, Problem) and error.code == "unanswered" else "refused")
             raise
         except Exception:
             audited(outcome="failed")
             raise
         audited(outcome="done")
         return response
+
+    async def _command(self, request: BaseRequest, *, bot: str, words: list[str]) -> Response:
+        act = partial(self._commands.act, words=words, request=request, caller=request[_CALLER])
+        return await self._change(request, what=f"command {'/'.join(words)[:64]}", target=bot, act=act)
 
     async def _document(self, request: BaseRequest) -> Mapping[str, Any]:
         if request.content_type != "application/json":

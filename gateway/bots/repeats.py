@@ -1,0 +1,97 @@
+"""Calls that have a key of their caller's, so that one that is made again is not sent again."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, Task
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from gateway.bots.calls import Call, Ended, NotDelivered, Outcome
+from gateway.errors import Code, Refused
+from schemas.errors import Fault
+
+_LONGEST = 86_400.0
+"""Seconds that an outcome is kept; as long as a bot with the plugin keeps it."""
+
+_MOST = 1_024
+_MOST_BYTES = 16_777_216
+"""Of replies."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A call that was sent, what came of it, and the number by which a late reply is known."""
+
+    call: Call
+    number: str
+    sending: Task[Ended]
+    at: float
+    late: Ended | None = None
+
+    @property
+    def ended(self) -> Ended | None:
+        """What came of it; None while it is under way, and where it ended with an error."""
+        if self.late is not None or not self.sending.done() or self.error is not None:
+            return self.late
+        return self.sending.result()
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why nothing came of it, where that is so."""
+        task = self.sending
+        return CancelledError() if task.cancelled() else task.exception() if task.done() else None
+
+
+class Repeats:
+    """Remembers the outcomes of a day, the newest thousand, in memory: a bot with the plugin remembers them on disk."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._numbers: dict[str, _Kept] = {}
+
+    def find(self, call: Call) -> Task[Ended] | Ended | None:
+        """What came of the same call before, or the one that is under way; None where it is to be sent.
+
+        Raises:
+            Refused: the key was another call's.
+        """
+        kept = self._kept.get((call.who, call.key))
+        if kept is None:
+            return None
+        if (kept.call.bot, kept.call.command, kept.call.data) != (call.bot, call.command, call.data):
+            problem = "The key was used for another command, or with other parameters"
+            raise Refused(Code.KEY_REUSED, Fault(where="Idempotency-Key", problem=problem, found=call.key[:80]))
+        if isinstance(kept.error, NotDelivered | Refused):
+            self._forget(kept)
+            return None
+        return kept.late or kept.sending
+
+    def keep(self, call: Call, sending: Task[Ended], *, number: str, now: float) -> None:
+        """Remember a call that is being sent; ``now`` is seconds of a clock that nobody sets."""
+        self._tidy(now)
+        self._kept[call.who, call.key] = self._numbers[number] = _Kept(call, number, sending, now)
+
+    def awaits(self, number: str) -> str | None:
+        """The bot whose late reply would tell what came of a call; None where none would."""
+        kept = self._numbers.get(number)
+        ended = kept.ended if kept else None
+        return kept.call.bot if kept and ended and ended.outcome is Outcome.UNKNOWN else None
+
+    def learn(self, number: str, ended: Ended) -> None:
+        """Take a late reply for what it says."""
+        self._numbers[number].late = ended
+
+    def _tidy(self, now: float) -> None:
+        """Forget what is old, and the oldest where it is too much; what is under way stays."""
+        size = sum(kept.ended.size for kept in self._kept.values() if kept.ended)
+        for kept in list(self._kept.values()):
+            old = now - kept.at > _LONGEST or len(self._kept) >= _MOST or size > _MOST_BYTES
+            if not old:
+                break
+            if kept.sending.done():
+                size -= kept.ended.size if kept.ended else 0
+                self._forget(kept)
+
+    def _forget(self, kept: _Kept) -> None:
+        del self._kept[kept.call.who, kept.call.key]
+        del self._numbers[kept.number]
