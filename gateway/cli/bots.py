@@ -1,4 +1,4 @@
-"""``bots``: who may log in at the broker."""
+"""``bots``: who may log in at the broker, and how they are; ``bot_commands`` has what they are told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.bot_commands import COMMANDS
 from gateway.cli.bot_lines import bot_lines
 from gateway.cli.broker_files import left_to_do
 from gateway.cli.failure import Exit, Failure
@@ -23,7 +24,14 @@ from gateway.config.store import PRIVATE, locked, write
 
 @click.group()
 def command() -> None:
-    """The bots' logins at the broker. Changes act at once in a running gateway with the embedded broker."""
+    """The bots: their logins at the broker, and commands to them.
+
+    Changes of logins act at once in a running gateway with the embedded broker.
+    """
+
+
+for one in COMMANDS:
+    command.add_command(one)
 
 
 @command.command("add")
