@@ -34,20 +34,9 @@ def asked(gateway: Gateway) -> tuple[str, Any]:
     [
         (["start", "one"], "start", {"is_quickstart": False, "async_backend": False}),
         (
-            [
-                "start",
-                "one",
-                "--script",
-                "a.py",
-                "--conf",
-                "a.yml",
-                "--log-level",
-                "DEBUG",
-                "--quickstart",
-                "--no-wait",
-            ],
+            ["start", "one", "--script", "a", "--conf", "b", "--log-level", "C", "--quickstart", "--no-wait"],
             "start",
-            {"script": "a.py", "conf": "a.yml", "log_level": "DEBUG", "is_quickstart": True, "async_backend": True},
+            {"script": "a", "conf": "b", "log_level": "C", "is_quickstart": True, "async_backend": True},
         ),
         (["stop", "one"], "stop", {"skip_order_cancellation": False, "async_backend": False}),
         (
