@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from schemas.errors import ContractError
-from schemas.rpc import ERROR, OK, Reply, Request, read_reply, write_request
+from schemas.rpc import ERROR, MAX_TEXT, OK, Reply, Request, read_reply, write_request
 from schemas.signature import CommandKey, Signed, sign
 from schemas.topics import Topics
 
@@ -79,6 +80,12 @@ class Message:
 
     topic: str
     payload: bytes
+
+
+def msg_id(call: Call) -> str:
+    """The id of a call with a key: the same each time, and no other caller's, whom a bot may not tell apart."""
+    id_ = f"{call.who}:{call.key}"
+    return id_ if len(id_) <= MAX_TEXT else hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def compose(

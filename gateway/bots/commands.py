@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.bots.calls import CLIENT, Call, Ended, Message, NotDelivered, compose, judge, unknown
+from gateway.bots.calls import CLIENT, Call, Ended, Message, NotDelivered, compose, judge, msg_id, unknown
 from gateway.bots.repeats import Repeats
 from gateway.errors import Code, Refused
 from gateway.mqtt import Ack, Link, LinkLost, PacketTooLarge
@@ -91,8 +91,8 @@ class Commands:
         if isinstance(known, Ended):
             return known
         if known is None:
-            number = self._random()
-            known = asyncio.create_task(self._send(call, id_=call.key, number=number), name=f"command {call.key}")
+            number, id_ = self._random(), msg_id(call)
+            known = asyncio.create_task(self._send(call, id_=id_, number=number), name=f"command {id_}")
             known.add_done_callback(_seen)
             self._repeats.keep(call, known, number=number, now=_monotonic())
         return await asyncio.shield(known)

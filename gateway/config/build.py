@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.config.command_keys import read_command_key
 from gateway.config.folder import Folder
 from gateway.config.settings import Address, HttpSettings, MosquittoFiles, Settings
 from gateway.config.store import read_secret
@@ -15,7 +16,6 @@ from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings, Version
 from gateway.telemetry.logs import LogSettings
 from schemas.instrument import Instrument, Kind
-from schemas.signature import CommandKey
 from schemas.topics import Topics
 
 
@@ -34,7 +34,9 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
         sources={name: source(name, section) for name, section in sources.items()},
         limits={name: section["limit"] for name, section in sources.items() if section["limit"]},
         mosquitto=MosquittoFiles(mosquitto["password_file"], mosquitto["acl_file"]) if mosquitto else None,
-        command_keys={bot: _command_key(section) for bot, section in sections["commands"]["bots"].items()},
+        command_keys={
+            bot: read_command_key(section["key_file"]) for bot, section in sections["commands"]["bots"].items()
+        },
         log=LogSettings(**sections["log"]),
     )
 
@@ -77,10 +79,6 @@ def _link(section: Mapping[str, Any], folder: Folder, topics: Topics) -> LinkSet
         version=section["version"] or (Version.V311 if embedded else Version.V5),
         window=section["window"],
     )
-
-
-def _command_key(section: Mapping[str, Any]) -> CommandKey:
-    return CommandKey(kid=section["kid"], secret=(read_secret(section["key_file"]) or "").encode())
 
 
 def source(name: str, section: Mapping[str, Any]) -> Source:

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from gateway.config.build import build
+from gateway.config.command_keys import read_command_key
 from gateway.config.document import Document, read_file
 from gateway.config.document import Path as Key
 from gateway.config.environment import overlay
@@ -18,7 +19,6 @@ from gateway.config.schema import RootSchema
 from gateway.config.settings import Settings
 from gateway.config.store import read_secret
 from gateway.config.tls import tls_context
-from schemas.signature import LEAST_KEY
 
 
 def load(folder: Folder, environ: Mapping[str, str]) -> Settings:
@@ -104,9 +104,10 @@ def _signed(sections: Mapping[str, Any]) -> dict[str, Any]:
 def _missing(sections: Mapping[str, Any], folder: Folder) -> Iterator[tuple[Key, str]]:
     """Problems with files that the settings name."""
     for bot, section in _signed(sections).items():
-        if len((read_secret(section["key_file"]) or "").encode()) < LEAST_KEY:
-            problem = f"{section['key_file']} cannot be read, or has fewer than {LEAST_KEY} bytes: make a random one"
-            yield ("commands", "bots", bot, "key_file"), problem
+        try:
+            read_command_key(section["key_file"])
+        except ValueError as error:
+            yield ("commands", "bots", bot, "key_file"), f"does not work: {error}"
     broker = sections.get("broker")
     if not isinstance(broker, dict) or "kind" not in broker:
         return

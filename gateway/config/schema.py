@@ -219,7 +219,6 @@ class CommandKeySchema(SettingsSchema):
     """What signs the commands to one bot."""
 
     key_file = Value(path, required=True)
-    kid = Value(name, load_default="gateway")
 
 
 class CommandsSchema(SettingsSchema):

@@ -66,7 +66,7 @@ sources:
 # What signs the commands to a bot that runs signed ones only. See docs/access.md.
 #commands:
   #bots:
-    #my_bot: {key_file: secrets/my_bot.command.key, kid: gateway}
+    #my_bot: {key_file: secrets/my_bot.command.key}
 
 #log:
   #format: auto               # or console, json; auto is console on a terminal

@@ -24,7 +24,7 @@ async def test_a_repeated_call_gets_the_first_outcome_and_is_not_sent_again(make
     first, second = [await bench.commands.send(call("stop", key="7")) for _ in range(2)]
 
     assert first == second
-    assert [read_request(message.payload).msg_id for message in bench.sent] == ["7"]
+    assert [read_request(message.payload).msg_id for message in bench.sent] == ["alice:7"]
 
 
 async def test_a_call_that_is_made_again_while_it_is_under_way_waits_for_the_same_reply(
@@ -86,6 +86,16 @@ async def test_two_callers_may_have_the_same_key(make: Callable[..., Any]) -> No
     await bench.commands.send(repeats.Call(bot="one", command="stop", data={}, who="bob", timeout=5, key="7"))
 
     assert [read_request(message.payload).sender for message in bench.sent] == ["gateway/alice", "gateway/bob"]
+    assert [read_request(message.payload).msg_id for message in bench.sent] == ["alice:7", "bob:7"]
+
+
+async def test_a_long_key_makes_an_id_that_a_bot_reads(make: Callable[..., Any]) -> None:
+    bench = await make()
+    await bench.bot(lambda _: DONE)
+    for key in ("x" * 255, "x" * 254 + "y"):
+        await bench.commands.send(call("stop", key=key))
+
+    assert len({read_request(message.payload).msg_id for message in bench.sent}) == 2
 
 
 async def test_no_more_is_kept_than_was_promised(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
