@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from asyncio import CancelledError, Task
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -20,9 +22,11 @@ _MOST_BYTES = 16_777_216
 
 @dataclass(slots=True)
 class _Kept:
-    """A call that was sent, what came of it, and the number by which a late reply is known."""
+    """A call that was sent, without its parameters, what came of it, and the number by which a late reply is known."""
 
-    call: Call
+    key: tuple[str, str]
+    bot: str
+    fingerprint: bytes
     number: str
     sending: Task[Ended]
     at: float
@@ -58,7 +62,7 @@ class Repeats:
         kept = self._kept.get((call.who, call.key))
         if kept is None:
             return None
-        if (kept.call.bot, kept.call.command, kept.call.data) != (call.bot, call.command, call.data):
+        if kept.fingerprint != _fingerprint(call):
             problem = "The key was used for another command, or with other parameters"
             raise Refused(Code.KEY_REUSED, Fault(where="Idempotency-Key", problem=problem, found=call.key[:80]))
         if isinstance(kept.error, NotDelivered | Refused):
@@ -69,13 +73,14 @@ class Repeats:
     def keep(self, call: Call, sending: Task[Ended], *, number: str, now: float) -> None:
         """Remember a call that is being sent; ``now`` is seconds of a clock that nobody sets."""
         self._tidy(now)
-        self._kept[call.who, call.key] = self._numbers[number] = _Kept(call, number, sending, now)
+        kept = _Kept((call.who, call.key), call.bot, _fingerprint(call), number, sending, now)
+        self._kept[kept.key] = self._numbers[number] = kept
 
     def awaits(self, number: str) -> str | None:
         """The bot whose late reply would tell what came of a call; None where none would."""
         kept = self._numbers.get(number)
         ended = kept.ended if kept else None
-        return kept.call.bot if kept and ended and ended.outcome is Outcome.UNKNOWN else None
+        return kept.bot if kept and ended and ended.outcome is Outcome.UNKNOWN else None
 
     def learn(self, number: str, ended: Ended) -> None:
         """Take a late reply for what it says."""
@@ -93,5 +98,10 @@ class Repeats:
                 self._forget(kept)
 
     def _forget(self, kept: _Kept) -> None:
-        del self._kept[kept.call.who, kept.call.key]
+        del self._kept[kept.key]
         del self._numbers[kept.number]
+
+
+def _fingerprint(call: Call) -> bytes:
+    """What is the same of two calls that ask for the same."""
+    return hashlib.sha256(json.dumps([call.bot, call.command, call.data], sort_keys=True).encode()).digest()

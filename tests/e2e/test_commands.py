@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ async def logged_in(deployment: Deployment, env: Path) -> AsyncIterator[GmqttLin
     settings = LinkSettings(
         host="127.0.0.1",
         port=deployment.broker_port,
-        client_id="somebody",
+        client_id=f"somebody-{env.stem}",
         username=login["SIGNAL_GATEWAY_MQTT_USERNAME"],
         password=login["SIGNAL_GATEWAY_MQTT_PASSWORD"],
         version=Version.V5 if deployment.mosquitto else Version.V311,
@@ -219,6 +219,34 @@ async def test_a_clients_login_does_at_the_broker_what_its_role_says(deployment:
     assert read_reply(answers[0]).ok
     assert [entry["command"] for entry in requests(one)] == ["stop"]
     assert requests(two) == []
+
+
+async def test_only_a_client_that_asked_for_it_gets_replies_as_older_clients_want_them(deployment: Deployment) -> None:
+    def start() -> tuple[Bot, Path, Path]:
+        legacy = add_client(deployment, "alice", "--role", "operator", "--legacy")
+        other = add_client(deployment, "bob", "--role", "operator")
+        return deployment.start_bot("one"), legacy, other
+
+    one, legacy, other = await asyncio.to_thread(start)
+    heard: dict[str, list[bytes]] = {"alice": [], "bob": []}
+    reply_to = f"rpc-{'7f' * 16}"
+
+    async def listen(link: GmqttLink, name: str) -> None:
+        async def take(_: str, payload: bytes) -> None:
+            heard[name].append(payload)
+
+        with suppress(SubscriptionDenied):
+            await link.subscribe(reply_to, take)
+
+    async with logged_in(deployment, legacy) as alice, logged_in(deployment, other) as bob:
+        await listen(alice, "alice")
+        await listen(bob, "bob")
+        await bob.publish("hbot/one/history", write_request(Request(reply_to=reply_to)))
+        await eventually(lambda: heard["alice"])
+
+    assert read_reply(heard["alice"][0]).more["trades"]
+    assert heard["bob"] == []
+    assert len(requests(one)) == 1
 
 
 def test_a_clients_key_opens_the_api_as_its_role_and_ends_at_once(deployment: Deployment) -> None:
