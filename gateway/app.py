@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +24,7 @@ from gateway.journal.journal import Journal
 from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.pipeline import Pipeline, Road
-from gateway.supervisor import supervise
+from gateway.supervisor import settle_memory, supervise
 from gateway.telemetry import Recorder, configure
 from gateway.web import (
     ApiKeys,
@@ -49,7 +48,6 @@ _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
 _PRUNE_EVERY = 10.0
-_GC_THRESHOLD = (20_000, 20, 20)
 _LOOK_FOR_KEYS = 0.05
 
 
@@ -82,13 +80,6 @@ async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -
 
 def _listen(address: Address, setting: str) -> ListenSettings:
     return ListenSettings(host=address.host, port=address.port, setting=setting)
-
-
-def _settle_memory() -> None:
-    """Take what lives as long as the process out of the garbage collector's sight: it searched it for every signal."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLD)
 
 
 @asynccontextmanager
@@ -147,14 +138,7 @@ class Gateway:
             look=self._clocks.card,
             clock=clock,
         )
-        self._commands = Commands(
-            self._link,
-            topics=self._topics,
-            keys=settings.command_keys,
-            telemetry=self._telemetry,
-            clock=clock,
-            new_id=new_id,
-        )
+        self._commands = self._make_commands()
         self._pipeline = Pipeline(
             Road(sources=settings.sources, topics=self._topics),
             keys=self._keys,
@@ -177,7 +161,7 @@ class Gateway:
         await self._link.subscribe(self._commands.filter, self._commands.take)
         await self._private.start()
         await self._public.start()
-        _settle_memory()
+        settle_memory()
         ready()
         workers: dict[str, Callable[[], Any]] = {
             "link": self._link.run,
@@ -248,6 +232,16 @@ class Gateway:
         return (
             HttpListener(public, settings=_listen(http.public, "http.public"), telemetry=telemetry),
             HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
+        )
+
+    def _make_commands(self) -> Commands:
+        return Commands(
+            self._link,
+            topics=self._topics,
+            keys=self._settings.command_keys,
+            telemetry=self._telemetry,
+            clock=clock,
+            new_id=new_id,
         )
 
     def _make_roster(self) -> Roster:
