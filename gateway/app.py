@@ -23,9 +23,10 @@ from gateway.journal import open_journal
 from gateway.journal.journal import Journal
 from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
+from gateway.notify import Notifier
 from gateway.pipeline import Pipeline, Road
 from gateway.supervisor import settle_memory, supervise
-from gateway.telemetry import Recorder, configure
+from gateway.telemetry import Recorder, Several, configure
 from gateway.web import (
     ApiKeys,
     HttpListener,
@@ -98,7 +99,9 @@ class Gateway:
         self._settings = settings
         self._journal = journal
         self._topics = settings.topics
-        self._telemetry = Recorder(sources=settings.sources, version=_VERSION, now=clock)
+        self._recorder = Recorder(sources=settings.sources, version=_VERSION, now=clock)
+        self._notifier = Notifier(settings.notify, expected=settings.expected, telemetry=self._recorder, clock=clock)
+        self._telemetry = Several(self._recorder, *self._notifier.listeners)
         self._telemetry.watch_outbox(journal.depth, now=clock)
         self._telemetry.watch_journal(journal.trouble)
         self._logins = BotSources(settings.folder.bots)
@@ -169,6 +172,7 @@ class Gateway:
             "receipts": self._receipts.run,
             "cards": self._cards.run,
             "journal.prune": self._prune,
+            "notify": self._notifier.run,
             "http.private": self._private.run,
             "http.public": self._public.run,
         }
@@ -185,6 +189,7 @@ class Gateway:
                     await self._delivery.drained()
                     await (self._presence.say(Presence.OFFLINE, self._link) or asyncio.sleep(0))
         self._commands.stop()
+        await self._notifier.drained()
 
     async def _prune(self) -> None:
         while True:
@@ -217,7 +222,7 @@ class Gateway:
         inside = Inside(
             journal=self._journal,
             status=self._status,
-            exposition=telemetry.exposition,
+            exposition=self._recorder.exposition,
             mint=self._mint_token,
             withdraw=self._withdrawals.withdraw,
             roster=self._make_roster(),

@@ -149,6 +149,7 @@ class Cards:
         self._unsaved.discard(name)
         self._came.discard(name)
         if known is not None:
+            self._telemetry.bot_forgotten(bot=name)
             self._tell_now()
         await self._journal.forget_bot(name)
         return known is not None

@@ -119,6 +119,8 @@ class Receipts:
             self._telemetry.receipts_left_out(unknown=reception.unknown, surplus=reception.surplus)
             for source in reception.settled:
                 self._telemetry.outcome(station="receipted", source=source)
+            for unhandled in reception.unhandled:
+                self._telemetry.unhandled(unhandled)
             self._stored(arrived)
         for one in arrived:
             _finish(one.handled, failure)

@@ -18,7 +18,7 @@ from gateway.config.summary import summary, warnings
 def command(context: click.Context, session: Session) -> None:
     """Check the configuration: every error with its file and line, and what is probably not meant."""
     try:
-        settings = session.settings()
+        settings = session.settings(thorough=True)
     except ConfigError as error:
         problems = [asdict(problem) for problem in error.problems]
         session.emit({"ok": False, "problems": problems, "warnings": []}, str(error).splitlines())

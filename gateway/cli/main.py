@@ -26,6 +26,7 @@ COMMANDS = {
     "bots": "gateway.cli.bots",
     "keys": "gateway.cli.keys",
     "clients": "gateway.cli.clients",
+    "notify": "gateway.cli.notify",
 }
 
 

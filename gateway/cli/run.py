@@ -21,7 +21,7 @@ from gateway.errors import Misconfigured
 @session_command
 def command(session: Session) -> None:
     """Run the gateway until SIGTERM or Ctrl-C."""
-    settings = session.settings()
+    settings = session.settings(thorough=True)
     require_free_ports(settings)
     session.warn(
         f"warning: {warning}" for warning in warnings(settings, session.environ) if "is not set" not in warning

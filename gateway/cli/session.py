@@ -28,13 +28,13 @@ class Session:
     environ: Mapping[str, str]
     as_json: bool
 
-    def settings(self) -> Settings:
-        """The settings.
+    def settings(self, *, thorough: bool = False) -> Settings:
+        """The settings; ``thorough``: also what takes a while to check.
 
         Raises:
             ConfigError: they cannot be used.
         """
-        return load(self.folder, self.environ)
+        return load(self.folder, self.environ, thorough=thorough)
 
     def emit(self, document: Any, lines: Iterable[str]) -> None:
         """Print the result: one JSON document, or lines for a person."""

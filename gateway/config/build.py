@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.config.command_keys import read_command_key
 from gateway.config.folder import Folder
+from gateway.config.notify import notify_settings
 from gateway.config.settings import Address, HttpSettings, MosquittoFiles, Settings
 from gateway.config.store import read_secret
 from gateway.config.tls import tls_context
@@ -33,12 +35,21 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
         topics=topics,
         sources={name: source(name, section) for name, section in sources.items()},
         limits={name: section["limit"] for name, section in sources.items() if section["limit"]},
+        expected={name: section["expect_every"] for name, section in sources.items() if section["expect_every"]},
+        secret_files=tuple(_secret_files(sections)),
         mosquitto=MosquittoFiles(mosquitto["password_file"], mosquitto["acl_file"]) if mosquitto else None,
         command_keys={
             bot: read_command_key(section["key_file"]) for bot, section in sections["commands"]["bots"].items()
         },
+        notify=notify_settings(sections["notify"]),
         log=LogSettings(**sections["log"]),
     )
+
+
+def _secret_files(sections: Mapping[str, Any]) -> Iterator[Path]:
+    files = [sections["broker"]["password_file"], *(target["url_file"] for target in sections["notify"]["targets"])]
+    files += [section["key_file"] for section in sections["commands"]["bots"].values()]
+    return (file for file in files if file is not None)
 
 
 def _http(section: Mapping[str, Any]) -> HttpSettings:

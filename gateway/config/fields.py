@@ -195,3 +195,33 @@ class Named(fields.Field[dict[str, Any]]):
         if problems:
             raise ValidationError(problems, valid_data=loaded)
         return loaded
+
+
+class Listed(fields.Field[tuple[Any, ...]]):
+    """A list of one schema each; a text stands for a mapping with one key, and texts with commas for several.
+
+    Args:
+        schema: of an item.
+        plain: the key that a text is the value of.
+        apart: what parts several in one text.
+    """
+
+    def __init__(self, schema: type[Schema], *, plain: str, apart: re.Pattern[str]) -> None:
+        self.schema = schema()
+        self._plain = plain
+        self._apart = apart
+        super().__init__(load_default=())
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        items = [text for text in self._apart.split(value.strip()) if text] if isinstance(value, str) else value
+        if not isinstance(items, list):
+            raise ValidationError("is a list")
+        loaded, problems = [], {}
+        for index, item in enumerate(items):
+            try:
+                loaded.append(self.schema.load({self._plain: item} if isinstance(item, str) else item))
+            except ValidationError as error:
+                problems[index] = error.messages
+        if problems:
+            raise ValidationError(problems, valid_data=loaded)
+        return tuple(loaded)

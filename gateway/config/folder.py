@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,12 +64,13 @@ class Folder:
         """The login of a bot on this machine, as the lines of its environment."""
         return self.root / "bots" / f"{bot}.env"
 
-    def open_to_others(self) -> Iterator[str]:
-        """A warning for each secret that others on this machine can read."""
+    def open_to_others(self, more: Iterable[Path] = ()) -> Iterator[str]:
+        """A warning for each secret that others on this machine can read; ``more``: those that are elsewhere."""
         if self.secrets.exists() and self.secrets.stat().st_mode & _OTHERS:
             yield f"{self.secrets}: others can open it: chmod {PRIVATE_FOLDER:o} {self.secrets}"
         secrets = (self.keys, self.bots, self.clients, self.broker_password, self.api_token)
-        for file in (*secrets, *self.root.glob("bots/*.env")):
+        own = (*secrets, *self.root.glob("bots/*.env"))
+        for file in dict.fromkeys((*own, *more)):
             if file.exists() and file.stat().st_mode & _OTHERS:
                 yield f"{file}: others can read it: chmod {PRIVATE:o} {file}"
 

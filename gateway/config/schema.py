@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, validates_schema
 
 from gateway.config.fields import (
+    Listed,
     Named,
     Section,
     Value,
@@ -27,11 +29,14 @@ from gateway.config.fields import (
 )
 from gateway.config.suggest import suggestion
 from gateway.mqtt.model import Version
+from gateway.notify.problems import Kind as ProblemKind
 from schemas.instrument import Kind
 from schemas.topics import Mode, TopicError, Topics
 
 PORT = whole(0, 65_535)
 KINDS = choice(**{kind.value: kind for kind in Kind if kind is not Kind.UNKNOWN})
+PROBLEMS = choice_of({kind.value: kind for kind in ProblemKind})
+BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 UNPAIRED = frozenset({Kind.EQUITY, Kind.INDEX})
 
 
@@ -206,6 +211,7 @@ class SourceSchema(SettingsSchema):
     bots = Values(name, load_default=())
     hummingbot = Section(HummingbotSchema)
     limit = Value(whole(1, 1_000_000), load_default=None)
+    expect_every = Value(duration, load_default=None)
 
 
 class MosquittoSchema(SettingsSchema):
@@ -227,6 +233,31 @@ class CommandsSchema(SettingsSchema):
     bots = Named(CommandKeySchema)
 
 
+class TargetSchema(SettingsSchema):
+    """Where notifications go, and which; a URL alone is one that gets all of them."""
+
+    url = Value(text, load_default=None)
+    url_file = Value(path, load_default=None)
+    kinds = Values(PROBLEMS, load_default=())
+    sources = Values(name, load_default=())
+    bots = Values(name, load_default=())
+
+    @validates_schema
+    def _one_url(self, data: Mapping[str, Any], **_: Any) -> None:
+        if (data["url"] is None) == (data["url_file"] is None):
+            raise ValidationError("needs either url or url_file")
+
+
+class NotifySchema(SettingsSchema):
+    """Who is told of problems, and how often."""
+
+    targets = Listed(TargetSchema, plain="url", apart=BETWEEN_URLS)
+    group_for = Value(duration, load_default=10.0)
+    repeat_every = Value(duration, load_default=3600.0)
+    limit = Value(whole(1, 3600), load_default=20)
+    broker_away_after = Value(duration, load_default=60.0)
+
+
 class LogSchema(SettingsSchema):
     """How it logs."""
 
@@ -245,6 +276,7 @@ class RootSchema(SettingsSchema):
     sources = Named(SourceSchema)
     mosquitto = Section(MosquittoSchema, optional=True)
     commands = Section(CommandsSchema)
+    notify = Section(NotifySchema)
     log = Section(LogSchema)
 
     @validates_schema

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gateway.config.fields import Network
 from gateway.config.folder import Folder
@@ -11,6 +12,7 @@ from gateway.intake.source import Source
 from gateway.journal.model import JournalSettings
 from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings
+from gateway.notify.settings import NotifySettings
 from gateway.telemetry.logs import LogSettings
 from schemas.signature import CommandKey
 from schemas.topics import Topics
@@ -73,6 +75,8 @@ class Settings:
         embedded: the broker to run; None for an external one.
         link: how the gateway reaches its broker; without a last will, which the running instance adds.
         limits: requests per minute of the sources that have a limit.
+        expected: by source, the seconds within which a signal should come, where that is known.
+        secret_files: what holds a secret and is not in the data folder.
         mosquitto: the files of an external Mosquitto that the bots' logins are written to.
         command_keys: by bot, the key that signs its commands; the others get theirs unsigned.
     """
@@ -86,8 +90,11 @@ class Settings:
     topics: Topics
     sources: Mapping[str, Source]
     limits: Mapping[str, int] = field(default_factory=dict)
+    expected: Mapping[str, float] = field(default_factory=dict)
+    secret_files: tuple[Path, ...] = ()
     mosquitto: MosquittoFiles | None = None
     command_keys: Mapping[str, CommandKey] = field(default_factory=dict)
+    notify: NotifySettings = field(default_factory=NotifySettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property

@@ -28,6 +28,7 @@ def summary(settings: Settings) -> list[str]:
         f"journal       {settings.journal.path}",
         f"topics        {settings.topics.root}/v1, {settings.topics.namespace}",
         *(f"source        {source.name}, {source.mode}" for source in settings.sources.values()),
+        *(f"notify        {target.name}" for target in settings.notify.targets),
     ]
 
 
@@ -35,11 +36,12 @@ def warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     """What is allowed, and probably not meant."""
     return [
         *unknown(read_file(settings.folder.config), environ),
-        *settings.folder.open_to_others(),
+        *settings.folder.open_to_others(settings.secret_files),
         *_public_url(settings.public_url),
         *_sources(settings),
         *_bots(settings),
         *outdated(settings),
+        *_expected(settings),
     ]
 
 
@@ -75,3 +77,8 @@ def _bots(settings: Settings) -> Iterator[str]:
         for bot in source.bots:
             if bot not in logins:
                 yield f"sources.{source.name}.bots: {bot} has no login here, and signals wait for it: bots add {bot}"
+
+
+def _expected(settings: Settings) -> Iterator[str]:
+    for name in () if settings.notify.targets else settings.expected:
+        yield f"sources.{name}.expect_every: only the log says that it is silent, as notify.targets is empty"

@@ -50,6 +50,7 @@ sources:
     #ttl: {open: 60s, reduce: 15m, alert: 5m}
     #duplicates: drop         # or flag
     #limit: 60                # requests per minute
+    #expect_every: 1d         # longer without a signal, and somebody is told
     #instrument: {venue: BINANCE, base: BTC, quote: USDT, kind: spot}       # whatever the alert says
     #symbols:
       #"BYBIT:BTCUSDT.P": {venue: BYBIT, base: BTC, quote: USDT, settle: USDT, kind: perpetual}
@@ -67,6 +68,16 @@ sources:
 #commands:
   #bots:
     #my_bot: {key_file: secrets/my_bot.command.key}
+
+# Who is told when something goes wrong. See docs/notifications.md; try it with `signal-gateway notify test`.
+#notify:
+  #targets:
+    #- ntfy://a-topic-that-nobody-guesses
+    #- {url: jsons://hooks.example.com/path, kinds: [reduce_expired, bot_dead], sources: [tradingview], bots: [my_bot]}
+  #group_for: 10s
+  #repeat_every: 1h
+  #limit: 20                  # notifications in an hour, to each target
+  #broker_away_after: 60s
 
 #log:
   #format: auto               # or console, json; auto is console on a terminal

@@ -73,7 +73,6 @@ class Delivery:
             audience=self._audience,
             want=self._want,
             stopped=lambda queue: self._redelivery.stopped(queue),  # noqa: PLW0108 - it is made below
-            telemetry=telemetry,
             clock=clock,
             timer=timer,
         )
@@ -257,7 +256,7 @@ class Delivery:
         before = self._clock() - int(self._settings.answer_after * 1e6)
         given_up = await self._journal.give_up(before=before, at=self._clock())
         for ended in given_up:
-            self._telemetry.unanswered(source=ended.source, bots=ended.bots)
+            self._telemetry.unanswered(ended)
         return bool(given_up)
 
     def _take_up(self, queue: Queue) -> None:

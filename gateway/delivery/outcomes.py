@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from gateway.delivery.route import SIGNALS
 from gateway.errors import NotStored
 from gateway.journal.journal import Journal
-from gateway.journal.model import Outcome, Station
+from gateway.journal.model import Outcome, Station, Waiting
 from gateway.telemetry import Telemetry
 
 _GATHER = 0.05
@@ -16,6 +17,8 @@ _GATHER = 0.05
 
 _PAUSE = 1.0
 """Seconds until the next try where the journal could not store."""
+
+_UNDELIVERED = frozenset({Station.DENIED, Station.UNHEARD, Station.UNKNOWN, Station.EXPIRED, Station.DEAD})
 
 
 class Outcomes:
@@ -43,6 +46,21 @@ class Outcomes:
         self._wanted.set()
         if then is not None:
             self._hurry.set()
+
+    def tell(self, row: Waiting, outcome: Outcome, *, answered: bool) -> None:
+        """Report what became of a row; ``answered``: it is what the broker said."""
+        station, source = outcome.station, row.source
+        if station is Station.PUBLISHED:
+            if row.awaiting:
+                self._telemetry.redelivered(source=source)
+                return
+            if answered and row.lane.destination == SIGNALS:
+                seconds = (outcome.at - row.accepted_at) / 1e6
+                self._telemetry.published(source=source, body=row.body, seconds=seconds)
+        elif station in _UNDELIVERED:
+            self._telemetry.undelivered(row, station=station, reason=outcome.reason)
+            return
+        self._telemetry.outcome(station=station, source=source)
 
     async def flushed(self, *, timeout: float) -> bool:  # noqa: ASYNC109
         """Return when all that was taken by now is recorded; False where the journal cannot, after seconds."""

@@ -13,10 +13,8 @@ from gateway.delivery.decide import Turn, answered, answered_again, expired, los
 from gateway.delivery.lane import Flight, Place, Queue, Row
 from gateway.delivery.outcomes import Outcomes
 from gateway.delivery.publish import publish
-from gateway.delivery.route import SIGNALS
 from gateway.journal.model import Outcome, Station, Waiting
 from gateway.mqtt.model import Ack, Link, LinkLost, PacketTooLarge, Version
-from gateway.telemetry import Telemetry
 
 _AT_ONCE = 2.0
 """Seconds after a publish within which the end of its connection is laid at its door."""
@@ -40,7 +38,6 @@ class Pump:
         audience: Audience,
         want: Callable[[Queue], None],
         stopped: Callable[[Queue], None],
-        telemetry: Telemetry,
         clock: Callable[[], int],
         timer: Callable[[], float],
     ) -> None:
@@ -49,7 +46,6 @@ class Pump:
         self._audience = audience
         self._want = want
         self._stopped = stopped
-        self._telemetry = telemetry
         self._clock = clock
         self._timer = timer
         self._ready: deque[Queue] = deque()
@@ -289,11 +285,6 @@ class Pump:
         self._outcomes.add(result)
         row = queue.finish()
         self.loaded -= 1
-        if row.awaiting:
-            self._telemetry.redelivered(source=row.source)
-            return
-        if result.station is Station.PUBLISHED and row.sequence is not None:
+        if result.station is Station.PUBLISHED and row.sequence is not None and not row.awaiting:
             queue.last_put[row.topic] = row.sequence
-            if row.lane.destination == SIGNALS and answered:
-                self._telemetry.published(source=row.source, body=row.body, seconds=(result.at - row.accepted_at) / 1e6)
-        self._telemetry.outcome(station=result.station, source=row.source)
+        self._outcomes.tell(row, result, answered=answered)

@@ -15,12 +15,11 @@ from gateway.journal.model import (
     Lane,
     Life,
     Outcome,
-    Reception,
     Refusal,
     Station,
-    Unanswered,
     Waiting,
 )
+from gateway.journal.reception import Reception, Unanswered, Unhandled
 from gateway.journal.sqlite import SqliteJournal, open_journal
 
 __all__ = [
@@ -43,6 +42,7 @@ __all__ = [
     "SqliteJournal",
     "Station",
     "Unanswered",
+    "Unhandled",
     "Waiting",
     "open_journal",
 ]

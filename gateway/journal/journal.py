@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from gateway.journal.model import (
-    Accepted,
-    Depth,
-    Draft,
-    Duplicate,
-    KnownBot,
-    Lane,
-    Life,
-    Outcome,
-    Reception,
-    Refusal,
-    Unanswered,
-    Waiting,
-)
+from gateway.journal.model import Accepted, Depth, Draft, Duplicate, KnownBot, Lane, Life, Outcome, Refusal, Waiting
+from gateway.journal.reception import Reception, Unanswered
 from schemas.receipt import Receipt
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
@@ -18,16 +18,15 @@ from gateway.journal.model import (
     Lane,
     Life,
     Outcome,
-    Reception,
     Refusal,
     Station,
-    Unanswered,
     Waiting,
 )
-from gateway.journal.receiving import Place, new_receipts
+from gateway.journal.receiving import UNHANDLED, Place, new_receipts
+from gateway.journal.reception import Reception, Unanswered, Unhandled
 from gateway.journal.stations import follows_published
 from schemas.envelope import complete
-from schemas.receipt import Receipt
+from schemas.receipt import Receipt, Stage
 
 
 class MemoryJournal:
@@ -86,14 +85,28 @@ class MemoryJournal:
         rows = [row for (position, _), row in self._tables.rows.items() if position in bots]
         answered = [row for row in rows if row.awaiting or (row.station is Station.PUBLISHED and not row.to.once)]
         settled = [row for row in answered if row.answer(bots[row.accepted.position], at=at)]
-        return replace(reception, settled=tuple(row.accepted.draft.source for row in settled))
+        sources = tuple(row.accepted.draft.source for row in settled)
+        return replace(reception, settled=sources, unhandled=self._unhandled(new))
+
+    def _unhandled(self, new: Mapping[Place, Receipt]) -> tuple[Unhandled, ...]:
+        found = [receipt for place, receipt in new.items() if place.stage in UNHANDLED]
+        drafts = [self._tables.signals[receipt.signal].draft for receipt in found]
+        return tuple(
+            Unhandled(receipt, draft.source, draft.instrument, draft.effect)
+            for receipt, draft in zip(found, drafts, strict=True)
+        )
 
     async def give_up(self, *, before: int, at: int) -> list[Unanswered]:
         ended = [row for row in self._unsettled() if row.awaits and row.accepted.draft.expires_at < before]
         for row in ended:
             row.station, row.at = Station.UNANSWERED, at
             row.reason = f"no receipt from {', '.join(row.awaiting)} by its expiry"
-        return [Unanswered(source=row.accepted.draft.source, bots=row.awaiting) for row in ended]
+        return [self._unanswered(row) for row in ended]
+
+    def _unanswered(self, row: Row) -> Unanswered:
+        draft, position = row.accepted.draft, row.accepted.position
+        handled = any(place.signal == position and place.stage == Stage.HANDLED for place in self._receipts)
+        return Unanswered(draft.id, draft.source, draft.instrument, draft.effect, row.awaiting, handled)
 
     async def lanes(self, *, bots: Collection[str] = ()) -> list[Lane]:
         return list(dict.fromkeys(row.lane for row in self._due(bots)))

@@ -170,6 +170,11 @@ class Waiting:
     attempts: int = 0
     awaiting: tuple[str, ...] = ()
 
+    @property
+    def instrument(self) -> str:
+        """Its instrument, as its partition key has it."""
+        return self.lane.key.partition("/")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -272,26 +277,3 @@ class KnownBot:
     name: str
     filters: tuple[str, ...]
     absent_since: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unanswered:
-    """A row that ended without all its receipts; ``bots`` are those that did not answer."""
-
-    source: str
-    bots: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reception:
-    """What became of receipts that came.
-
-    Args:
-        unknown: how many were of signals that are not known (any more), and so are not stored.
-        surplus: how many were not stored, as their bot sent as many for the signal as are kept.
-        settled: the sources of the rows that have all their receipts now.
-    """
-
-    unknown: int = 0
-    surplus: int = 0
-    settled: tuple[str, ...] = ()

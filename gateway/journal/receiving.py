@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from gateway.journal.model import Reception
-from schemas.receipt import Receipt
+from gateway.journal.reception import Reception
+from schemas.receipt import Receipt, Stage
 
 MOST = 64
 """Receipts that are kept of one bot for one signal."""
+
+UNHANDLED = frozenset(stage.value for stage in (Stage.FAILED, Stage.INTERRUPTED, Stage.REFUSED, Stage.EXPIRED))
+"""Stages at which a bot leaves what a signal asks undone."""
 
 
 class Place(NamedTuple):

@@ -26,12 +26,11 @@ from gateway.journal.model import (
     Lane,
     Life,
     Outcome,
-    Reception,
     Refusal,
-    Unanswered,
     Waiting,
 )
 from gateway.journal.outbox import read_lanes, read_last_reduce, read_oldest, read_puts, read_waiting
+from gateway.journal.reception import Reception, Unanswered
 from gateway.journal.refusals import Refusals, read_refusals
 from gateway.journal.stations import give_up, has_past, receive, record
 from gateway.journal.writer import Change, Writer

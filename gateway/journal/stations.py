@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.journal.batch import Batch
-from gateway.journal.model import Outcome, Reception, Station, Unanswered
-from gateway.journal.receiving import Place, new_receipts, spelled
+from gateway.journal.model import Outcome, Station
+from gateway.journal.receiving import UNHANDLED, Place, new_receipts, spelled
+from gateway.journal.reception import Reception, Unanswered, Unhandled
 from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
@@ -47,10 +48,14 @@ _SETTLE = """
     UPDATE outbox SET station = 'receipted', at = ?, reason = '', awaiting = '', settled = 1
     WHERE position = ? AND destination = ?
 """
-_PAST = """
-    SELECT position, destination, source, weight, awaiting FROM outbox
-    WHERE settled = 0 AND station = 'published' AND expires_at < ? ORDER BY expires_at LIMIT ?
-"""
+_IS_PAST = "settled = 0 AND station = 'published' AND outbox.expires_at < ?"
+_HAS_PAST = f"SELECT 1 FROM outbox WHERE {_IS_PAST} LIMIT 1"  # noqa: S608 - constants
+_PAST = f"""
+    SELECT position, destination, weight, id, outbox.source, instrument, effect, awaiting, EXISTS (
+        SELECT 1 FROM receipts WHERE receipts.position = outbox.position AND stage = 'handled'
+    ) FROM outbox JOIN signals USING (position) WHERE {_IS_PAST} ORDER BY outbox.expires_at LIMIT ?
+"""  # noqa: S608 - constants
+_SIGNALS = "SELECT position, source, instrument, effect FROM signals WHERE position IN (SELECT value FROM json_each(?))"
 _GIVE_UP = """
     UPDATE outbox SET station = 'unanswered', at = ?, reason = ?, settled = 1 WHERE position = ? AND destination = ?
 """
@@ -146,7 +151,16 @@ def receive(receipts: Sequence[Receipt], *, at: int, batch: Batch, database: sql
         if receipt.signal in positions:
             bots[positions[receipt.signal]].add(receipt.bot)
     settled = _settle(bots, known=known, at=at, batch=batch, database=database)
-    return replace(reception, settled=tuple(settled))
+    return replace(reception, settled=tuple(settled), unhandled=_unhandled(new, database=database))
+
+
+def _unhandled(new: Mapping[Place, Receipt], *, database: sqlite3.Connection) -> tuple[Unhandled, ...]:
+    """Those of the new receipts that say that their signal was not handled."""
+    found = [(place.signal, receipt) for place, receipt in new.items() if place.stage in UNHANDLED]
+    if not found:
+        return ()
+    signals = {row[0]: row[1:] for row in database.execute(_SIGNALS, (_json(position for position, _ in found),))}
+    return tuple(Unhandled(receipt, *signals[position]) for position, receipt in found)
 
 
 def _settle(
@@ -170,19 +184,20 @@ def _settle(
 
 def has_past(database: sqlite3.Connection, *, before: int) -> bool:
     """Whether there is anything to give up."""
-    return database.execute(_PAST, (before, 1)).fetchone() is not None
+    return database.execute(_HAS_PAST, (before,)).fetchone() is not None
 
 
 def give_up(*, before: int, at: int, batch: Batch, database: sqlite3.Connection) -> list[Unanswered]:
     """End published rows that expired before a time without all their receipts."""
     ended = []
-    for position, destination, source, weight, awaiting in database.execute(_PAST, (before, CHUNK)).fetchall():
+    for position, destination, weight, *of in database.execute(_PAST, (before, CHUNK)).fetchall():
+        id_, source, instrument, effect, awaiting, handled = of
         bots = tuple(awaiting.split())
         reason = f"no receipt from {', '.join(bots)} by its expiry"
         database.execute(_GIVE_UP, (at, reason, position, destination))
         batch.awaiting -= 1
         batch.settle_row(source, weight=weight)
-        ended.append(Unanswered(source=source, bots=bots))
+        ended.append(Unanswered(id_, source, instrument, effect, bots, bool(handled)))
     return ended
 
 

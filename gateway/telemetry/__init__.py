@@ -3,6 +3,7 @@
 from gateway.telemetry.facts import NullTelemetry, Telemetry
 from gateway.telemetry.logs import LogSettings, configure
 from gateway.telemetry.recorder import Recorder
+from gateway.telemetry.several import Several
 from gateway.telemetry.sink import LineSink
 
-__all__ = ["LineSink", "LogSettings", "NullTelemetry", "Recorder", "Telemetry", "configure"]
+__all__ = ["LineSink", "LogSettings", "NullTelemetry", "Recorder", "Several", "Telemetry", "configure"]

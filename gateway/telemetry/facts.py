@@ -54,6 +54,35 @@ class Refusal(Protocol):
     def size(self) -> int: ...
 
 
+class Signal(Protocol):
+    """What telemetry reads of a signal that did not go well."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def instrument(self) -> str: ...
+    @property
+    def effect(self) -> str: ...
+
+
+class Unanswered(Signal, Protocol):
+    """A signal that expired, the bots that have not receipted it, and whether another one handled it."""
+
+    @property
+    def bots(self) -> Sequence[str]: ...
+    @property
+    def handled(self) -> bool: ...
+
+
+class Unhandled(Signal, Protocol):
+    """A signal, and a receipt for it that is new and says that its bot left it undone."""
+
+    @property
+    def receipt(self) -> Receipt: ...
+
+
 class Backlog(Protocol):
     """How much is in the outbox: rows that wait for the broker, when the oldest was accepted, and for receipts."""
 
@@ -95,14 +124,20 @@ class Telemetry(Protocol):
     def outcome(self, *, station: str, source: str) -> None:
         """A signal reached a station on one of its destinations."""
 
+    def undelivered(self, signal: Signal, *, station: str, reason: str) -> None:
+        """A signal reached a station on one of its destinations, and ended there without a bot that has it for sure."""
+
     def redelivered(self, *, source: str) -> None:
         """A signal was published again, as a bot has not receipted it."""
 
-    def unanswered(self, *, source: str, bots: Sequence[str]) -> None:
-        """A signal expired, and these bots have not receipted it."""
+    def unanswered(self, signal: Unanswered) -> None:
+        """A signal expired, and some bot has not receipted it."""
 
     def receipt(self, receipt: Receipt) -> None:
         """A bot's receipt is on disk; a repeated one is reported again."""
+
+    def unhandled(self, signal: Unhandled) -> None:
+        """A bot did not do what a signal asks: it failed, was interrupted, refused, or had it too late."""
 
     def receipts_left_out(self, *, unknown: int, surplus: int) -> None:
         """Receipts were not stored: of signals that nobody knows, and beyond what is kept of a bot for a signal."""
@@ -122,6 +157,24 @@ class Telemetry(Protocol):
     def stray_reply(self, *, topic: str) -> None:
         """A reply came that no call waits for: late, a second one, or nobody's."""
 
+    def bot_dead(self, *, bot: str, last_seen: int) -> None:
+        """A bot has given no sign of life for too long, the last one at ``last_seen``: microseconds since the epoch."""
+
+    def bot_back(self, *, bot: str) -> None:
+        """A bot that was dead gave a sign of life."""
+
+    def bot_forgotten(self, *, bot: str) -> None:
+        """A bot is expected no more; whether it is dead is of no interest now."""
+
+    def bot_notified(self, *, bot: str, text: str) -> None:
+        """A bot has something to say to its operator, in words of its own."""
+
+    def source_silent(self, *, source: str, seconds: float) -> None:
+        """No signal of a source was accepted for longer than it should take; for so long by now."""
+
+    def source_heard(self, *, source: str, seconds: float) -> None:
+        """A signal of a source that was silent was accepted, after so long."""
+
     def broker_connected(self, *, connected: bool) -> None:
         """The connection to the broker began or ended."""
 
@@ -133,6 +186,12 @@ class Telemetry(Protocol):
 
     def audited(self, *, who: str, what: str, target: str, outcome: str) -> None:
         """Somebody changed something, or tried to, through the private API."""
+
+    def problem(self, *, kind: str) -> None:
+        """Something is wrong, or over, that somebody may want to be told."""
+
+    def notified(self, *, target: str, outcome: str, problem: str) -> None:
+        """A notification was sent to a target; or retried, failed or dropped, for a problem."""
 
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None:
         """Ask for the outbox's depth whenever the metrics are read; ``now`` is microseconds since the epoch."""
@@ -165,11 +224,15 @@ class NullTelemetry:
 
     def outcome(self, *, station: str, source: str) -> None: ...
 
+    def undelivered(self, signal: Signal, *, station: str, reason: str) -> None: ...
+
     def redelivered(self, *, source: str) -> None: ...
 
-    def unanswered(self, *, source: str, bots: Sequence[str]) -> None: ...
+    def unanswered(self, signal: Unanswered) -> None: ...
 
     def receipt(self, receipt: Receipt) -> None: ...
+
+    def unhandled(self, signal: Unhandled) -> None: ...
 
     def receipts_left_out(self, *, unknown: int, surplus: int) -> None: ...
 
@@ -183,6 +246,18 @@ class NullTelemetry:
 
     def stray_reply(self, *, topic: str) -> None: ...
 
+    def bot_dead(self, *, bot: str, last_seen: int) -> None: ...
+
+    def bot_back(self, *, bot: str) -> None: ...
+
+    def bot_forgotten(self, *, bot: str) -> None: ...
+
+    def bot_notified(self, *, bot: str, text: str) -> None: ...
+
+    def source_silent(self, *, source: str, seconds: float) -> None: ...
+
+    def source_heard(self, *, source: str, seconds: float) -> None: ...
+
     def broker_connected(self, *, connected: bool) -> None: ...
 
     def http_request(self, *, listener: str, route: str, method: str, status: int, seconds: float) -> None: ...
@@ -190,6 +265,10 @@ class NullTelemetry:
     def unexpected(self, *, where: str, error: BaseException) -> None: ...
 
     def audited(self, *, who: str, what: str, target: str, outcome: str) -> None: ...
+
+    def problem(self, *, kind: str) -> None: ...
+
+    def notified(self, *, target: str, outcome: str, problem: str) -> None: ...
 
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None: ...
 

@@ -30,6 +30,7 @@ class Metrics:
         self._road()
         self._bots_and_broker()
         self._http()
+        self._notify()
         Info("build", "The version that runs.", namespace=PREFIX, registry=self.registry).info({"version": version})
         ProcessCollector(registry=self.registry)
         self._zero(sources)
@@ -69,6 +70,10 @@ class Metrics:
         self.request_seconds = self._time("http_request_duration", "From request to answer.", "listener", "route")
         self.unexpected = self._count("unexpected_errors", "Errors that nobody foresaw.")
         self.changes = self._count("api_changes", "Changes through the private API.", "outcome")
+
+    def _notify(self) -> None:
+        self.problems = self._count("problems", "Problems that somebody may want to be told, and their ends.", "kind")
+        self.notifications = self._count("notifications", "Notifications to all targets.", "outcome")
 
     def _count(self, name: str, text: str, *labels: str) -> Family[Count]:
         return self._family(Count, name, text, labels)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import structlog
 
 from gateway.errors import Code
-from gateway.telemetry.facts import Accepted, Backlog, Refusal
+from gateway.telemetry.facts import Accepted, Backlog, Refusal, Signal, Unanswered, Unhandled
 from gateway.telemetry.metrics import OTHER, ClockCollector, Metrics, OutboxCollector
 from schemas.command import Command
-from schemas.fields import to_micros
+from schemas.fields import micros_text, to_micros
 from schemas.receipt import Receipt, Stage
 
 BODIES = frozenset({"trade", "alert", "prediction", "withdraw"})
@@ -47,6 +47,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"}
 AUDITED = frozenset({"done", "refused", "unknown", "failed"})
 COMMANDS = frozenset({*map(str, Command), "command"})
 COMMANDED = frozenset({"done", "refused", "unknown", "not_delivered", "failed"})
+NOTIFIED = frozenset({"sent", "retried", "failed", "dropped"})
+PROBLEMS = frozenset(
+    {"reduce_expired", "denied", "dead", "interrupted", "failed", "refused", "unanswered"}
+    | {"bot_dead", "source_silent", "journal_unwritable", "broker_away", "bot_notified"}
+)
 
 _REMEMBERED = 8192
 """Signals whose first callback is still awaited; of older ones the latency is not known."""
@@ -54,6 +59,8 @@ _REMEMBERED = 8192
 _LINES_PER_SECOND = 10
 """Lines about callers without a secret; the counters have them all."""
 
+_LONGEST = 500
+"""Characters of a bot's own words in a line."""
 
 _SET_CLOCKS = "let NTP set the clocks of both machines; until then this bot may refuse signals or let them expire"
 
@@ -139,12 +146,16 @@ class Recorder:
     def outcome(self, *, station: str, source: str) -> None:
         self._metrics.outcomes[one_of(station, STATIONS), self._source(source)].inc()
 
+    def undelivered(self, signal: Signal, *, station: str, reason: str) -> None:
+        self.outcome(station=station, source=signal.source)
+        self._bad("undelivered", signal, station=station, reason=reason)
+
     def redelivered(self, *, source: str) -> None:
         self._metrics.redelivered[self._source(source),].inc()
 
-    def unanswered(self, *, source: str, bots: Sequence[str]) -> None:
-        self.outcome(station="unanswered", source=source)
-        self._warn_some("unanswered", source=source, bots=list(bots))
+    def unanswered(self, signal: Unanswered) -> None:
+        self.outcome(station="unanswered", source=signal.source)
+        self._bad("unanswered", signal, bots=list(signal.bots), handled=signal.handled)
 
     def receipt(self, receipt: Receipt) -> None:
         source, accepted_at = self._awaited.get(receipt.signal, (OTHER, None))
@@ -154,6 +165,10 @@ class Recorder:
             return
         self._awaited[receipt.signal] = (source, None)
         self._metrics.to_callback[source,].observe(max(0.0, (to_micros(started) - accepted_at) / 1e6))
+
+    def unhandled(self, signal: Unhandled) -> None:
+        of = signal.receipt
+        self._bad("unhandled", signal, bot=of.bot, handler=of.handler, stage=of.stage.value, reason=of.reason)
 
     def receipts_left_out(self, *, unknown: int, surplus: int) -> None:
         self._metrics.unknown_receipts[()].inc(unknown)
@@ -181,6 +196,24 @@ class Recorder:
         self._metrics.stray_replies[()].inc()
         self._warn_some("stray_reply", topic=topic[:200])
 
+    def bot_dead(self, *, bot: str, last_seen: int) -> None:
+        self._warn_some("bot_dead", bot=bot, last_seen=micros_text(last_seen))
+
+    def bot_back(self, *, bot: str) -> None:
+        self._log.info("bot_back", bot=bot)
+
+    def bot_forgotten(self, *, bot: str) -> None:
+        self._log.info("bot_forgotten", bot=bot)
+
+    def bot_notified(self, *, bot: str, text: str) -> None:
+        self._say_some(self._log.info, "bot_notified", bot=bot, text=text[:_LONGEST])
+
+    def source_silent(self, *, source: str, seconds: float) -> None:
+        self._log.warning("source_silent", source=source, seconds=round(seconds, 1))
+
+    def source_heard(self, *, source: str, seconds: float) -> None:
+        self._log.info("source_heard", source=source, seconds=round(seconds, 1))
+
     def broker_connected(self, *, connected: bool) -> None:
         self._metrics.connected[()].set(connected)
         if connected:
@@ -200,6 +233,16 @@ class Recorder:
     def audited(self, *, who: str, what: str, target: str, outcome: str) -> None:
         self._metrics.changes[one_of(outcome, AUDITED),].inc()
         self._log.info("audit", who=who, what=what, target=target, outcome=outcome)
+
+    def problem(self, *, kind: str) -> None:
+        self._metrics.problems[one_of(kind, PROBLEMS),].inc()
+
+    def notified(self, *, target: str, outcome: str, problem: str) -> None:
+        self._metrics.notifications[one_of(outcome, NOTIFIED),].inc()
+        if problem:
+            self._warn_some("not_notified", target=target, outcome=outcome, problem=problem)
+        else:
+            self._log.info("notified", target=target)
 
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None:
         self._metrics.registry.register(OutboxCollector(depth, now=now))
@@ -222,10 +265,17 @@ class Recorder:
         self._metrics.unreadable[kind,].inc()
         self._warn_some("unreadable", kind=kind, **details)
 
+    def _bad(self, event: str, signal: Signal, **details: Any) -> None:
+        of = {"id": signal.id, "source": signal.source, "instrument": signal.instrument, "effect": signal.effect}
+        self._warn_some(event, **of, **details)
+
     def _warn_some(self, event: str, **details: Any) -> None:
+        self._say_some(self._log.warning, event, **details)
+
+    def _say_some(self, say: Callable[..., Any], event: str, **details: Any) -> None:
         second = self._now() // 1_000_000
         if second != self._second:
             self._second, self._lines = second, 0
         self._lines += 1
         if self._lines <= _LINES_PER_SECOND:
-            self._log.warning(event, **details)
+            say(event, **details)

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.errors import Code, Refused
-from gateway.journal.model import Accepted, Destination, Duplicate, Lane, Reception, Refusal, Station
+from gateway.journal.model import Accepted, Destination, Duplicate, Lane, Refusal, Station
+from gateway.journal.reception import Reception
 from schemas.envelope import complete, decode
 from schemas.errors import Fault
 from schemas.receipt import Stage

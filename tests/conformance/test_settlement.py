@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.journal.model import Destination, KnownBot, Lane, Reception, Station, Unanswered
+from gateway.journal.model import Destination, KnownBot, Lane, Station
+from gateway.journal.reception import Reception, Unanswered, Unhandled
+from schemas.receipt import Stage
 from tests.journal_drafts import SECOND, START, draft, outcome, receipt
 
 LANE = Lane("signals", "btc/BTC-USDT")
@@ -80,7 +82,9 @@ async def test_what_expired_without_its_receipts_is_given_up_and_named(journal):
     await journal.receive([receipt(answered.draft.id, bot=bot) for bot in ("one", "two")], at=START)
     await journal.receive([receipt(early.draft.id, bot="one")], at=START)
     before = START + 11 * SECOND
-    assert await journal.give_up(before=before, at=START + 99) == [Unanswered(source="btc", bots=("two",))]
+    assert await journal.give_up(before=before, at=START + 99) == [
+        Unanswered(id=early.draft.id, source="btc", instrument="BTC-USDT", effect="open", bots=("two",), handled=True)
+    ]
     assert await journal.give_up(before=before, at=START + 99) == []
     found = await delivery(journal, early)
     assert (found.station, found.at, found.reason) == (
@@ -173,3 +177,24 @@ async def test_recording_a_row_whose_receipts_came_first_names_the_source_that_i
 
     assert await journal.record(steps) == ("btc",)
     assert await journal.record(steps) == ()
+
+
+async def test_what_is_given_up_says_whether_another_bot_handled_it(journal):
+    accepted = await accept(journal, draft(effect="reduce"))
+    await journal.record([outcome(accepted.position, awaiting=("one", "two"))])
+    await journal.receive([receipt(accepted.draft.id, bot="one", stage=Stage.FAILED)], at=START)
+    [ended] = await journal.give_up(before=START + 61 * SECOND, at=START)
+    assert (ended.effect, ended.bots, ended.handled) == ("reduce", ("two",), False)
+
+
+@pytest.mark.parametrize("stage", Stage)
+async def test_a_new_receipt_of_an_undone_signal_comes_back_with_what_the_signal_is_and_a_repeated_one_does_not(
+    journal, stage
+):
+    accepted = await accept(journal, draft(effect="reduce"))
+    found = receipt(accepted.draft.id, bot="one", stage=stage)
+    undone = {Stage.FAILED, Stage.INTERRUPTED, Stage.REFUSED, Stage.EXPIRED}
+    expected = (Unhandled(found, "btc", "BTC-USDT", "reduce"),) if stage in undone else ()
+    assert (await journal.receive([found, found], at=START)).unhandled == expected
+    assert (await journal.receive([found], at=START)).unhandled == ()
+    assert (await journal.receive([receipt("unknown", bot="one", stage=stage)], at=START)).unhandled == ()

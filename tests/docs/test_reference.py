@@ -11,7 +11,7 @@ from marshmallow import Schema, missing
 from prometheus_client import CollectorRegistry
 
 from gateway.config.clients import Client
-from gateway.config.fields import Named, Section, Value, Values
+from gateway.config.fields import Listed, Named, Section, Value, Values
 from gateway.config.permissions import client_permissions, gateway_permissions, permissions
 from gateway.config.schema import RootSchema
 from gateway.errors import Code
@@ -20,7 +20,7 @@ from gateway.mqtt import Permissions
 from gateway.roles import Role
 from gateway.telemetry.counted import Count, Family
 from gateway.telemetry.metrics import ClockCollector, Metrics, OutboxCollector
-from gateway.telemetry.recorder import AUDITED, NOT_STORED, ROUTES, UNAUTHORISED
+from gateway.telemetry.recorder import AUDITED, NOT_STORED, NOTIFIED, ROUTES, UNAUTHORISED
 from schemas.receipt import Stage
 from schemas.topics import Topics
 from tests.docs.markdown import ROOT, codes, keyed_rows, page, prose
@@ -36,6 +36,9 @@ def settings(schema: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
             yield from settings(field.schema, here)
         elif isinstance(field, Named) and here != TABLE:
             yield from settings(field.schema, (*here, "NAME"))
+        elif isinstance(field, Listed):
+            yield ".".join(here), None
+            yield from settings(field.schema, (*path, f"{key}[]"))
         else:
             yield ".".join(here), field if isinstance(field, Value) else None
 
@@ -116,6 +119,7 @@ def test_the_metrics_page_names_the_labels() -> None:
         ("signal_gateway_unauthorised_total", UNAUTHORISED),
         ("signal_gateway_not_stored_total", NOT_STORED),
         ("signal_gateway_api_changes_total", AUDITED),
+        ("signal_gateway_notifications_total", NOTIFIED),
     ],
 )
 def test_the_metrics_page_names_the_values_of_a_label(metric: str, values: frozenset[str]) -> None:

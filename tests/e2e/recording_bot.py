@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot_plugin import PluginSettings, SignalListener
 
+FAIL_KEY = os.environ.get("FAIL_KEY", "")
 SLOW_KEY = os.environ.get("SLOW_KEY", "")
 SLOW_SECONDS = float(os.environ.get("SLOW_SECONDS", "60"))
 THREADED = os.environ.get("THREADED") == "1"
@@ -40,6 +41,8 @@ else:
     @listener.on_trade("*")
     async def act(signal):
         write(signal, "act")
+        if signal.key == FAIL_KEY:
+            raise ValueError("no such market")
         if signal.key == SLOW_KEY:
             await asyncio.sleep(SLOW_SECONDS)
 

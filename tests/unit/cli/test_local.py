@@ -206,9 +206,8 @@ def test_try_shows_the_cause_of_a_refusal_with_a_caret_and_ends_with_1(call: Cal
 def test_every_command_explains_itself_without_an_error(call: Call) -> None:
     for name in COMMANDS:
         assert call(name, "--help").code == 0
-    assert set(COMMANDS) == {"init", "run", "check", "try", "send", "listen", "signals", "withdraw", "bots", "keys"} | {
-        "clients"
-    }
+    named = {"init", "run", "check", "try", "send", "listen", "signals", "withdraw", "bots", "keys", "notify"}
+    assert set(COMMANDS) == named | {"clients"}
     assert "Exit codes" in (cli.help or "")
 
 

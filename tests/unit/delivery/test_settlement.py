@@ -475,7 +475,7 @@ async def cut_off_until_it_expired(bench):
 async def test_a_signal_that_the_broker_may_have_is_not_told_to_be_unpublished_when_it_expires(bench, monkeypatch):
     await bench.start()
     measured = []
-    monkeypatch.setattr(bench.delivery._pump._telemetry, "published", lambda **how: measured.append(how))
+    monkeypatch.setattr(bench.delivery._outcomes._telemetry, "published", lambda **how: measured.append(how))
     bench.bots(bot="signals/#")
     signal = await cut_off_until_it_expired(bench)
 

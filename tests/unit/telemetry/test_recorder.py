@@ -13,12 +13,13 @@ from structlog.testing import LogCapture
 
 from gateway.errors import Code
 from gateway.journal.model import Accepted, Depth, Destination, Draft, Identity, Refusal, Station
-from gateway.telemetry import NullTelemetry, Recorder, Telemetry
+from gateway.journal.reception import Unanswered, Unhandled
+from gateway.telemetry import NullTelemetry, Recorder, Several, Telemetry
 from gateway.telemetry.counted import BUCKETS
 from gateway.telemetry.metrics import OTHER
 from gateway.telemetry.recorder import CODES, STATIONS
 from schemas.errors import Fault
-from schemas.fields import from_micros
+from schemas.fields import from_micros, micros_text
 from schemas.receipt import Receipt, Stage
 
 NOW = 1_795_352_101_000_000
@@ -74,7 +75,7 @@ def receipt(stage: Stage = Stage.HANDLED, *, id_: str = "s1", after: float = 0.2
     return Receipt(signal=id_, bot="demo", stage=stage, at=at + timedelta(seconds=1), started_at=at)
 
 
-@pytest.mark.parametrize("implementation", [NullTelemetry, Recorder])
+@pytest.mark.parametrize("implementation", [NullTelemetry, Recorder, Several])
 def test_every_listener_takes_every_fact_as_the_protocol_spells_it(implementation: type) -> None:
     verbs = {name: verb for name, verb in vars(Telemetry).items() if inspect.isfunction(verb) and name[0] != "_"}
     assert len(verbs) > 15
@@ -280,3 +281,63 @@ def test_only_a_bot_with_a_login_is_a_label_also_one_that_came_while_the_gateway
     named.add("late")
     assert bench.value("bot_clock_offset_seconds", bot="late") == -45.0
     assert bench.value("bot_clock_offset_seconds", bot=OTHER) == -9.0
+
+
+def unhandled(stage: Stage = Stage.FAILED, reason: str = "ValueError: no") -> Unhandled:
+    found = Receipt(signal="s1", bot="demo", stage=stage, handler="act", reason=reason, at=from_micros(NOW))
+    return Unhandled(found, SOURCE, "BTC-USDT", "reduce")
+
+
+def test_what_became_of_a_signal_that_did_not_go_well_has_a_line_with_its_id_and_its_reason(bench: Bench) -> None:
+    unanswered = Unanswered("s1", SOURCE, "BTC-USDT", "open", ("demo",), handled=False)
+    bench.recorder.undelivered(unanswered, station="denied", reason="not authorised (0x87)")
+    bench.recorder.unanswered(unanswered)
+    bench.recorder.unhandled(unhandled())
+
+    assert [line["event"] for line in bench.lines.entries] == ["undelivered", "unanswered", "unhandled"]
+    assert {(line["id"], line["source"], line["instrument"]) for line in bench.lines.entries} == {
+        ("s1", SOURCE, "BTC-USDT")
+    }
+    assert [line.get("reason") for line in bench.lines.entries] == ["not authorised (0x87)", None, "ValueError: no"]
+    assert bench.value("outcomes_total", station="denied", source=SOURCE) == 1
+    assert bench.value("outcomes_total", station="unanswered", source=SOURCE) == 1
+
+
+def test_the_life_of_bots_and_sources_has_a_line_each(bench: Bench) -> None:
+    bench.recorder.bot_dead(bot="demo", last_seen=NOW)
+    bench.recorder.bot_back(bot="demo")
+    bench.recorder.bot_forgotten(bot="demo")
+    bench.recorder.source_silent(source=SOURCE, seconds=61.2)
+    bench.recorder.source_heard(source=SOURCE, seconds=70)
+
+    assert [line["event"] for line in bench.lines.entries] == [
+        "bot_dead",
+        "bot_back",
+        "bot_forgotten",
+        "source_silent",
+        "source_heard",
+    ]
+    assert bench.lines.entries[0]["last_seen"] == micros_text(NOW)
+
+
+def test_a_bot_that_talks_without_end_gets_few_lines_of_limited_length(bench: Bench) -> None:
+    for _ in range(1000):
+        bench.recorder.bot_notified(bot="demo", text="x" * 100_000)
+
+    assert 0 < len(bench.lines.entries) <= 10
+    assert len(bench.lines.entries[0]["text"]) == 500
+
+
+def test_problems_and_notifications_are_counted_and_what_was_not_sent_says_why(bench: Bench) -> None:
+    bench.recorder.problem(kind="refused")
+    bench.recorder.problem(kind='evil"')
+    bench.recorder.notified(target="target 1, json://127.0.0.1", outcome="sent", problem="")
+    bench.recorder.notified(target="target 2, tgram", outcome="failed", problem="it answered 401")
+
+    assert bench.value("problems_total", kind="refused") == 1
+    assert bench.value("problems_total", kind=OTHER) == 1
+    assert bench.value("notifications_total", outcome="sent") == 1
+    assert bench.value("notifications_total", outcome="failed") == 1
+    sent, failed = bench.lines.entries
+    assert (sent["event"], sent["log_level"]) == ("notified", "info")
+    assert (failed["target"], failed["problem"]) == ("target 2, tgram", "it answered 401")

@@ -1,0 +1,177 @@
+"""A notification: one title and a few lines, short enough for every service, without secrets and control characters."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.notify.problems import Kind, Problem
+from gateway.telemetry.logs import redacted
+from schemas.fields import micros_text
+from schemas.secrets import redact_text
+
+PREFIX = "signal-gateway"
+
+LONGEST = 1000
+"""Characters of a body: of the services that people use, the strictest takes 1,024."""
+
+_LONGEST_TITLE = 150
+_LAST_LINE = 200
+_TEXT = 300
+_BOTS_TEXT = 700
+_SIGNAL = 64
+_MOST_LINES = 10
+_MOST_KINDS = 5
+_SUMMONS = re.compile(r"(@|<!)(everyone|here|channel)\b")
+"""What wakes up everybody in a chat; the gateway decides who is told, and no bot or alert."""
+
+_ORDER = {kind: place for place, kind in enumerate(Kind)}
+_FAILURES = frozenset(
+    {Kind.REDUCE_EXPIRED, Kind.JOURNAL_UNWRITABLE, Kind.BROKER_AWAY, Kind.BOT_DEAD, Kind.INTERRUPTED, Kind.FAILED}
+)
+
+
+class Level(StrEnum):
+    """How bad it is, as apprise names it."""
+
+    FAILURE = "failure"
+    WARNING = "warning"
+    SUCCESS = "success"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a notification says of one kind with one subject.
+
+    Args:
+        problem: the latest.
+        count: how often it happened since it was told last; 0 where it only goes on, or is over.
+        since: when the first of these was, microseconds since the epoch.
+        ended: its end, where it is over.
+        again: whether it was told before, so that the count is of what came since.
+        still: whether it goes on, and was told before.
+        texts: a bot's own words, the first of them.
+    """
+
+    problem: Problem
+    count: int = 1
+    since: int = 0
+    ended: Problem | None = None
+    again: bool = False
+    still: bool = False
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """What is sent."""
+
+    title: str
+    body: str
+    level: Level
+
+
+def compose(entries: Sequence[Entry], left_out: Mapping[Kind, int]) -> Notification:
+    """Write a notification, the worst first; what does not fit is counted by its kinds, as ``left_out`` is."""
+    ordered = sorted(entries, key=lambda entry: (_ORDER[entry.problem.kind], entry.problem.at))
+    lines = list(_fitting(_line(entry) for entry in ordered[:_MOST_LINES]))
+    more = Counter(left_out)
+    for entry in ordered[len(lines) :]:
+        more[entry.problem.kind] += max(1, entry.count)
+    if more:
+        lines.append(f"and {more.total()} more: {', '.join(_counted(more))}")
+    return Notification(title=_title(ordered, left_out), body="\n".join(lines), level=_level(ordered, left_out))
+
+
+def clean(text: str, *, most: int = _TEXT) -> str:
+    """A text of a stranger's as a person may be shown it: no secrets, no controls, at most so many characters."""
+    text = _SUMMONS.sub(r"\1 \2", redacted(redact_text(text[: 4 * most])))
+    shown = "".join(one if one == "\n" or one.isprintable() else " " for one in text).strip()
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def _in_line(text: str, *, most: int = _TEXT) -> str:
+    return clean(text, most=most).replace("\n", " ")
+
+
+def _fitting(lines: Iterable[str]) -> Iterator[str]:
+    room = LONGEST - _LAST_LINE
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return
+        yield line
+
+
+def _line(entry: Entry) -> str:
+    if entry.texts:
+        return _bots_words(entry)
+    parts = []
+    text = _in_line(entry.problem.text)
+    if entry.count:
+        parts.append(f"{_time(entry.problem.at)} {text}{_signal(entry)}{_times(entry)}")
+    elif entry.still:
+        parts.append(f"still: {text}")
+    if entry.ended is not None:
+        parts.append(f"over: {_time(entry.ended.at)} {_in_line(entry.ended.text)}")
+    return "; ".join(parts)
+
+
+def _bots_words(entry: Entry) -> str:
+    more = entry.count - len(entry.texts)
+    words = clean(f"{entry.problem.subject}: " + "\n".join(map(str.strip, entry.texts)), most=_BOTS_TEXT)
+    return f"{words} (and {more} more)" if more else words
+
+
+def _signal(entry: Entry) -> str:
+    return f", signal {_in_line(entry.problem.signal, most=_SIGNAL)}" if entry.problem.signal else ""
+
+
+def _times(entry: Entry) -> str:
+    if entry.count == 1 and not entry.again:
+        return ""
+    times = "once" if entry.count == 1 else f"{entry.count} times"
+    return f" ({times}{' more' if entry.again else ''} since {_time(entry.since)})"
+
+
+def _time(micros: int) -> str:
+    return micros_text(micros)[11:19]
+
+
+def _title(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> str:
+    if len(ordered) == 1 and not left_out:
+        entry = ordered[0]
+        over = " is over" if entry.ended is not None else ""
+        title = f"{entry.problem.kind.words}{over}, {entry.problem.subject}"
+    else:
+        title = ", ".join(_title_parts(ordered, left_out))
+    return f"{PREFIX}: {_in_line(title, most=_LONGEST_TITLE)}"
+
+
+def _title_parts(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> Iterator[str]:
+    counts = Counter(left_out)
+    for entry in ordered:
+        counts[entry.problem.kind] += entry.count or entry.still
+    over = Counter(entry.problem.kind for entry in ordered if entry.ended is not None)
+    yield from _counted(+counts)
+    yield from (f"{kind.words} is over" for kind in over)
+
+
+def _counted(kinds: Mapping[Kind, int]) -> Iterator[str]:
+    ordered = sorted(kinds, key=lambda kind: _ORDER[kind])
+    yield from (f"{kinds[kind]} {kind.words}" for kind in ordered[:_MOST_KINDS])
+    if len(ordered) > _MOST_KINDS:
+        yield "…"
+
+
+def _level(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> Level:
+    kinds = {entry.problem.kind for entry in ordered if entry.ended is None} | set(left_out)
+    if not kinds:
+        return Level.SUCCESS
+    if kinds == {Kind.BOT_NOTIFIED}:
+        return Level.INFO
+    return Level.FAILURE if kinds & _FAILURES else Level.WARNING

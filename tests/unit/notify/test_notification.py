@@ -1,0 +1,39 @@
+"""What a stranger wrote is shown to a person without its secrets, its tricks and most of its length."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.notify.notification import Entry, clean, compose
+from gateway.notify.problems import Kind, Problem
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("  \nWinding down...\n", "Winding down..."),
+        ("two\nlines", "two\nlines"),
+        ("\x1b[31mred\x07 \u202egnirts", "[31mred   gnirts"),
+        ("GET https://a.example/?api_key=hunter2hunter2 failed", "GET https://a.example/?api_key=[redacted] failed"),
+        ("token sg_abcdefghijklmnop", "token [redacted]"),
+        ("password=hunter2hunter2", "password=[redacted]"),
+        ("buy now @everyone, @here and <!channel>", "buy now @ everyone, @ here and <! channel>"),
+        ("mail me@herenow.example", "mail me@herenow.example"),
+        ("x" * 400, "x" * 299 + "…"),
+    ],
+)
+def test_a_text_is_cleaned(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+def test_no_part_of_a_notification_shows_a_secret_of_a_reason_a_bot_or_an_end() -> None:
+    secret = "password=hunter2hunter2"
+    failed = Problem(kind=Kind.FAILED, subject=secret, text=secret, at=0, signal=secret)
+    words = Problem(kind=Kind.BOT_NOTIFIED, subject="bot demo", text=secret, at=0)
+    dead = Problem(kind=Kind.BOT_DEAD, subject="bot demo", text=secret, at=0)
+    entries = [Entry(problem=failed), Entry(problem=words, texts=(secret,)), Entry(problem=dead, ended=dead)]
+    for shown in ([entry] for entry in entries):
+        told = compose(shown, {})
+
+        assert "hunter2" not in told.title + told.body
+        assert "[redacted]" in told.body
