@@ -33,7 +33,8 @@ def _guard() -> None:
 
 _guard()
 
-from bot_plugin.errors import LinkRefused, ListenerEnded, NameTaken, SettingsError  # noqa: E402  # behind the guard
+from bot_plugin.commands import Answer, CommandFailed, CommandTarget, RemoteCommands  # noqa: E402  # behind the guard
+from bot_plugin.errors import LinkRefused, ListenerEnded, NameTaken, SettingsError  # noqa: E402
 from bot_plugin.inbox import Inbox, MemoryInbox, SqliteInbox  # noqa: E402
 from bot_plugin.listener import SignalListener  # noqa: E402
 from bot_plugin.mailbox import Latest, QueuedSignal, SignalQueue  # noqa: E402
@@ -42,6 +43,9 @@ from bot_plugin.signal import Signal  # noqa: E402
 from bot_plugin.threaded import ThreadedListener  # noqa: E402
 
 __all__ = [
+    "Answer",
+    "CommandFailed",
+    "CommandTarget",
     "Inbox",
     "Latest",
     "LinkRefused",
@@ -50,6 +54,7 @@ __all__ = [
     "NameTaken",
     "PluginSettings",
     "QueuedSignal",
+    "RemoteCommands",
     "SettingsError",
     "Signal",
     "SignalListener",

@@ -21,9 +21,14 @@ class _SessionState:
 
 
 class FakeBroker:
-    """A broker in this process: subscriptions, retained messages, sessions, wills, and reason codes."""
+    """A broker in this process: subscriptions, retained messages, sessions, wills, and reason codes.
 
-    def __init__(self) -> None:
+    Args:
+        largest: bytes of a packet that it says it takes; None where it says nothing.
+    """
+
+    def __init__(self, *, largest: int | None = None) -> None:
+        self.largest = largest
         self.retained: dict[str, bytes] = {}
         self.published: list[Message] = []
         self._sessions: dict[str, _SessionState] = {}
@@ -106,12 +111,18 @@ class FakeLink:
         """How many publishes may be sent now."""
         return self.settings.window if self.connected else 0
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> Future[int]:
-        """Send one message; the future is the reason code."""
+    @property
+    def largest(self) -> int | None:
+        """Bytes of a packet that the broker takes, as it said."""
+        return self._broker.largest if self.connected else None
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> Future[int]:
+        """Send one message; the future is the reason code, 0 for QoS 0."""
         if not self.connected:
             raise LinkLost("the fake broker is not connected")
         acknowledged: Future[int] = asyncio.get_running_loop().create_future()
-        acknowledged.set_result(self._broker.publish(topic, payload, retain=retain))
+        code = self._broker.publish(topic, payload, retain=retain)
+        acknowledged.set_result(code if qos else 0)
         return acknowledged
 
     async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 from gmqtt import Client, Subscription
 from gmqtt import Message as Publish
 from gmqtt.mqtt.handler import MQTTConnectError
-from gmqtt.storage import PersistentStorage
 
+from bot_plugin.acknowledgements import Acknowledgements
 from bot_plugin.errors import LinkLost, LinkRefused
 from bot_plugin.transport import FOR_GOOD, REFUSED, V5, WRONG_VERSION, LinkSettings, Message, Receive, version_name
 
@@ -28,6 +28,9 @@ _NEVER_RECONNECT = {"reconnect_retries": -2}
 _DISCONNECT = 0xE0
 _DEFAULT_RECEIVE_MAXIMUM = 18
 """Assumed where the broker does not say: Mosquitto keeps 20 messages in flight."""
+
+_MOST_UNSENT = 1_048_576
+"""Bytes that may wait for the network before a publish with QoS 0 is not taken any more."""
 
 _FIRST = asyncio.FIRST_COMPLETED
 
@@ -42,72 +45,6 @@ class VersionRefused(ConnectionError):
 
 class NoAnswer(VersionRefused):
     """The broker said nothing at all to this version, which is no proof."""
-
-
-class Acknowledgements(PersistentStorage):
-    """gmqtt's public hook for what is in flight, turned into one future per publish."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._futures: dict[int, Future[int]] = {}
-        self._sent: dict[int, float] = {}
-        self._reasons: dict[int, int] = {}
-        self._loop = asyncio.get_running_loop()
-
-    def __bool__(self) -> bool:
-        return True
-
-    @property
-    def in_flight(self) -> int:
-        """How many publishes wait for their PUBACK."""
-        return len(self._futures)
-
-    def push_message(self, mid: int, raw_package: bytes) -> None:  # noqa: ARG002
-        self._futures[mid] = self._newest = self._loop.create_future()
-        self._sent[mid] = self._loop.time()
-
-    @property
-    def longest_wait(self) -> float:
-        """Seconds since the oldest publish in flight was sent; 0 where none is."""
-        return self._loop.time() - next(iter(self._sent.values())) if self._sent else 0.0
-
-    @property
-    def newest(self) -> Future[int]:
-        """The future of the publish that was sent last."""
-        return self._newest
-
-    def reason(self, mid: int, code: int) -> None:
-        """Note a PUBACK's reason code; ``remove_message_by_mid`` follows at once."""
-        self._reasons[mid] = code
-
-    def remove_message_by_mid(self, mid: int) -> None:
-        future = self._futures.pop(mid, None)
-        self._sent.pop(mid, None)
-        code = self._reasons.pop(mid, 0)
-        if future is not None and not future.done():
-            future.set_result(code)
-
-    @property
-    def is_empty(self) -> bool:
-        return True
-
-    async def wait_empty(self) -> None:
-        return
-
-    def clear(self) -> None:
-        self.fail("the broker lost the session")
-
-    def fail(self, problem: str) -> None:
-        """End every publish in flight with LinkLost."""
-        futures, self._futures = self._futures, {}
-        self._sent.clear()
-        for future in futures.values():
-            if not future.done():
-                future.set_exception(LinkLost(problem))
-                future.exception()  # whoever waits still gets it; nobody waiting is no news
-
-    def get_all(self) -> list[tuple[int, bytes]]:
-        return []
 
 
 def tell_reasons(client: Any, acknowledgements: Acknowledgements) -> None:
@@ -178,11 +115,12 @@ class Connection:
     """One attempt, and the connection that it becomes."""
 
     def __init__(self, settings: LinkSettings, version: int, receive: Receive) -> None:
-        self._settings, self._version, self._receive = settings, version, receive
+        self._settings, self.version, self._receive = settings, version, receive
         loop = asyncio.get_running_loop()
         self.lost: Future[int | None] = loop.create_future()
         self.acknowledgements = Acknowledgements()
         self.receive_maximum = _DEFAULT_RECEIVE_MAXIMUM
+        self.largest: int | None = None
         self._granted: Future[dict[int, tuple[int, ...]]] = loop.create_future()
         self.client = self._build()
 
@@ -190,7 +128,7 @@ class Connection:
         settings = self._settings
         will = settings.will and Publish(settings.will.topic, settings.will.payload, qos=1, retain=True)
         properties: dict[str, int] = {}
-        if self._version == V5 and not settings.clean:
+        if self.version == V5 and not settings.clean:
             properties["session_expiry_interval"] = settings.session_expiry
         client = PromptClient(
             settings.client_id,
@@ -221,6 +159,7 @@ class Connection:
 
     def _on_connect(self, _client: Any, _flags: int, _code: int, properties: dict[str, Any]) -> None:
         self.receive_maximum = properties.get("receive_maximum", [self.receive_maximum])[0]
+        self.largest = properties.get("maximum_packet_size", [None])[0]
 
     def _on_subscribe(self, _client: Any, mid: int, granted: tuple[int, ...], _properties: Any) -> None:
         if not self._granted.done():
@@ -231,6 +170,28 @@ class Connection:
         # One packet id stays free: gmqtt counts a SUBSCRIBE in the same pool and raises at the last one.
         limit = max(1, min(self._settings.window, self.receive_maximum - 2))
         return 0 if self.lost.done() else max(0, limit - self.acknowledgements.in_flight)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool, qos: int) -> Future[int]:
+        """Send one message.
+
+        Raises:
+            LinkLost: there is no room for it.
+        """
+        if not (self._has_room if qos == 0 else self.free):
+            raise LinkLost("the broker is not connected, or too much is in flight")
+        self.client.publish(topic, payload, qos=qos, retain=retain)
+        if qos:
+            return self.acknowledgements.newest
+        sent: Future[int] = asyncio.get_running_loop().create_future()
+        sent.set_result(0)
+        return sent
+
+    @property
+    def _has_room(self) -> bool:
+        if self.lost.done():
+            return False
+        unsent: int = self.client._connection._transport.get_write_buffer_size()  # noqa: SLF001
+        return unsent < _MOST_UNSENT
 
     async def open(self) -> None:
         """Connect and subscribe.
@@ -247,14 +208,14 @@ class Connection:
                 settings.port,
                 ssl=settings.tls or False,
                 keepalive=settings.keepalive,
-                version=self._version,
+                version=self.version,
             )
         )
         try:
             await asyncio.wait({connecting, self.lost}, timeout=settings.connect_timeout, return_when=_FIRST)
             await asyncio.wait({connecting}, timeout=0.2)  # a refusal's CONNACK and its close arrive together
             if not connecting.done():
-                raise NoAnswer(f"no answer to MQTT {version_name(self._version)}")
+                raise NoAnswer(f"no answer to MQTT {version_name(self.version)}")
             connecting.result()
         except MQTTConnectError as error:
             raise self._refusal(error) from None
@@ -266,7 +227,7 @@ class Connection:
         code = error._code  # noqa: SLF001
         if code in WRONG_VERSION:
             return VersionRefused(str(error))
-        if code in FOR_GOOD[self._version]:
+        if code in FOR_GOOD[self.version]:
             return LinkRefused(
                 f"the broker refuses {self._who()}: {error}. Check its user name, password and permissions."
             )

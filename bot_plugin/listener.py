@@ -12,10 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from bot_plugin.commands import RemoteCommands
 from bot_plugin.errors import LinkRefused, NameTaken, SettingsError
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, SqliteInbox
 from bot_plugin.reconnecting import MqttBroker
+from bot_plugin.remote import RemotePart
 from bot_plugin.runner import Connect, Runner
 from bot_plugin.settings import PluginSettings
 from bot_plugin.threaded import ThreadedListener
@@ -55,6 +57,7 @@ class SignalListener(Handlers):
         self.now = now
         self.monotonic = monotonic
         self.inbox = inbox
+        self._commands: RemoteCommands | None = None
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
         self._up = threading.Event()
 
@@ -75,6 +78,16 @@ class SignalListener(Handlers):
             SettingsError: with every problem.
         """
         return cls(PluginSettings.from_conf_client(path, **more))
+
+    def serve(self, commands: RemoteCommands) -> None:
+        """Answer remote commands while it runs.
+
+        Raises:
+            RuntimeError: it serves others already, or runs.
+        """
+        if self._commands is not None or self._running is not None:
+            raise RuntimeError("a listener serves one RemoteCommands, that it has before it runs")
+        self._commands = commands
 
     def main(self) -> None:
         """Run as a program: until Ctrl-C or SIGTERM. What its user can mend ends it with one line, and exit code 1.
@@ -112,7 +125,7 @@ class SignalListener(Handlers):
         """
         if self._running is not None:
             raise RuntimeError("this listener runs already")
-        stop = asyncio.Event()
+        stop, parts = asyncio.Event(), self._parts()
         self._running = asyncio.get_running_loop(), stop
         plan = self.plan
         runner = Runner(
@@ -124,6 +137,8 @@ class SignalListener(Handlers):
             monotonic=self.monotonic,
             claim=claim,
             on_connect=self._up.set,
+            parts=parts,
+            commands=() if self._commands is None else self._commands.names(self.settings),
         )
         cause: BaseException | None = None
         try:
@@ -140,6 +155,13 @@ class SignalListener(Handlers):
     def _durable(self) -> Inbox:
         path = self.settings.state_folder / f"{self.settings.bot}.inbox.db"
         return SqliteInbox(path, monotonic=self.monotonic)
+
+    def _parts(self) -> tuple[RemotePart, ...]:
+        """What lives on the second connection in one run."""
+        if self._commands is None:
+            return ()
+        durable = self.inbox is None or self.inbox.durable
+        return (self._commands.service(self.settings, durable=durable, now=self.now, monotonic=self.monotonic),)
 
     def stop(self) -> None:
         """End ``run``; from any thread."""

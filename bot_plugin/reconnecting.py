@@ -7,7 +7,8 @@ import logging
 import math
 import random
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
 from bot_plugin.link import Connection, NoAnswer, VersionRefused
@@ -24,13 +25,15 @@ STABLE = 5.0
 class MqttBroker:
     """One broker, and the versions that it was found to speak.
 
-    The version that a connection found is where the next one begins, and that one only: a bot connects in pairs, the
-    question for its name first, so that a broker's silence costs one timeout, and each reconnect tries them all again.
+    The version that a connection has, or that the last one found, is where the next one begins, and that one only: a
+    bot asks for its name first, then connects for signals, then for commands, so that a broker's silence costs one
+    timeout, and a reconnect after an outage tries them all again.
     """
 
     def __init__(self) -> None:
         self._spoken: set[int] = set()
         self._first: int | None = None
+        self._spoken_now: list[int] = []
 
     def link(self, settings: LinkSettings) -> MqttLink:
         """A Link to this broker."""
@@ -41,9 +44,19 @@ class MqttBroker:
         self._spoken.add(version)
         self._first = version if version != tried[0] else None
 
+    @contextmanager
+    def speaking(self, version: int) -> Iterator[None]:
+        """A connection stands in this version while the block lasts."""
+        self._spoken_now.append(version)
+        try:
+            yield
+        finally:
+            self._spoken_now.remove(version)
+
     def order(self, versions: tuple[int, ...]) -> tuple[int, ...]:
         """The versions to try now."""
-        return tuple(sorted(versions, key=lambda version: version != self._first))
+        first = self._spoken_now[-1] if self._spoken_now else self._first
+        return tuple(sorted(versions, key=lambda version: version != first))
 
     def speaks(self, version: int) -> bool:
         """Whether a version worked before: silence is a failure then, and says nothing of the version."""
@@ -73,13 +86,16 @@ class MqttLink:
         """How many publishes may be sent now."""
         return self._connection.free if self._connection is not None else 0
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> Future[int]:
-        """Send one message with QoS 1; the future is the reason code of its PUBACK, 0 on MQTT 3.1.1."""
-        connection = self._connection
-        if connection is None or connection.free == 0:
-            raise LinkLost("the broker is not connected, or too much is in flight")
-        connection.client.publish(topic, payload, qos=1, retain=retain)
-        return connection.acknowledgements.newest
+    @property
+    def largest(self) -> int | None:
+        """Bytes of a packet that the broker takes, as it said."""
+        return self._connection.largest if self._connection is not None else None
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> Future[int]:
+        """Send one message; the future is the reason code of its PUBACK, 0 on MQTT 3.1.1 and for QoS 0."""
+        if self._connection is None:
+            raise LinkLost("the broker is not connected")
+        return self._connection.publish(topic, payload, retain=retain, qos=qos)
 
     async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled."""
@@ -135,8 +151,9 @@ class MqttLink:
         self._connection, self._accepted = connection, True
         log.info("%r", self)
         try:
-            on_connect()
-            reason = await self._ended(connection)
+            with self._broker.speaking(connection.version):
+                on_connect()
+                reason = await self._ended(connection)
         finally:
             self._connection = None
             await connection.close()

@@ -14,6 +14,7 @@ from bot_plugin.inbox import Inbox, Recovered
 from bot_plugin.plan import Plan
 from bot_plugin.presence import Claimant, encode_card, lock
 from bot_plugin.reading import BODIES
+from bot_plugin.remote import Remote, RemotePart
 from bot_plugin.session import Session
 from bot_plugin.settings import PluginSettings
 from bot_plugin.transport import Link, LinkSettings, Will, at_once
@@ -32,6 +33,8 @@ class Runner:
     Args:
         claim: whether to ask the broker first if another process has the name.
         on_connect: is called after each connection, when its subscriptions stand.
+        parts: what lives on the second connection.
+        commands: the remote commands that the bot's card shows.
     """
 
     settings: PluginSettings
@@ -42,6 +45,8 @@ class Runner:
     monotonic: Callable[[], int]
     claim: bool
     on_connect: Callable[[], None]
+    parts: tuple[RemotePart, ...] = ()
+    commands: tuple[str, ...] = ()
 
     async def run(self, stop: Event) -> None:
         """Run until stopped or cancelled.
@@ -73,20 +78,22 @@ class Runner:
 
     async def _work(self, left: Recovered, stop: Event, name: _Name) -> None:
         link = self.connect(self._link_settings(name.card))
+        remote = Remote(self.parts, self.connect(self._remote_settings()), grace=self.settings.grace)
         session: Session | None = None
-        serving: Task[None] | None = None
+        serving = [name.lines.create_task(remote.run(), name="bot_plugin.remote")]
         try:
             async with TaskGroup() as group:
                 session = self._session(link, name.card, group, left)
                 await session.recover(left)
-                serving = name.lines.create_task(self._serve(link, session, name), name="bot_plugin.link")
+                serve = self._serve(link, session, remote, name)
+                serving.append(name.lines.create_task(serve, name="bot_plugin.link"))
                 await session.until(stop)
         finally:
             if session is not None:
-                await session.farewell()
-            if serving is not None:
-                serving.cancel()
-                await asyncio.wait({serving})
+                await asyncio.gather(session.farewell(), remote.farewell())
+            for task in serving:
+                task.cancel()
+            await asyncio.wait(serving)
             name.release()
             if session is not None:
                 session.closed()
@@ -104,10 +111,11 @@ class Runner:
             released=left.sequences,
         )
 
-    async def _serve(self, link: Link, session: Session, name: _Name) -> None:
+    async def _serve(self, link: Link, session: Session, remote: Remote, name: _Name) -> None:
         def connected() -> None:
             session.connected()
             name.release()
+            remote.begin()
             self.on_connect()
 
         try:
@@ -127,6 +135,7 @@ class Runner:
             handlers=self.plan.handlers,
             modes=tuple(map(str, self.settings.modes)),
             durable=self.inbox.durable,
+            commands=self.commands,
         )
 
     def base(self, role: str) -> LinkSettings:
@@ -141,6 +150,10 @@ class Runner:
             tls=settings.tls_context(),
             versions=settings.versions,
         )
+
+    def _remote_settings(self) -> LinkSettings:
+        wanted = dict.fromkeys(each for part in self.parts for each in part.filters)
+        return replace(self.base("cmd"), optional=tuple(wanted), clean=True)
 
     def _link_settings(self, card: BotCard) -> LinkSettings:
         topics, bot = self.settings.topics, self.settings.bot

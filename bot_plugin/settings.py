@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot_plugin.command_keys import SHAPE, KeyRefused, command_keys, split_keys
 from bot_plugin.errors import SettingsError
 from bot_plugin.settings_files import read_conf_client, read_env_file
 from bot_plugin.transport import V5, V311
 from schemas.fields import is_name
+from schemas.signature import CommandKey
 from schemas.topics import Mode, TopicError, Topics
 
 PREFIX = "SIGNAL_GATEWAY_"
@@ -40,6 +42,12 @@ class PluginSettings:
         threads: plain functions that may run at once.
         backlog: signals of one key that may wait; further ones are refused.
         grace: seconds that running handlers get to end when the listener is stopped.
+        allowed_commands: the remote commands that this bot runs, such as ``status`` or ``command/rebalance``; None for
+            all that it has.
+        command_keys: secrets by name, of 32 bytes or more, as bytes or in base64url; with any, only commands that one
+            of them signed are run.
+        command_keys_file: a file with further ones, ``NAME:SECRET`` in base64url a line.
+        legacy_replies: whether replies may go to the topics of commlib-py and hummingbot-api.
     """
 
     bot: str
@@ -58,6 +66,10 @@ class PluginSettings:
     threads: int = 32
     backlog: int = 20_000
     grace: float = 10.0
+    allowed_commands: tuple[str, ...] | None = None
+    command_keys: Mapping[str, str | bytes] = field(default_factory=dict, repr=False)
+    command_keys_file: str | None = None
+    legacy_replies: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -74,6 +86,11 @@ class PluginSettings:
     def topics(self) -> Topics:
         """The topic tree."""
         return Topics(root=self.root, namespace=self.namespace)
+
+    @property
+    def keys(self) -> Mapping[str, CommandKey]:
+        """The command keys by name; where there are any, unsigned commands are refused."""
+        return command_keys(self.command_keys, self.command_keys_file)
 
     @property
     def state_folder(self) -> Path:
@@ -152,6 +169,10 @@ _VARIABLES = {
     "MODES": "modes",
     "STATE_DIR": "state_dir",
     "SOURCES": "sources",
+    "ALLOWED_COMMANDS": "allowed_commands",
+    "COMMAND_KEYS": "command_keys",
+    "COMMAND_KEYS_FILE": "command_keys_file",
+    "LEGACY_REPLIES": "legacy_replies",
 }
 _BRIDGE = {
     "mqtt_host": "host",
@@ -184,6 +205,9 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "tls": (_switch, "0 or 1"),
     "modes": (_modes, f"a list of {', '.join(Mode)}, joined by commas"),
     "sources": (_list, "a list of sources, joined by commas"),
+    "allowed_commands": (_list, "a list of commands, joined by commas"),
+    "command_keys": (split_keys, SHAPE),
+    "legacy_replies": (_switch, "0 or 1"),
 }
 
 
@@ -199,7 +223,8 @@ def _build(
         try:
             values[name] = reader(text)
         except (ValueError, KeyError):
-            problems.append(f"{label} is {shape}, not {text!r}")
+            shown = "" if name == "command_keys" else f", not {text!r}"
+            problems.append(f"{label} is {shape}{shown}")
     if "bot" not in values:
         problems.append(f"{given['bot'][0]} is missing: the name of this bot, as `signal-gateway bots add` made it")
         values["bot"] = "unnamed"
@@ -215,6 +240,10 @@ def _build(
 def _problems(settings: PluginSettings) -> Iterator[str]:
     yield from _broker_problems(settings)
     yield from _bot_problems(settings)
+    try:
+        _ = settings.keys
+    except KeyRefused as error:
+        yield str(error)
 
 
 def _bot_problems(settings: PluginSettings) -> Iterator[str]:

@@ -23,6 +23,7 @@ from schemas.fields import from_micros
 from schemas.instrument import Instrument, Kind
 from schemas.receipt import Receipt, ReceiptSchema
 from schemas.record import load
+from schemas.rpc import Reply, Request, read_reply, write_request
 from schemas.topics import Mode, SignalTopic
 from schemas.trade import Action, Effect, Order, Quantity, Trade, TradeSchema, Unit
 
@@ -147,6 +148,40 @@ class Rig:
         )
         settings = self.listener.settings
         self.broker.publish(settings.topics.receipted(settings.bot), envelopes.encode(confirmation))
+
+    async def command(
+        self,
+        name: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = 5.0,  # noqa: ASYNC109
+        **header: Any,
+    ) -> Reply:
+        """Send a remote command, as a third party would, and wait for the reply.
+
+        Args:
+            name: what follows the bot in the topic: ``stop``, ``balance/limit``, ``command/rebalance``.
+            data: its parameters.
+            timeout: seconds.
+            **header: of the request: ``msg_id``, ``sender``, ``deadline`` (microseconds since the epoch).
+
+        Raises:
+            TimeoutError: there was no reply in time.
+        """
+        topics, bot = self.listener.settings.topics, self.listener.settings.bot
+        header.setdefault("reply_to", topics.reply(bot, "test", uuid.uuid4().hex))
+        payload = write_request(Request(data=data or {}, **header))
+        async with asyncio.timeout(timeout):
+            earlier = len(self.replies(header["reply_to"]))
+            while self.broker.publish(topics.command(bot, name), payload) != 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            while len(self.replies(header["reply_to"])) == earlier:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        return self.replies(header["reply_to"])[-1]
+
+    def replies(self, reply_to: str) -> list[Reply]:
+        """The replies that the bot has sent on a topic."""
+        return [read_reply(message.payload) for message in self.broker.published if message.topic == reply_to]
 
     def _sent(self) -> list[Envelope]:
         topic = self.listener.settings.topics.receipt(self.listener.settings.bot)

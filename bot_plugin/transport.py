@@ -17,6 +17,9 @@ REFUSED = 0x80
 WRONG_VERSION = frozenset({1, 0x84})
 """CONNACK codes that mean: try another version of MQTT."""
 
+_PACKET_OVERHEAD = 10
+"""Type, length, length of the topic, packet id and no properties."""
+
 FOR_GOOD = {
     V311: frozenset({1, 2, 4, 5}),
     V5: frozenset({0x81, 0x82, 0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C, 0x90, 0x95, 0x99, 0x9A, 0x9B, 0x9C, 0x9D}),
@@ -108,11 +111,22 @@ class Link(Protocol):
         """How many publishes may be sent now; 0 while not connected."""
         ...
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> Future[int]:
-        """Send one message with QoS 1 now; the future is the broker's reason code, or LinkLost.
+    @property
+    def largest(self) -> int | None:
+        """Bytes of a packet that the broker takes; None where it does not say, as on MQTT 3.1.1."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> Future[int]:
+        """Send one message now; the future is the broker's reason code, or LinkLost.
+
+        Args:
+            topic: where to.
+            payload: what.
+            retain: whether the broker keeps it for who comes later.
+            qos: 1, or 0: it may be lost, the future is 0 at once, and ``free`` does not count.
 
         Raises:
-            LinkLost: ``free`` is 0.
+            LinkLost: ``free`` is 0; for QoS 0, the connection is away, or too slow for what was sent already.
         """
         ...
 
@@ -142,6 +156,11 @@ def matches(topic_filter: str, topic: str) -> bool:
         if place >= len(segments) or segment not in {"+", segments[place]}:
             return False
     return len(wanted) == len(segments)
+
+
+def packet_size(topic: str, payload: bytes) -> int:
+    """Bytes that a publish has on the wire, at most: what ``Link.largest`` is about."""
+    return _PACKET_OVERHEAD + len(topic.encode()) + len(payload)
 
 
 def version_name(version: int) -> str:

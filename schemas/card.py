@@ -37,6 +37,7 @@ class BotCard:
         handlers: the names of its handlers.
         modes: the modes that it runs.
         durable: whether it has a state folder that survives a restart.
+        commands: the remote commands that it runs, by what follows the bot in their topics.
     """
 
     bot: str
@@ -50,6 +51,7 @@ class BotCard:
     handlers: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     durable: bool | None = None
+    commands: tuple[str, ...] = ()
 
 
 class BotCardSchema(RecordSchema):
@@ -68,6 +70,7 @@ class BotCardSchema(RecordSchema):
     handlers = Listed(fields.String())
     modes = Listed(fields.String())
     durable = Flag()
+    commands = Listed(fields.String())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

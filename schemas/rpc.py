@@ -23,6 +23,9 @@ MAX_TEXT = 256
 """Characters of an id, a name or a reply topic in a header."""
 
 _MAX_SIGNATURE = 65_536
+_NO_ID = "-1"
+"""What some headers of commlib-py have for a message without an id."""
+
 _LEGACY = re.compile(r"rpc-[0-9a-f]{32}|hummingbot-api-response-\d{1,32}|hummingbot-api/response/\d{1,32}", re.ASCII)
 
 
@@ -89,15 +92,28 @@ def read_request(payload: bytes) -> Request:
     if wrong:
         raise ContractError(*(Fault(where=name, problem="is an object") for name in wrong))
     header = header or {}
+    deadline = any_time(header.get("deadline"))
+    if deadline is None and header.get("deadline") is not None:
+        raise ContractError(Fault(where="header.deadline", problem="is a time, such as 1786000000000 (milliseconds)"))
+    msg_id = _text(header, "msg_id")
     return Request(
         data=data or {},
         reply_to=_text(header, "reply_to"),
-        msg_id=_text(header, "msg_id"),
+        msg_id="" if msg_id == _NO_ID else msg_id,
         sender=_text(header, "agent") or _text(header, "node_id"),
         timestamp=any_time(header.get("timestamp")),
-        deadline=any_time(header.get("deadline")),
+        deadline=deadline,
         signature=_text(header, "signature", most=_MAX_SIGNATURE),
     )
+
+
+def read_reply_to(payload: bytes) -> str:
+    """Where a request that cannot be read wants its reply; empty where that cannot be read either."""
+    try:
+        header = parse_object(payload).get("header")
+        return _text(header, "reply_to") if isinstance(header, dict) else ""
+    except ContractError:
+        return ""
 
 
 def write_request(request: Request) -> bytes:

@@ -111,6 +111,11 @@ def verify(signature: str, *, topic: str, keys: Mapping[str, CommandKey], now: i
     return signed
 
 
+def signer(signature: str) -> str:
+    """The name of the key that made a signature, once ``verify`` has said that it did."""
+    return str(_JWS.get_unverified_header(signature)["kid"])
+
+
 def _covered(signature: str, keys: Mapping[str, CommandKey]) -> Signed:
     try:
         kid = _JWS.get_unverified_header(signature).get("kid", "")

@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock
 
-from bot_plugin.inbox.database import Database
+from bot_plugin.database import Change, Database
 from bot_plugin.inbox.model import Tell
-from bot_plugin.inbox.tables import Change
 
 PATIENCE = 0.005
 """Seconds that what nobody waits for waits for something to ride along with."""

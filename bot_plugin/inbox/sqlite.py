@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from bot_plugin.database import Database
 from bot_plugin.errors import InboxFull
 from bot_plugin.inbox import tables
-from bot_plugin.inbox.database import Database
 from bot_plugin.inbox.group_commit import GroupCommit
 from bot_plugin.inbox.latest import Latest
 from bot_plugin.inbox.memory import system_monotonic
@@ -63,7 +63,7 @@ class SqliteInbox:
 
     async def open(self) -> Recovered:
         """Open the file, and read what an earlier process left."""
-        database = Database(self._path, room=self._room)
+        database = Database(self._path, tables.KIND, room=self._room)
         try:
             left = database.read(tables.recovered)
             self._count = database.read(tables.count)

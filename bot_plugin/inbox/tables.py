@@ -6,14 +6,11 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from sqlite3 import Connection
-from typing import Any
 
+from bot_plugin.database import Change, Kind
 from bot_plugin.inbox.model import Arrival, Recovered, Step, Unfinished
 from schemas.receipt import Receipt, ReceiptSchema
 from schemas.record import load, wire
-
-Change = tuple[str, tuple[Any, ...]]
-"""A statement and its values."""
 
 TOPICS = 10_000
 """Topics whose sequence is kept at most."""
@@ -66,6 +63,13 @@ MIGRATIONS = (
     ),
 )
 """Each step brings the schema from the version before to its own. A run without a handler (``''``) is the signal's."""
+
+KIND = Kind(
+    name="inbox",
+    application_id=0x5347_4931,  # SGI1
+    migrations=MIGRATIONS,
+    forgets="the bot forgets then what it ran, so stop the sources until what is on its way has expired",
+)
 
 _MOST = (1 << 63) - 1
 """The greatest number of SQLite."""

@@ -34,7 +34,7 @@ broker:
   #password_file: secrets/gateway-broker.password
   #version: 3.1.1             # an external broker: 5, unless it speaks only 3.1.1
   #window: 16                 # publishes in flight
-  #max_connections: 64        # of the embedded broker
+  #max_connections: 128       # of the embedded broker
   #tls:
     #enabled: false           # of an external broker, with ca, cert and key as files
 

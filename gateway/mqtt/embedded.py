@@ -65,7 +65,7 @@ class EmbeddedSettings:
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     session_expiry: int = 86_400
     owner: str = "gateway"
-    max_connections: int = 64
+    max_connections: int = 128
     max_per_login: int = 32
     max_packet_size: int = 262_144
     max_queued: int = 1_000

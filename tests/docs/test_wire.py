@@ -39,10 +39,13 @@ def test_every_topic_of_the_page_is_one_that_the_tree_builds() -> None:
         *(f"signals/v1/{kind}/BOT" for kind in ("receipt", "receipted", "bot")),
         TOPICS.gateway("INSTANCE"),
         TOPICS.external_event("BOT", "NAME"),
+        TOPICS.reply("BOT", "CLIENT", "CALL"),
+        TOPICS.command("BOT", "COMMAND"),
     }
+    told = {*built} - {TOPICS.reply("BOT", "CLIENT", "CALL")}
 
     assert named == built
-    assert all(isinstance(TOPICS.parse(topic), SignalTopic | NamedTopic) for topic in built if "hbot" not in topic)
+    assert all(isinstance(TOPICS.parse(topic), SignalTopic | NamedTopic) for topic in told if "hbot" not in topic)
 
 
 def test_every_attribute_of_the_page_is_one_of_the_envelope() -> None:
@@ -52,7 +55,7 @@ def test_every_attribute_of_the_page_is_one_of_the_envelope() -> None:
 
 
 def test_a_card_has_what_the_page_says() -> None:
-    assert {"presence", "since", "handlers", "subscriptions", "modes"} <= set(BotCard.__dataclass_fields__)
+    assert {"presence", "since", "handlers", "subscriptions", "modes", "commands"} <= set(BotCard.__dataclass_fields__)
     assert {"presence", "since"} <= set(GatewayCard.__dataclass_fields__)
 
 

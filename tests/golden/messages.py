@@ -188,6 +188,18 @@ MESSAGES = {
         e.BOT_CARD,
         subject="demo",
     ),
+    "bot_serving": from_bot(
+        BotCardSchema,
+        BotCard(
+            bot="demo",
+            presence=Presence.ONLINE,
+            instance="9f8e7d6c",
+            since=AT,
+            commands=("stop", "balance/limit", "command/rebalance"),
+        ),
+        e.BOT_CARD,
+        subject="demo",
+    ),
     "bot_offline": from_bot(
         BotCardSchema, BotCard(bot="demo", presence=Presence.OFFLINE, instance="9f8e7d6c"), e.BOT_CARD, subject="demo"
     ),

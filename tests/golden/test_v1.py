@@ -11,6 +11,7 @@ from schemas.envelope import body, decode, encode
 from schemas.receipt import Stage
 from schemas.record import load
 from schemas.topics import NamedTopic, SignalTopic, Topics
+from tests.golden.commands import REPLIES, REQUESTS
 from tests.golden.messages import MESSAGES
 
 FOLDER = Path(__file__).parent / "v1"
@@ -22,7 +23,8 @@ def golden(name: str) -> bytes:
 
 
 def test_every_file_is_held_by_a_test() -> None:
-    assert {path.stem for path in FOLDER.iterdir()} == {*MESSAGES, "topics"}
+    held = {*MESSAGES, *REQUESTS, *REPLIES, "topics", "command_signature"}
+    assert {path.stem for path in FOLDER.iterdir()} == held
 
 
 def test_there_is_a_receipt_of_each_stage() -> None:

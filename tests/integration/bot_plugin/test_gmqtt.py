@@ -11,8 +11,9 @@ import gmqtt
 import pytest
 
 from bot_plugin import reconnecting
+from bot_plugin.acknowledgements import Acknowledgements
 from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
-from bot_plugin.link import Acknowledgements, tell_reasons
+from bot_plugin.link import tell_reasons
 from bot_plugin.reconnecting import MqttBroker, MqttLink
 from bot_plugin.transport import LinkSettings, Message
 from tests.integration.bot_plugin.rig import Mosquitto, eventually, task
@@ -101,6 +102,64 @@ async def test_a_broker_that_never_answers_mqtt_5_is_spoken_to_in_3_1_1() -> Non
             await eventually(lambda: link.connected)
 
     assert broker.connects == [5, 4]
+
+
+async def test_a_version_that_a_connection_has_is_where_others_beside_it_begin() -> None:
+    def only_311(kind: int, version: int, body: bytes) -> bytes:
+        return b"" if version == 5 else accept(kind, version, body)
+
+    async with scripted(only_311) as server:
+        broker = MqttBroker()
+        settings = LinkSettings(host="127.0.0.1", port=server.port, client_id="bot", connect_timeout=0.3)
+        first, second, third = (broker.link(settings) for _ in range(3))
+        async with task(first.run(nothing, lambda: None)):
+            await eventually(lambda: first.connected)
+            for beside in (second, third):
+                async with task(beside.run(nothing, lambda: None)):
+                    await eventually(lambda beside=beside: beside.connected)
+
+    assert server.connects == [5, 4, 4, 4]
+
+
+async def test_the_largest_packet_that_a_broker_takes_is_known_where_it_says_it() -> None:
+    def modest(kind: int, version: int, body: bytes) -> bytes:
+        return b"\x20\x08\x00\x00\x05\x27\x00\x00\x10\x00" if kind == CONNECT else accept(kind, version, body)
+
+    for script, largest in ((modest, 4096), (accept, None)):
+        async with scripted(script) as broker:
+            link = link_to(broker)
+            assert link.largest is None
+            async with task(link.run(nothing, lambda: None)):
+                await eventually(lambda link=link: link.connected)
+                assert link.largest == largest
+
+
+async def test_a_broker_that_does_not_read_is_sent_a_bounded_lot_without_acknowledgement() -> None:
+    unread = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(2)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        await unread.wait()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=1024) as server:
+        link = MqttLink(
+            LinkSettings(
+                host="127.0.0.1", port=server.sockets[0].getsockname()[1], client_id="bot", backoff=(0.01, 0.05)
+            )
+        )
+        async with task(link.run(nothing, lambda: None)):
+            await eventually(lambda: link.connected)
+            taken = 0
+            with contextlib.suppress(LinkLost):
+                while taken < 1_000:
+                    link.publish("hbot/demo/log", bytes(65_536), qos=0)
+                    taken += 1
+                    await asyncio.sleep(0)
+        unread.set()
+
+    assert 16 <= taken < 200, "what the kernel holds, and 1 MiB"
 
 
 async def test_a_version_that_worked_is_where_the_next_connection_begins_and_no_other() -> None:

@@ -92,6 +92,25 @@ async def test_a_publish_that_nobody_listens_to_says_so_where_the_version_can(wo
     assert reason == (0x10 if world.tells_reasons else 0)
 
 
+async def test_a_publish_without_an_acknowledgement_arrives_and_takes_no_place(world: World) -> None:
+    reader, writer = Client(world.link(filters=("a",))), Client(world.link())
+    async with reader.run(), writer.run():
+        await reader.up()
+        await writer.up()
+        free = writer.link.free
+        sent = [writer.link.publish("a", str(number).encode(), qos=0) for number in range(2 * free)]
+
+        assert (writer.link.free, [future.result() for future in sent]) == (free, [0] * 2 * free)
+        await eventually(lambda: len(reader.got) == 2 * free)
+
+
+async def test_a_publish_without_an_acknowledgement_needs_a_connection_too(world: World) -> None:
+    link = world.link()
+
+    with pytest.raises(LinkLost):
+        link.publish("a", b"", qos=0)
+
+
 async def test_a_retained_message_is_there_for_who_comes_later_and_is_marked(world: World) -> None:
     writer, reader = Client(world.link()), Client(world.link(filters=("card",)))
     async with writer.run():

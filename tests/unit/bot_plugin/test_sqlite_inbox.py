@@ -13,9 +13,8 @@ import pytest
 
 from bot_plugin import SettingsError, SqliteInbox
 from bot_plugin.inbox import Recovered, Step, forget_at, tables
-from bot_plugin.inbox.database import APPLICATION_ID
 from bot_plugin.inbox.latest import ROOM
-from bot_plugin.inbox.tables import MIGRATIONS, TOPICS
+from bot_plugin.inbox.tables import KIND, MIGRATIONS, TOPICS
 from schemas.receipt import Stage
 from tests.inbox_stories import HOUR, SECOND, START, Clock, arrival, crash, receipt, tell_arrived
 
@@ -381,7 +380,7 @@ async def test_restarts_do_not_keep_ids_for_ever(path: Path) -> None:
 async def test_an_inbox_of_the_first_version_keeps_what_it_knows(path: Path, clock: Clock) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as database:
-        for statement in (*MIGRATIONS[0], f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 1"):
+        for statement in (*MIGRATIONS[0], f"PRAGMA application_id = {KIND.application_id}", "PRAGMA user_version = 1"):
             database.execute(statement)
         database.execute("INSERT INTO topics VALUES ('old', 7, ?)", (START,))
         for id_, sequence in (("done", 3), ("seen", 4)):
@@ -455,7 +454,7 @@ async def test_an_inbox_of_a_newer_plugin_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "inbox.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE newer (a)")
-        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute(f"PRAGMA application_id = {KIND.application_id}")
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
 
     assert f"{path} has version {len(MIGRATIONS) + 1}" in await refusal(path)

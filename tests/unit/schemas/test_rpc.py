@@ -38,6 +38,11 @@ def test_the_request_of_commlib_in_nanoseconds_and_without_an_id_is_read() -> No
     assert (request.timestamp, request.msg_id, request.sender) == (AT, "", "commlib")
 
 
+@pytest.mark.parametrize("none", [b"-1", b'"-1"', b"null", b'""'])
+def test_an_id_that_every_message_has_is_none(none: bytes) -> None:
+    assert read_request(b'{"header":{"msg_id":%s}}' % none) == Request()
+
+
 @pytest.mark.parametrize("payload", [b"{}", b'{"header":null,"data":null}', b'{"header":{}}'])
 def test_what_is_missing_in_a_request_is_empty(payload: bytes) -> None:
     assert read_request(payload) == Request()
@@ -49,6 +54,7 @@ def test_what_is_missing_in_a_request_is_empty(payload: bytes) -> None:
         *((b"", ""), (b"1", ""), (b"[]", ""), (b"\xff", ""), (b"{", ""), (b'{"a":1,"a":1}', "")),
         *((b'{"header":1}', "header"), (b'{"data":[]}', "data"), (b'{"header":{"reply_to":[]}}', "header.reply_to")),
         *((b'{"header":{"msg_id":"%s"}}' % (b"x" * 257), "header.msg_id"),),
+        *((b'{"header":{"deadline":"soon"}}', "header.deadline"), (b'{"header":{"deadline":-1}}', "header.deadline")),
     ],
 )
 def test_what_is_no_request_is_refused_at_its_place(payload: bytes, where: str) -> None:

@@ -1,4 +1,4 @@
-"""The inbox's file: opened durably, brought to the newest schema, or refused with why."""
+"""A file of the bot's memory: opened durably, brought to the newest schema, or refused with why."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bot_plugin.errors import SettingsError
-from bot_plugin.inbox.tables import MIGRATIONS, Change
 
-APPLICATION_ID = 0x5347_4931
-"""``SGI1`` in the file's header."""
+Change = tuple[str, tuple[Any, ...]]
+"""A statement and its values."""
 
 OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
@@ -30,19 +30,37 @@ _PRAGMAS = (
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a file is.
+
+    Args:
+        name: what a person calls it.
+        application_id: in the file's header.
+        migrations: each step brings the schema from the version before to its own.
+        forgets: what a bot that starts without its file forgets, and how to live with it.
+    """
+
+    name: str
+    application_id: int
+    migrations: tuple[tuple[str, ...], ...]
+    forgets: str
+
+
 class Database:
     """The open file: batches of changes, one transaction each. One thread at a time may use it, but for ``look``.
 
     Args:
         path: the file.
+        kind: what it is.
         room: bytes that its files take from the start: a commit that makes a file longer waits for the disk for longer.
 
     Raises:
         SettingsError: it cannot be used; it names the path, and what to do.
     """
 
-    def __init__(self, path: Path, *, room: int) -> None:
-        self._path, self._room = path, room
+    def __init__(self, path: Path, kind: Kind, *, room: int = 0) -> None:
+        self._path, self._kind, self._room = path, kind, room
         self._database, self._looking = self._explained(self._open)
         self._file = _identity(path)
 
@@ -63,7 +81,7 @@ class Database:
         try:
             return query(self._looking)
         except (sqlite3.Error, ValueError) as error:
-            raise OSError(_unreadable(self._path, error)) from error
+            raise OSError(self._unreadable(error)) from error
 
     def execute(self, changes: Iterable[Change]) -> None:
         """Make changes, in a transaction that ``commit`` ends.
@@ -76,7 +94,7 @@ class Database:
             for statement, values in changes:
                 self._database.execute(statement, values)
         except (sqlite3.Error, ValueError, OverflowError) as error:
-            raise OSError(unwritable(self._path, error)) from error
+            raise OSError(self._unwritable(error)) from error
 
     def commit(self) -> None:
         """Bring what was executed to the disk.
@@ -88,49 +106,67 @@ class Database:
             self._database.execute("COMMIT")
             found = _identity(self._path)
         except (sqlite3.Error, OSError) as error:
-            raise OSError(unwritable(self._path, error)) from error
+            raise OSError(self._unwritable(error)) from error
         if found != self._file:
-            raise OSError(unwritable(self._path, "another file is in its place"))
+            raise OSError(self._unwritable("another file is in its place"))
+
+    def undo(self) -> None:
+        """Drop what was executed and could not be stored."""
+        with suppress(sqlite3.Error):
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
 
     def close(self) -> None:
         """Bring everything into the main file, and close it."""
         self._looking.close()
+        self.undo()
         with suppress(sqlite3.Error):
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._database.close()
 
     def _explained(self, do: Callable[[], T]) -> T:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-            raise SettingsError([f"SQLite {sqlite3.sqlite_version} is too old: the bot's inbox needs 3.37 or newer"])
+            problem = f"SQLite {sqlite3.sqlite_version} is too old: the bot's {self._kind.name} needs 3.37 or newer"
+            raise SettingsError([problem])
         try:
             return do()
         except (sqlite3.OperationalError, OSError) as error:
-            raise SettingsError([unwritable(self._path, error)]) from error
+            raise SettingsError([self._unwritable(error)]) from error
         except (sqlite3.DatabaseError, ValueError) as error:
             if isinstance(error, SettingsError):
                 raise
-            raise SettingsError([_unreadable(self._path, error)]) from error
+            raise SettingsError([self._unreadable(error)]) from error
 
     def _open(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         path = self._path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        _inspect(path)
+        _inspect(path, self._kind)
         database = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
         try:
             for pragma in _PRAGMAS:
                 database.execute(pragma)
-            _migrate(database)
+            _migrate(database, self._kind)
             _take_room(database, self._room)
             return database, sqlite3.connect(path, timeout=1, isolation_level=None)
         except BaseException:
             database.close()
             raise
 
+    def _unwritable(self, problem: object) -> str:
+        return (
+            f"the bot's {self._kind.name} {self._path} cannot be written: {problem}. Make room on its disk, make the "
+            "file and its folder writable for this user, or name another folder as state_dir"
+        )
 
-def _inspect(path: Path) -> None:
+    def _unreadable(self, problem: object) -> str:
+        return (
+            f"the bot's {self._kind.name} {self._path} cannot be read: {problem}. Move the file away and start without "
+            f"it: {self._kind.forgets}"
+        )
+
+
+def _inspect(path: Path, kind: Kind) -> None:
     """Refuse a file of somebody else's before anything in it is changed."""
     if path.stat().st_size == 0:
         return
@@ -138,22 +174,23 @@ def _inspect(path: Path) -> None:
         application = database.execute("PRAGMA application_id").fetchone()[0]
         version = database.execute("PRAGMA user_version").fetchone()[0]
         tables = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if application != APPLICATION_ID and (application or tables):
-        raise SettingsError([f"{path} is a database, but no bot's inbox; name another folder as state_dir"])
-    if version > len(MIGRATIONS):
+    if application != kind.application_id and (application or tables):
+        raise SettingsError([f"{path} is a database, but no bot's {kind.name}; name another folder as state_dir"])
+    if version > len(kind.migrations):
         newer = (
-            f"the inbox {path} has version {version}, and this plugin knows versions up to {len(MIGRATIONS)}: it was "
-            "written by a newer one; install that again, or name another folder as state_dir"
+            f"the {kind.name} {path} has version {version}, and this plugin knows versions up to "
+            f"{len(kind.migrations)}: it was written by a newer one; install that again, or name another folder as "
+            "state_dir"
         )
         raise SettingsError([newer])
 
 
-def _migrate(database: sqlite3.Connection) -> None:
+def _migrate(database: sqlite3.Connection, kind: Kind) -> None:
     """Bring the schema to the newest version, each step in a transaction of its own; check that it can be written."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
-    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+    for number, step in enumerate(kind.migrations[version:], start=version + 1):
         database.execute("BEGIN IMMEDIATE")
-        for statement in (*step, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {number}"):
+        for statement in (*step, f"PRAGMA application_id = {kind.application_id}", f"PRAGMA user_version = {number}"):
             database.execute(statement)
         database.execute("COMMIT")
     database.execute("BEGIN IMMEDIATE")
@@ -173,18 +210,3 @@ def _take_room(database: sqlite3.Connection, room: int) -> None:
 def _identity(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_dev, found.st_ino
-
-
-def unwritable(path: Path, problem: object) -> str:
-    """What is wrong with the inbox's disk, and what to do."""
-    return (
-        f"the bot's inbox {path} cannot be written: {problem}. Make room on its disk, make the file and its folder "
-        "writable for this user, or name another folder as state_dir"
-    )
-
-
-def _unreadable(path: Path, problem: object) -> str:
-    return (
-        f"the bot's inbox {path} cannot be read: {problem}. Move the file away and start without it: the bot forgets "
-        "then what it ran, so stop the sources until what is on its way has expired"
-    )
