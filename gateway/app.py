@@ -244,6 +244,7 @@ class Gateway:
             self._link,
             topics=self._topics,
             keys=self._settings.command_keys,
+            remembers=self._cards.remembers,
             telemetry=self._telemetry,
             clock=clock,
             new_id=new_id,

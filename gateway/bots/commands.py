@@ -49,6 +49,7 @@ class Commands:
     Args:
         topics: the topic tree.
         keys: by bot, the key that signs its commands.
+        remembers: whether a bot runs a command once per call, however often it is sent.
         clock: microseconds since the epoch.
         new_id: makes ids.
         random: makes 128 random bits in hexadecimal digits.
@@ -61,6 +62,7 @@ class Commands:
         topics: Topics,
         keys: Mapping[str, CommandKey],
         telemetry: Telemetry,
+        remembers: Callable[[str, str], bool] = lambda *_: False,
         clock: Callable[[], int],
         new_id: Callable[[], str],
         random: Callable[[], str] = _random,
@@ -71,6 +73,7 @@ class Commands:
         self._topics = topics
         self._keys = keys
         self._telemetry = telemetry
+        self._remembers = remembers
         self._clock = clock
         self._new_id = new_id
         self._random = random
@@ -79,7 +82,7 @@ class Commands:
         self._stopping = False
 
     async def send(self, call: Call) -> Ended:
-        """Send a command and return what came of it; one with a key that was sent before is not sent again.
+        """Send a command and return what came of it; one with a key is sent once, or again to a bot that runs it once.
 
         Raises:
             NotDelivered: the bot did not get it.
@@ -87,7 +90,7 @@ class Commands:
         """
         if not call.key:
             return await self._send(call, id_=self._new_id(), number=self._random())
-        known = self._repeats.find(call)
+        known = self._repeats.find(call, again=self._remembers(call.bot, call.command))
         if isinstance(known, Ended):
             return known
         if known is None:

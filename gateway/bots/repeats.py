@@ -53,8 +53,12 @@ class Repeats:
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._numbers: dict[str, _Kept] = {}
 
-    def find(self, call: Call) -> Task[Ended] | Ended | None:
+    def find(self, call: Call, *, again: bool) -> Task[Ended] | Ended | None:
         """What came of the same call before, or the one that is under way; None where it is to be sent.
+
+        Args:
+            call: with a key.
+            again: whether it may be sent again where nobody knows what came of it, as the bot runs it once anyway.
 
         Raises:
             Refused: the key was another call's.
@@ -65,7 +69,8 @@ class Repeats:
         if kept.fingerprint != _fingerprint(call):
             problem = "The key was used for another command, or with other parameters"
             raise Refused(Code.KEY_REUSED, Fault(where="Idempotency-Key", problem=problem, found=call.key[:80]))
-        if isinstance(kept.error, NotDelivered | Refused):
+        lost = again and kept.ended is not None and kept.ended.outcome is Outcome.UNKNOWN
+        if lost or isinstance(kept.error, NotDelivered | Refused):
             self._forget(kept)
             return None
         return kept.late or kept.sending

@@ -72,7 +72,9 @@ class Bench:
 async def make() -> AsyncIterator[Callable[..., Any]]:
     benches: list[Bench] = []
 
-    async def made(*, keys: dict[str, CommandKey] | None = None, window: int = 16, **options: Any) -> Bench:
+    async def made(
+        *, keys: dict[str, CommandKey] | None = None, window: int = 16, remembers: bool = False, **options: Any
+    ) -> Bench:
         broker, heard, numbers = MemoryBroker(), Heard(), count(1)
         link = MemoryLink(broker, window=window, **options)
         commands = Commands(
@@ -80,6 +82,7 @@ async def make() -> AsyncIterator[Callable[..., Any]]:
             topics=TOPICS,
             keys=keys or {},
             telemetry=heard,
+            remembers=lambda *_: remembers,
             clock=lambda: NOW,
             new_id=lambda: f"id-{next(numbers)}",
         )

@@ -58,6 +58,19 @@ async def test_an_unknown_outcome_stays_unknown_until_the_reply_comes_late(make:
     assert len(bench.sent) == 1
 
 
+async def test_a_bot_that_remembers_is_asked_again_for_what_nobody_knows_and_for_nothing_else(
+    make: Callable[..., Any],
+) -> None:
+    bench = await make(remembers=True)
+    answers = iter([None, DONE])
+    await bench.bot(lambda _: next(answers))
+    asked = call("stop", key="7", timeout=0.05)
+
+    outcomes = [(await bench.commands.send(asked)).outcome for _ in range(3)]
+    assert outcomes == [Outcome.UNKNOWN, Outcome.DONE, Outcome.DONE]
+    assert [read_request(message.payload).msg_id for message in bench.sent] == ["alice:7"] * 2
+
+
 async def test_what_nobody_got_is_sent_when_it_is_made_again(make: Callable[..., Any]) -> None:
     bench = await make()
     with pytest.raises(NotDelivered):
