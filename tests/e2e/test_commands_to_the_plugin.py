@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commlib.msg import RPCMessage
+from commlib.transports.mqtt import ConnectionParameters, RPCClient
 
+from bot_plugin.settings_files import read_env_file
 from tests.e2e.deployment import Bot, Deployment, until
-from tests.e2e.test_commands import requests
+from tests.e2e.test_commands import add_client, requests
 
 PLUGIN = Path(__file__).with_name("commanded_bot.py")
 KEY = f"ops:{'k' * 44}"
@@ -96,6 +99,40 @@ def test_a_command_that_a_crash_cut_short_is_not_run_again_and_its_repeat_says_s
 
     assert post(deployment, "start", script="slow") == 409
     assert [entry["command"] for entry in requests(bot)] == ["start"]
+
+
+class Rebalance(RPCMessage):
+    """A bot's own command, as commlib-py spells it."""
+
+    class Request(RPCMessage.Request):
+        to: float
+
+    class Response(RPCMessage.Response):
+        status: int
+        msg: str
+        data: dict[str, Any]
+
+
+def test_a_client_of_commlib_with_a_login_of_its_own_gets_its_reply(deployment: Deployment) -> None:
+    start(deployment)
+    login = read_env_file(add_client(deployment, "alice", "--role", "operator", "--bots", "one", "--legacy"))
+    client = RPCClient(
+        conn_params=ConnectionParameters(
+            host="127.0.0.1",
+            port=deployment.broker_port,
+            username=login["SIGNAL_GATEWAY_MQTT_USERNAME"],
+            password=login["SIGNAL_GATEWAY_MQTT_PASSWORD"],
+        ),
+        rpc_name="hbot/one/command/rebalance",
+        msg_type=Rebalance,
+    )
+    client.run()
+    try:
+        answer = client.call(Rebalance.Request(to=0.5), timeout=15)
+    finally:
+        client.stop()
+
+    assert (answer.status, answer.data) == (200, {"moved": 0.5})
 
 
 def test_a_bot_with_a_command_key_runs_what_the_gateway_signs_and_nothing_else(
