@@ -15,7 +15,7 @@ SOAK = $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS)) $(if $
   $(if $(BROKER),--broker $(BROKER)) $(if $(filter-out file,$(origin DATA)),--data $(DATA))
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run test test-more soak bench check format components lock clean
+.PHONY: help run test test-more soak bench check format components hummingbot lock clean
 
 help:  ## Show these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -28,9 +28,10 @@ test: check components  ## Lint and run every test that is not long or heavy
 	@echo "not run here: the long and heavy tests (make test-more), the soak (make soak), the benchmark (make bench)"
 	@$(PYTEST)
 
-test-more: .venv/installed-dev components  ## Run the long and heavy tests; property tests with more examples
+test-more: .venv/installed-dev components hummingbot  ## Run the long and heavy tests; property tests with more examples
 	@echo "not run here: what make test runs. These are the property tests, with ten times the examples,"
-	@echo "and the short runs in which everything is killed under load (docs/testing.md): seven minutes."
+	@echo "the short runs in which everything is killed under load (docs/testing.md), and those against the"
+	@echo "real Hummingbot: nine minutes."
 	@$(PYTEST) -m "more or property" --hypothesis-profile=more
 
 soak: .venv/installed-dev components  ## Kill everything under load for 40 minutes: SEED= SIGNALS= KILLS= BROKER= DATA=
@@ -51,6 +52,9 @@ format: .venv/installed-dev  ## Let ruff format and mend what it can
 
 components:
 	@.ci/components mosquitto mosquitto_pub wrk
+
+hummingbot: .venv/bin/python
+	@tests/interop/hummingbot/setup $(BIN)/python
 
 lock: .venv/installed-dev  ## Resolve the dependencies anew into requirements/
 	@.ci/lock $(BIN)

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-import os
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot_plugin.broker_settings import (
+    BROKER_READERS,
+    BROKER_VARIABLES,
+    PREFIX,
+    BrokerSettings,
+    Reader,
+    read_spelled,
+    spelled_in,
+    switch,
+    words,
+)
 from bot_plugin.command_keys import SHAPE, KeyRefused, command_keys, split_keys
 from bot_plugin.errors import SettingsError
-from bot_plugin.settings_files import read_conf_client, read_env_file
-from bot_plugin.transport import V5, V311
+from bot_plugin.settings_files import read_conf_client
 from schemas.fields import is_name
 from schemas.signature import CommandKey
-from schemas.topics import Mode, TopicError, Topics
+from schemas.topics import Mode
 
-PREFIX = "SIGNAL_GATEWAY_"
+__all__ = ["PREFIX", "RESERVED_BOT", "PluginSettings"]
+
 RESERVED_BOT = "predictions"
-
-_VERSIONS = {"auto": (V5, V311), "5": (V5,), "3.1.1": (V311,)}
-_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PluginSettings:
-    """The plugin's settings.
+class PluginSettings(BrokerSettings):
+    """The plugin's settings, besides how the broker is reached.
 
     Args:
         bot: the bot's name; one process at a time has it.
-        tls: whether to speak TLS; the certificate is checked.
-        ca: a file with the certificate authorities to trust; None for the system's.
-        root: the prefix of the signal topics.
-        namespace: the prefix of the bots' own topics.
-        mqtt_version: ``auto`` (MQTT 5, else 3.1.1), ``5`` or ``3.1.1``.
         modes: the modes that this bot runs; it refuses the others.
         state_dir: a folder of this bot's own, for what must survive a restart; ``./data/signal-gateway/<bot>`` where
             None.
@@ -51,15 +52,6 @@ class PluginSettings:
     """
 
     bot: str
-    host: str = "localhost"
-    port: int = 1883
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: bool = False
-    ca: str | None = None
-    root: str = "signals"
-    namespace: str = "hbot"
-    mqtt_version: str = "auto"
     modes: tuple[Mode, ...] = (Mode.LIVE,)
     state_dir: str | None = None
     sources: tuple[str, ...] = ()
@@ -83,11 +75,6 @@ class PluginSettings:
         object.__setattr__(self, "modes", tuple(Mode(mode) for mode in self.modes))
 
     @property
-    def topics(self) -> Topics:
-        """The topic tree."""
-        return Topics(root=self.root, namespace=self.namespace)
-
-    @property
     def keys(self) -> Mapping[str, CommandKey]:
         """The command keys by name; where there are any, unsigned commands are refused."""
         return command_keys(self.command_keys, self.command_keys_file)
@@ -96,24 +83,6 @@ class PluginSettings:
     def state_folder(self) -> Path:
         """Where the bot keeps what must survive a restart."""
         return Path("data", "signal-gateway", self.bot) if self.state_dir is None else Path(self.state_dir)
-
-    @property
-    def versions(self) -> tuple[int, ...]:
-        """The MQTT protocol levels to try, in order."""
-        return _VERSIONS[self.mqtt_version]
-
-    def tls_context(self) -> ssl.SSLContext | None:
-        """A context that checks the broker's certificate; None without TLS.
-
-        Raises:
-            SettingsError: the file of authorities cannot be read.
-        """
-        if not self.tls:
-            return None
-        try:
-            return ssl.create_default_context(cafile=self.ca)
-        except OSError as error:
-            raise SettingsError([f"ca {self.ca!r} cannot be used: {error}"]) from None
 
     @classmethod
     def from_env(
@@ -128,13 +97,8 @@ class PluginSettings:
         Raises:
             SettingsError: with every problem.
         """
-        environ = os.environ if environ is None else environ
-        file = env_file or environ.get(f"{PREFIX}ENV_FILE")
-        values = {**(read_env_file(Path(file)) if file else {}), **environ}
-        return _build(
-            {name: (f"{PREFIX}{key}", values.get(f"{PREFIX}{key}") or None) for key, name in _VARIABLES.items()},
-            origin=f"the environment and {file}" if file else "the environment",
-        )
+        given, origin = spelled_in(_VARIABLES, environ=environ, env_file=env_file)
+        return _build(given, origin=origin)
 
     @classmethod
     def from_conf_client(cls, path: str | Path, **more: Any) -> PluginSettings:
@@ -157,15 +121,7 @@ class PluginSettings:
 
 _VARIABLES = {
     "BOT": "bot",
-    "MQTT_HOST": "host",
-    "MQTT_PORT": "port",
-    "MQTT_USERNAME": "username",
-    "MQTT_PASSWORD": "password",
-    "MQTT_TLS": "tls",
-    "MQTT_CA": "ca",
-    "MQTT_VERSION": "mqtt_version",
-    "ROOT": "root",
-    "NAMESPACE": "namespace",
+    **BROKER_VARIABLES,
     "MODES": "modes",
     "STATE_DIR": "state_dir",
     "SOURCES": "sources",
@@ -184,47 +140,25 @@ _BRIDGE = {
 }
 
 
-def _integer(text: str) -> int:
-    return int(text)
-
-
-def _switch(text: str) -> bool:
-    return _SWITCH[text.lower()]
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def _modes(text: str) -> tuple[Mode, ...]:
-    return tuple(Mode(part) for part in _list(text))
+    return tuple(Mode(part) for part in words(text))
 
 
-_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "port": (_integer, "a number, such as 1883"),
-    "tls": (_switch, "0 or 1"),
+_READERS: Mapping[str, Reader] = {
+    **BROKER_READERS,
     "modes": (_modes, f"a list of {', '.join(Mode)}, joined by commas"),
-    "sources": (_list, "a list of sources, joined by commas"),
-    "allowed_commands": (_list, "a list of commands, joined by commas"),
+    "sources": (words, "a list of sources, joined by commas"),
+    "allowed_commands": (words, "a list of commands, joined by commas"),
     "command_keys": (split_keys, SHAPE),
-    "legacy_replies": (_switch, "0 or 1"),
+    "legacy_replies": (switch, "0 or 1"),
 }
 
 
 def _build(
     given: Mapping[str, tuple[str, str | None]], *, origin: str, more: Mapping[str, Any] | None = None
 ) -> PluginSettings:
-    values: dict[str, Any] = dict(more or {})
-    problems = []
-    for name, (label, text) in given.items():
-        if text is None:
-            continue
-        reader, shape = _READERS.get(name, (str, "text"))
-        try:
-            values[name] = reader(text)
-        except (ValueError, KeyError):
-            shown = "" if name == "command_keys" else f", not {text!r}"
-            problems.append(f"{label} is {shape}{shown}")
+    read, problems = read_spelled(given, _READERS)
+    values = {**(more or {}), **read}
     if "bot" not in values:
         problems.append(f"{given['bot'][0]} is missing: the name of this bot, as `signal-gateway bots add` made it")
         values["bot"] = "unnamed"
@@ -238,7 +172,7 @@ def _build(
 
 
 def _problems(settings: PluginSettings) -> Iterator[str]:
-    yield from _broker_problems(settings)
+    yield from settings.broker_problems()
     yield from _bot_problems(settings)
     try:
         _ = settings.keys
@@ -255,23 +189,6 @@ def _bot_problems(settings: PluginSettings) -> Iterator[str]:
         yield f"{unknown[0]!r} is no mode; the modes are {', '.join(Mode)}"
     if wrong := [source for source in settings.sources if not is_name(source)]:
         yield f"sources are names, which {wrong[0]!r} is not"
-    try:
-        Topics(root=settings.root, namespace=settings.namespace)
-    except TopicError as error:
-        yield str(error)
-
-
-def _broker_problems(settings: PluginSettings) -> Iterator[str]:
-    if not settings.host:
-        yield "host is empty: the broker's name or address"
-    if not 0 < settings.port < 1 << 16:
-        yield f"port is 1 to 65535, not {settings.port}"
-    if settings.mqtt_version not in _VERSIONS:
-        yield f"mqtt_version is one of {', '.join(_VERSIONS)}, not {settings.mqtt_version!r}"
-    if settings.password is not None and settings.username is None:
-        yield "there is a password, but no username"
-    if settings.ca is not None and not settings.tls:
-        yield "there is a ca, but tls is off"
 
 
 def _text(value: Any) -> str | None:

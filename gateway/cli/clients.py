@@ -140,6 +140,7 @@ def _variables(settings: Settings, client: Client, given: Given) -> dict[str, st
     if given.password is not None:
         login = Handout.of(settings, client.name, password=given.password).variables
         variables |= {"SIGNAL_GATEWAY_CLIENT": login.pop("SIGNAL_GATEWAY_BOT"), **login}
+        variables |= {"SIGNAL_GATEWAY_BOTS": ",".join(client.bots)} if client.bots else {}
     return variables
 
 

@@ -19,7 +19,7 @@ OTHERS = frozenset({"CONFIG", "DATA"})
 
 BOT = frozenset(
     {"BOT", "CLIENT", "API_TOKEN", "MODES", "SOURCES", "ROOT", "NAMESPACE", "STATE_DIR", "ENV_FILE"}
-    | {"ALLOWED_COMMANDS", "COMMAND_KEYS", "COMMAND_KEYS_FILE", "LEGACY_REPLIES"}
+    | {"ALLOWED_COMMANDS", "BOTS", "COMMAND_KEY", "COMMAND_KEYS", "COMMAND_KEYS_FILE", "LEGACY_REPLIES"}
     | {f"MQTT_{name}" for name in ("HOST", "PORT", "USERNAME", "PASSWORD", "TLS", "CA", "VERSION")}
 )
 """Variables of bots and clients, which may run in the same environment."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ import pytest
 from commlib.msg import RPCMessage
 from commlib.transports.mqtt import ConnectionParameters, RPCClient
 
+from bot_plugin.client import BotClient, ClientSettings
 from bot_plugin.settings_files import read_env_file
 from tests.e2e.deployment import Bot, Deployment, until
 from tests.e2e.test_commands import add_client, requests
@@ -133,6 +135,20 @@ def test_a_client_of_commlib_with_a_login_of_its_own_gets_its_reply(deployment: 
         client.stop()
 
     assert (answer.status, answer.data) == (200, {"moved": 0.5})
+
+
+async def test_a_bot_client_with_a_login_of_its_own_commands_the_bot(deployment: Deployment) -> None:
+    def prepare() -> Path:
+        start(deployment)
+        return add_client(deployment, "alice", "--role", "operator", "--bots", "one")
+
+    settings = ClientSettings.from_env({}, env_file=await asyncio.to_thread(prepare))
+    async with BotClient(settings) as client:
+        status, own = await client.status("one"), await client.command("one", "rebalance", {"to": 0.5})
+
+    assert (settings.name, settings.bots) == ("alice", ("one",))
+    assert (status.outcome.value, status.msg) == ("done", "all is well")
+    assert own.data == {"moved": 0.5}
 
 
 def test_a_bot_with_a_command_key_runs_what_the_gateway_signs_and_nothing_else(
