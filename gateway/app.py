@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,9 +13,9 @@ from typing import Any
 
 import uuid_utils
 
-from gateway.bots import Cards, Clocks, GatewayPresence, Receipts, Roster
+from gateway.bots import Cards, Clocks, Commands, GatewayPresence, Receipts, Roster
 from gateway.broker import Embedded, run_embedded
-from gateway.config import Address, BotSources, KeyRing, Settings
+from gateway.config import Address, BotSources, ClientKeys, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
 from gateway.errors import NotStored
@@ -26,7 +25,7 @@ from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.notify import Notifier
 from gateway.pipeline import Pipeline, Road
-from gateway.supervisor import supervise
+from gateway.supervisor import settle_memory, supervise
 from gateway.telemetry import Recorder, Several, configure
 from gateway.web import (
     ApiKeys,
@@ -50,7 +49,6 @@ _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
 _PRUNE_EVERY = 10.0
-_GC_THRESHOLD = (20_000, 20, 20)
 _LOOK_FOR_KEYS = 0.05
 
 
@@ -83,13 +81,6 @@ async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -
 
 def _listen(address: Address, setting: str) -> ListenSettings:
     return ListenSettings(host=address.host, port=address.port, setting=setting)
-
-
-def _settle_memory() -> None:
-    """Take what lives as long as the process out of the garbage collector's sight: it searched it for every signal."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLD)
 
 
 @asynccontextmanager
@@ -150,6 +141,7 @@ class Gateway:
             look=self._clocks.card,
             clock=clock,
         )
+        self._commands = self._make_commands()
         self._pipeline = Pipeline(
             Road(sources=settings.sources, topics=self._topics),
             keys=self._keys,
@@ -169,9 +161,10 @@ class Gateway:
         await self._cards.recall()
         await self._link.subscribe(self._topics.every("receipt"), self._receipts.take)
         await self._link.subscribe(self._topics.every("bot"), self._cards.take)
+        await self._link.subscribe(self._commands.filter, self._commands.take)
         await self._private.start()
         await self._public.start()
-        _settle_memory()
+        settle_memory()
         ready()
         workers: dict[str, Callable[[], Any]] = {
             "link": self._link.run,
@@ -195,6 +188,7 @@ class Gateway:
                 if self._link.connected:
                     await self._delivery.drained()
                     await (self._presence.say(Presence.OFFLINE, self._link) or asyncio.sleep(0))
+        self._commands.stop()
         await self._notifier.drained()
 
     async def _prune(self) -> None:
@@ -232,15 +226,28 @@ class Gateway:
             mint=self._mint_token,
             withdraw=self._withdrawals.withdraw,
             roster=self._make_roster(),
+            command=self._commands.send,
         )
         token = read_secret(self._settings.folder.api_token)
-        keys = ApiKeys({"api": hashlib.sha256(token.encode()).digest()} if token else {})
+        own = {"api": hashlib.sha256(token.encode()).digest()} if token else {}
+        keys = ApiKeys(own, clients=ClientKeys(self._settings.folder.clients))
         private = Private(
             inside, settings=PrivateSettings(host=http.private.host, hosts=http.hosts), keys=keys, telemetry=telemetry
         )
         return (
             HttpListener(public, settings=_listen(http.public, "http.public"), telemetry=telemetry),
             HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
+        )
+
+    def _make_commands(self) -> Commands:
+        return Commands(
+            self._link,
+            topics=self._topics,
+            keys=self._settings.command_keys,
+            remembers=self._cards.remembers,
+            telemetry=self._telemetry,
+            clock=clock,
+            new_id=new_id,
         )
 
     def _make_roster(self) -> Roster:

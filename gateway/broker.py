@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from gateway.config import BotLogins, Settings
+from gateway.config import BrokerLogins, Settings
 from gateway.mqtt.embedded import EmbeddedBroker
 
 _LOOK_FOR_REVOKED = 0.5
@@ -18,14 +18,14 @@ class Embedded:
     """The embedded broker, and who may log in there."""
 
     broker: EmbeddedBroker
-    logins: BotLogins
+    logins: BrokerLogins
 
     async def watch(self) -> None:
-        """End the sessions of bots whose login was taken away or changed."""
+        """End the sessions of those whose login was taken away or changed."""
         while True:
             await asyncio.sleep(_LOOK_FOR_REVOKED)
-            for bot in self.logins.revoked():
-                await self.broker.disconnect(bot)
+            for name in self.logins.revoked():
+                await self.broker.disconnect(name)
 
 
 @asynccontextmanager
@@ -33,7 +33,7 @@ async def run_embedded(settings: Settings) -> AsyncIterator[Embedded]:
     """Run the broker that the settings describe."""
     assert settings.embedded is not None
     own = (settings.link.username or "", settings.link.password or "")
-    logins = BotLogins(settings.folder.bots, topics=settings.topics, gateway=own)
+    logins = BrokerLogins(settings.folder, topics=settings.topics, gateway=own)
     broker = EmbeddedBroker(settings.embedded, logins=logins)
     await broker.start()
     try:

@@ -38,12 +38,14 @@ class Shown:
         instance: which process it is.
         plugin: the plugin's version.
         durable: whether it has a state folder that survives a restart.
+        commands: the remote commands that it runs, as in their topics.
     """
 
     bot: KnownBot
     instance: str = ""
     plugin: str | None = None
     durable: bool | None = None
+    commands: frozenset[str] = frozenset()
 
 
 class Cards:
@@ -94,6 +96,11 @@ class Cards:
             self._known.setdefault(bot.name, Shown(absent))
         self._tell()
 
+    def remembers(self, bot: str, command: str) -> bool:
+        """Whether a bot runs a command once per call, through restarts too, as its card says."""
+        shown = self._known.get(bot)
+        return shown is not None and shown.durable is True and command in shown.commands
+
     async def take(self, topic: str, payload: bytes) -> None:
         """Handle one message of the cards' filter; an empty one clears a card from the broker, and says nothing."""
         if not payload:
@@ -116,7 +123,8 @@ class Cards:
         self._greet(card.bot)
         filters = tuple(one for one in card.subscriptions[:_FILTERS] if len(one) <= _LONGEST_FILTER and is_filter(one))
         bot = KnownBot(name=card.bot, filters=filters)
-        now = Shown(bot, card.instance[:_TEXT], card.plugin and card.plugin[:_TEXT], card.durable)
+        commands = frozenset(one for one in card.commands[:_FILTERS] if len(one) <= _LONGEST_FILTER)
+        now = Shown(bot, card.instance[:_TEXT], card.plugin and card.plugin[:_TEXT], card.durable, commands)
         if before != now:
             if before is None or before.bot.absent_since is not None or before.instance != now.instance:
                 self._came.add(card.bot)

@@ -1,4 +1,4 @@
-"""``bots``: who may log in at the broker."""
+"""``bots``: who may log in at the broker, and how they are; ``bot_commands`` has what they are told."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.bot_commands import COMMANDS
 from gateway.cli.bot_lines import bot_lines
+from gateway.cli.broker_files import left_to_do
 from gateway.cli.failure import Exit, Failure
 from gateway.cli.forgetting import forget
 from gateway.cli.http import call_api
 from gateway.cli.session import Session, now_micros, session_command, source_of
 from gateway.config.bots import name_problem, put_bot, read_bots, remove_bot
+from gateway.config.clients import read_clients
 from gateway.config.handout import Handout
 from gateway.config.mosquitto import write_mosquitto
 from gateway.config.settings import Settings
@@ -21,7 +24,14 @@ from gateway.config.store import PRIVATE, locked, write
 
 @click.group()
 def command() -> None:
-    """The bots' logins at the broker. Changes act at once in a running gateway with the embedded broker."""
+    """The bots: their logins at the broker, and commands to them.
+
+    Changes of logins act at once in a running gateway with the embedded broker.
+    """
+
+
+for one in COMMANDS:
+    command.add_command(one)
 
 
 @command.command("add")
@@ -41,6 +51,8 @@ def add(session: Session, name: str, sources: str, env_file: str | None) -> None
     with locked(session.folder.changes):
         if name in read_bots(session.folder.bots):
             raise Failure(Exit.REFUSED, f"bot {name} has a login: signal-gateway bots rotate {name} gives it a new one")
+        if name in read_clients(session.folder.clients):
+            raise Failure(Exit.REFUSED, f"there is a client {name}: give the bot another name")
         handout, written = _change(settings, name, sources=allowed, env_file=env_file)
     _hand_out(session, handout, written)
 
@@ -133,9 +145,7 @@ def _lines(handout: Handout) -> list[str]:
 
 def _written(settings: Settings) -> list[str]:
     """Keep an external Mosquitto's files up to date; say what is left to do."""
-    if write_mosquitto(settings):
-        return ["", "Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"]
-    return [] if settings.embedded else ["", "the broker is an external one: give it this login and its permissions"]
+    return left_to_do(settings, written=write_mosquitto(settings))
 
 
 def _nobody(name: str) -> Failure:

@@ -14,7 +14,7 @@ class Exit(IntEnum):
     """Refused, not found, or a check that failed."""
     USAGE = 2
     UNREACHABLE = 3
-    """The gateway or the broker does not answer."""
+    """The gateway, the broker or the bot does not answer."""
     CONFIGURATION = 4
     INTERRUPTED = 130
 

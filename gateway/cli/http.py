@@ -38,21 +38,29 @@ class Answer:
 
 
 def request(
-    address: Address, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None
+    address: Address,
+    method: str,
+    path: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    timeout: float = _TIMEOUT,
 ) -> Answer:
     """Send a request.
 
     Raises:
-        Failure: nobody answers there, or not in HTTP.
+        Failure: nobody answers there, or not in HTTP; with the fact ``sent`` where the request went out.
     """
-    connection = HTTPConnection(address.local.host, address.port, timeout=_TIMEOUT)
+    connection = HTTPConnection(address.local.host, address.port, timeout=timeout)
+    facts = {}
     try:
         connection.request(method, path, body=body, headers=dict(headers))
+        facts = {"sent": True}
         response = connection.getresponse()
         return Answer(response.status, _content(response.read()))
     except (OSError, HTTPException) as error:
         problem = f"no gateway answers at {address.local} ({error}): start it with signal-gateway run"
-        raise Failure(Exit.UNREACHABLE, problem) from None
+        raise Failure(Exit.UNREACHABLE, problem, **facts) from None
     finally:
         connection.close()
 
@@ -64,6 +72,7 @@ def call_api(
     *,
     query: Mapping[str, Any] | None = None,
     document: Mapping[str, Any] | None = None,
+    timeout: float = _TIMEOUT,
 ) -> Mapping[str, Any]:
     """Ask the private API of the running gateway.
 
@@ -78,7 +87,7 @@ def call_api(
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     body = json.dumps(document or {}).encode() if method == "POST" else None
     headers |= {"Content-Type": "application/json"} if body else {}
-    answer = request(settings.http.private, method, target, headers=headers, body=body)
+    answer = request(settings.http.private, method, target, headers=headers, body=body, timeout=timeout)
     if not answer.good:
         raise _refused(answer, settings)
     return answer.document

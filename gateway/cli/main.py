@@ -25,6 +25,7 @@ COMMANDS = {
     "withdraw": "gateway.cli.withdraw",
     "bots": "gateway.cli.bots",
     "keys": "gateway.cli.keys",
+    "clients": "gateway.cli.clients",
     "notify": "gateway.cli.notify",
 }
 
@@ -49,7 +50,7 @@ def cli() -> None:
 
     \b
     Exit codes: 0 done; 1 refused, not found or a check that failed; 2 wrong usage;
-    3 the gateway or the broker does not answer; 4 the configuration is wrong.
+    3 the gateway, the broker or the bot does not answer; 4 the configuration is wrong.
     """  # noqa: D301  # \b is click's
 
 

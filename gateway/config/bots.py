@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.passwords import hashed, matches
-from gateway.config.permissions import gateway_permissions, permissions
 from gateway.config.store import Watched, locked, read_json, write_json
 from gateway.errors import Misconfigured
-from gateway.mqtt.permissions import Permissions
 from schemas.fields import from_micros, instant_text, is_name
-from schemas.topics import Topics
 
 RESERVED = frozenset({"predictions"})
 """Names that are segments of the bots' topic tree."""
-
-_DECOY = hashed(secrets.token_hex())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,35 +97,3 @@ class BotSources:
 
     def _take(self, bots: Mapping[str, Bot]) -> None:
         self._sources = {name: bot.sources for name, bot in bots.items()}
-
-
-class BotLogins:
-    """Says what a login at the embedded broker may do, by the file as it is now; a removed bot has no login at once."""
-
-    def __init__(self, path: Path, *, topics: Topics, gateway: tuple[str, str]) -> None:
-        self._file = Watched(path, read=read_bots, take=self._take)
-        self._topics = topics
-        self._gateway, password = gateway
-        self._own = hashed(password)
-        self._bots: dict[str, Bot] = {}
-        self._revoked: set[str] = set()
-
-    def login(self, username: str, password: str) -> Permissions | None:
-        """The permissions of a login; None for an unknown name and for a wrong password, after the same work."""
-        self._file.look()
-        bot = self._bots.get(username)
-        own = username == self._gateway
-        right = matches(password, self._own if own else bot.password_hash if bot else _DECOY)
-        if own:
-            return gateway_permissions(self._topics) if right else None
-        return permissions(bot.name, bot.sources, self._topics) if right and bot else None
-
-    def revoked(self) -> tuple[str, ...]:
-        """The bots whose login was removed or changed since the last call: their connections are to be ended."""
-        self._file.look()
-        revoked, self._revoked = tuple(sorted(self._revoked)), set()
-        return revoked
-
-    def _take(self, bots: dict[str, Bot]) -> None:
-        self._revoked |= {name for name, bot in self._bots.items() if bots.get(name) != bot}
-        self._bots = bots

@@ -24,10 +24,10 @@ _MQTT = (
 BOT = frozenset(
     {"BOT", "INSTANCE_ID", "MODES", "SOURCES", "ROOT", "NAMESPACE", "STATE_DIR", "ENV_FILE", "LISTEN"}
     | {"ALLOWED_COMMANDS", "COMMAND_KEYS", "COMMAND_KEYS_FILE", "LEGACY_REPLIES"}
-    | {"CLIENT", "BOTS", "COMMAND_KEY"}
+    | {"CLIENT", "BOTS", "COMMAND_KEY", "API_TOKEN"}
     | {f"MQTT_{name}" for name in _MQTT}
 )
-"""Variables of bots and of their clients, which may run in the same environment."""
+"""Variables of bots and clients, which may run in the same environment."""
 
 
 def overlay(document: Document, environ: Mapping[str, str]) -> None:

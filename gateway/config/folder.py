@@ -36,6 +36,11 @@ class Folder:
         return self.secrets / "bots.json"
 
     @property
+    def clients(self) -> Path:
+        """The clients' keys and logins, hashed."""
+        return self.secrets / "clients.json"
+
+    @property
     def broker_password(self) -> Path:
         """The gateway's own password at the broker."""
         return self.secrets / "gateway-broker.password"
@@ -63,7 +68,8 @@ class Folder:
         """A warning for each secret that others on this machine can read; ``more``: those that are elsewhere."""
         if self.secrets.exists() and self.secrets.stat().st_mode & _OTHERS:
             yield f"{self.secrets}: others can open it: chmod {PRIVATE_FOLDER:o} {self.secrets}"
-        own = (self.keys, self.bots, self.broker_password, self.api_token, *self.root.glob("bots/*.env"))
+        secrets = (self.keys, self.bots, self.clients, self.broker_password, self.api_token)
+        own = (*secrets, *self.root.glob("bots/*.env"))
         for file in dict.fromkeys((*own, *more)):
             if file.exists() and file.stat().st_mode & _OTHERS:
                 yield f"{file}: others can read it: chmod {PRIVATE:o} {file}"

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from gateway.config.build import build
+from gateway.config.command_keys import read_command_key
 from gateway.config.document import Document, read_file
 from gateway.config.document import Path as Key
 from gateway.config.environment import overlay
@@ -107,10 +108,24 @@ def _resolve(sections: dict[str, Any], base: Path) -> None:
             section = section.get(step) if isinstance(section, dict) else None
         if isinstance(section, dict) and section.get(last) is not None:
             section[last] = base / section[last]
+    for section in _signed(sections).values():
+        section["key_file"] = base / section["key_file"]
+
+
+def _signed(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of bots that get signed commands."""
+    commands = sections.get("commands")
+    bots = commands.get("bots") if isinstance(commands, dict) else None
+    return bots if isinstance(bots, dict) else {}
 
 
 def _missing(sections: Mapping[str, Any], folder: Folder) -> Iterator[tuple[Key, str]]:
     """Problems with files that the settings name."""
+    for bot, section in _signed(sections).items():
+        try:
+            read_command_key(section["key_file"])
+        except ValueError as error:
+            yield ("commands", "bots", bot, "key_file"), f"does not work: {error}"
     broker = sections.get("broker")
     if not isinstance(broker, dict) or "kind" not in broker:
         return

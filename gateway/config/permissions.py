@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from gateway.config.clients import Client
 from gateway.mqtt.permissions import Permissions
+from gateway.roles import Role
+from schemas.command import Command
 from schemas.topics import TELEMETRY, VERSION, Topics
 
 BODIES = ("trade", "alert", "prediction")
+
+LEGACY_REPLIES = ("+", "hummingbot-api/response/+")
+"""Where commlib-py (``rpc-`` and 32 digits) and hummingbot-api want replies: no filter says the first more narrowly."""
 
 
 def permissions(bot: str, sources: tuple[str, ...], topics: Topics) -> Permissions:
@@ -17,20 +25,15 @@ def permissions(bot: str, sources: tuple[str, ...], topics: Topics) -> Permissio
         topics: the topic tree.
     """
     own = f"{topics.namespace}/{bot}"
-    signals = [
-        topics.signal_filter(body, source, test=test)
-        for test in (False, True)
-        for body in BODIES
-        for source in sources or ("+",)
-    ]
     return Permissions(
         publish=(
             topics.receipt(bot),
             topics.bot(bot),
             f"{topics.root}/{VERSION}/reply/{bot}/#",
             *(f"{own}/{channel}" for channel in TELEMETRY),
+            *LEGACY_REPLIES,
         ),
-        subscribe=(*signals, topics.receipted(bot), topics.bot(bot), f"{own}/#"),
+        subscribe=(*_signals(topics, sources), topics.receipted(bot), topics.bot(bot), f"{own}/#"),
     )
 
 
@@ -43,11 +46,46 @@ def gateway_permissions(topics: Topics) -> Permissions:
             f"{topics.root}-test/{VERSION}/#",
             f"{bots}/external/event/#",
             f"{topics.namespace}/predictions/+/ML_SIGNALS",
+            *_commands(topics, "+"),
         ),
         subscribe=(
             topics.every("receipt"),
             topics.every("bot"),
             topics.every("gateway"),
+            topics.replies("gateway"),
             *(f"{bots}/{channel}" for channel in TELEMETRY),
         ),
     )
+
+
+def client_permissions(client: Client, topics: Topics) -> Permissions:
+    """A client's permissions as topic filters: what its bots tell and replies to itself; commands for an operator."""
+    bots, role = client.bots or ("+",), client.role
+    return Permissions(
+        publish=tuple(topic for bot in bots for topic in _commands(topics, bot) if role.includes(Role.OPERATOR)),
+        subscribe=(
+            *(topic for bot in bots for topic in _told(topics, bot)),
+            topics.every("gateway"),
+            topics.replies(client.name),
+            *(_signals(topics) if role.includes(Role.ADMIN) else ()),
+            *(LEGACY_REPLIES if client.legacy else ()),
+        ),
+    )
+
+
+def _signals(topics: Topics, sources: tuple[str, ...] = ()) -> Iterator[str]:
+    """Where the signals of these sources are, or of all."""
+    for test in (False, True):
+        for body in BODIES:
+            yield from (topics.signal_filter(body, source, test=test) for source in sources or ("+",))
+
+
+def _commands(topics: Topics, bot: str) -> Iterator[str]:
+    """Where a bot, or ``+``, listens for commands."""
+    yield from (f"{topics.namespace}/{bot}/{command}" for command in (*Command, "command/+"))
+
+
+def _told(topics: Topics, bot: str) -> Iterator[str]:
+    """Where a bot, or ``+``, tells of itself and of signals."""
+    yield from (f"{topics.root}/{VERSION}/{kind}/{bot}" for kind in ("bot", "receipt"))
+    yield from (f"{topics.namespace}/{bot}/{channel}" for channel in TELEMETRY)

@@ -221,6 +221,18 @@ class MosquittoSchema(SettingsSchema):
     acl_file = Value(path, required=True)
 
 
+class CommandKeySchema(SettingsSchema):
+    """What signs the commands to one bot."""
+
+    key_file = Value(path, required=True)
+
+
+class CommandsSchema(SettingsSchema):
+    """Commands to bots."""
+
+    bots = Named(CommandKeySchema)
+
+
 class TargetSchema(SettingsSchema):
     """Where notifications go, and which; a URL alone is one that gets all of them."""
 
@@ -263,6 +275,7 @@ class RootSchema(SettingsSchema):
     topics = Section(TopicsSchema)
     sources = Named(SourceSchema)
     mosquitto = Section(MosquittoSchema, optional=True)
+    commands = Section(CommandsSchema)
     notify = Section(NotifySchema)
     log = Section(LogSchema)
 

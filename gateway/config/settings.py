@@ -14,6 +14,7 @@ from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings
 from gateway.notify.settings import NotifySettings
 from gateway.telemetry.logs import LogSettings
+from schemas.signature import CommandKey
 from schemas.topics import Topics
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  # recognised, not bound
@@ -77,6 +78,7 @@ class Settings:
         expected: by source, the seconds within which a signal should come, where that is known.
         secret_files: what holds a secret and is not in the data folder.
         mosquitto: the files of an external Mosquitto that the bots' logins are written to.
+        command_keys: by bot, the key that signs its commands; the others get theirs unsigned.
     """
 
     folder: Folder
@@ -91,6 +93,7 @@ class Settings:
     expected: Mapping[str, float] = field(default_factory=dict)
     secret_files: tuple[Path, ...] = ()
     mosquitto: MosquittoFiles | None = None
+    command_keys: Mapping[str, CommandKey] = field(default_factory=dict)
     notify: NotifySettings = field(default_factory=NotifySettings)
     log: LogSettings = field(default_factory=LogSettings)
 

@@ -9,6 +9,7 @@ from gateway.config.bots import read_bots
 from gateway.config.document import read_file
 from gateway.config.environment import unknown
 from gateway.config.keyring import read_keys
+from gateway.config.mosquitto import outdated
 from gateway.config.settings import Settings
 from gateway.mqtt.model import Version
 
@@ -39,6 +40,7 @@ def warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         *_public_url(settings.public_url),
         *_sources(settings),
         *_bots(settings),
+        *outdated(settings),
         *_expected(settings),
     ]
 

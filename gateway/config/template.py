@@ -64,6 +64,11 @@ sources:
   #password_file: /etc/mosquitto/passwd
   #acl_file: /etc/mosquitto/acl
 
+# What signs the commands to a bot that runs signed ones only. See docs/access.md.
+#commands:
+  #bots:
+    #my_bot: {key_file: secrets/my_bot.command.key}
+
 # Who is told when something goes wrong. See docs/notifications.md; try it with `signal-gateway notify test`.
 #notify:
   #targets:

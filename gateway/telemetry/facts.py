@@ -151,6 +151,12 @@ class Telemetry(Protocol):
     def bot_clock(self, *, bot: str, problem: str | None) -> None:
         """A bot's clock is proven to be off, as the problem says; None where it is right again."""
 
+    def commanded(self, *, bot: str, command: str, who: str, id_: str, outcome: str, seconds: float) -> None:
+        """Somebody's command to a bot came to this end."""
+
+    def stray_reply(self, *, topic: str) -> None:
+        """A reply came that no call waits for: late, a second one, or nobody's."""
+
     def bot_dead(self, *, bot: str, last_seen: int) -> None:
         """A bot has given no sign of life for too long, the last one at ``last_seen``: microseconds since the epoch."""
 
@@ -235,6 +241,10 @@ class NullTelemetry:
     def unreadable_card(self, *, topic: str, problem: str) -> None: ...
 
     def bot_clock(self, *, bot: str, problem: str | None) -> None: ...
+
+    def commanded(self, *, bot: str, command: str, who: str, id_: str, outcome: str, seconds: float) -> None: ...
+
+    def stray_reply(self, *, topic: str) -> None: ...
 
     def bot_dead(self, *, bot: str, last_seen: int) -> None: ...
 

@@ -60,6 +60,8 @@ class Metrics:
         self.unknown_receipts = self._count("unknown_receipts", "Receipts for signals that nobody knows.")
         self.surplus_receipts = self._count("surplus_receipts", "Receipts beyond 64 of one bot for one signal.")
         self.unreadable = self._count("unreadable_messages", "MQTT messages that cannot be read.", "kind")
+        self.commands = self._count("commands", "Commands to bots.", "command", "outcome")
+        self.stray_replies = self._count("stray_replies", "Replies that no call waits for.")
         self.connected = self._gauge("broker_connected", "1 while connected to the broker.")
         self.reconnects = self._count("broker_reconnects", "Connections to the broker made again.")
 

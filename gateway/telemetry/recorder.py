@@ -11,6 +11,7 @@ import structlog
 from gateway.errors import Code
 from gateway.telemetry.facts import Accepted, Backlog, Refusal, Signal, Unanswered, Unhandled
 from gateway.telemetry.metrics import OTHER, ClockCollector, Metrics, OutboxCollector
+from schemas.command import Command
 from schemas.fields import micros_text, to_micros
 from schemas.receipt import Receipt, Stage
 
@@ -40,10 +41,12 @@ NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
 LISTENERS = frozenset({"public", "private"})
 ROUTES = frozenset(
     {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
-    | {"bots", "forget"}
+    | {"bots", "forget", "command"}
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
-AUDITED = frozenset({"done", "refused", "failed"})
+AUDITED = frozenset({"done", "refused", "unknown", "failed"})
+COMMANDS = frozenset({*map(str, Command), "command"})
+COMMANDED = frozenset({"done", "refused", "unknown", "not_delivered", "failed"})
 NOTIFIED = frozenset({"sent", "retried", "failed", "dropped"})
 PROBLEMS = frozenset(
     {"reduce_expired", "denied", "dead", "interrupted", "failed", "refused", "unanswered"}
@@ -182,6 +185,16 @@ class Recorder:
             self._log.info("bot_clock_right", bot=bot)
         else:
             self._warn_some("bot_clock_off", bot=bot, problem=f"its {problem}", remedy=_SET_CLOCKS)
+
+    def commanded(self, *, bot: str, command: str, who: str, id_: str, outcome: str, seconds: float) -> None:
+        named = one_of(command.partition("command/")[0] or "command", COMMANDS)
+        self._metrics.commands[named, one_of(outcome, COMMANDED)].inc()
+        took = round(seconds, 3)
+        self._log.info("command", bot=bot, command=command, who=who, id=id_, outcome=outcome, seconds=took)
+
+    def stray_reply(self, *, topic: str) -> None:
+        self._metrics.stray_replies[()].inc()
+        self._warn_some("stray_reply", topic=topic[:200])
 
     def bot_dead(self, *, bot: str, last_seen: int) -> None:
         self._warn_some("bot_dead", bot=bot, last_seen=micros_text(last_seen))

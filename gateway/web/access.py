@@ -1,16 +1,17 @@
-"""Who may use the private API: Bearer keys, and the Host and Origin that a browser cannot be tricked into."""
+"""Who may use the private API: Bearer keys and roles, and the Host and Origin that a browser cannot be tricked into."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
 from gateway.errors import Misconfigured, Unauthorised
+from gateway.roles import Caller, Role
 from gateway.web.address import parse
 from gateway.web.problem import Problem
 from gateway.web.settings import PrivateSettings
@@ -22,23 +23,30 @@ class ApiKeys:
     """The API's keys; only their SHA-256 is kept, which is enough for random ones.
 
     Args:
-        digests: SHA-256 by the key's id, the name that the audit log has.
+        digests: SHA-256 of administrators' keys by their ids, the names that the audit log has.
+        clients: everybody else with SHA-256 of their keys, as they are now.
     """
 
-    def __init__(self, digests: Mapping[str, bytes]) -> None:
-        self._digests = dict(digests)
+    def __init__(
+        self, digests: Mapping[str, bytes], *, clients: Callable[[], Iterable[tuple[Caller, bytes]]] = tuple
+    ) -> None:
+        self._own = [(Caller(name=id_, role=Role.ADMIN), digest) for id_, digest in digests.items()]
+        self._clients = clients
 
     def __bool__(self) -> bool:
-        return bool(self._digests)
+        return any(True for _ in self._all())
 
-    def whose(self, secret: str) -> str | None:
-        """The id of the key with this secret; every key is compared, whichever fits."""
+    def whose(self, secret: str) -> Caller | None:
+        """Whose key has this secret; every key is compared, whichever fits."""
         shown = hashlib.sha256(secret.encode(errors="replace")).digest()
         found = None
-        for id_, digest in self._digests.items():
+        for caller, digest in self._all():
             if hmac.compare_digest(shown, digest):
-                found = id_
+                found = caller
         return found
+
+    def _all(self) -> Iterable[tuple[Caller, bytes]]:
+        return (*self._own, *self._clients())
 
 
 def ensure_guarded(settings: PrivateSettings, *, keys: ApiKeys) -> None:
@@ -64,8 +72,8 @@ class Gate:
         self._hosts = _LOOPBACK | {name.lower() for name in (settings.host, *settings.hosts)}
         self._keys = keys
 
-    def admit(self, request: BaseRequest) -> str:
-        """Return the id of the key that was shown.
+    def admit(self, request: BaseRequest) -> Caller:
+        """Return whose key was shown.
 
         Raises:
             Problem: a Host that is not ours, or an Origin that is not this host.
@@ -79,10 +87,10 @@ class Gate:
         if origin is not None and origin.lower().partition("://")[2] != host:
             raise Problem(403, "forbidden_origin", "Another site's page may not use the API")
         scheme, _, secret = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        key = self._keys.whose(secret.strip())
-        if scheme.lower() != "bearer" or key is None:
+        caller = self._keys.whose(secret.strip())
+        if scheme.lower() != "bearer" or caller is None:
             raise Unauthorised("api_key")
-        return key
+        return caller
 
 
 def _name(host: str) -> str | None:

@@ -1,35 +1,33 @@
-"""The private listener: the API with a key, and health and metrics without."""
+"""The private listener: the API with a key and a role, and health and metrics without."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import hdrs
-from aiohttp.web import BaseRequest, Response, StreamResponse
+from aiohttp.web import BaseRequest, RequestKey, Response, StreamResponse
 
 from gateway.bots import Roster
 from gateway.errors import NotStored, Refused, Unauthorised
 from gateway.journal.journal import Journal
+from gateway.roles import Caller
 from gateway.telemetry import Telemetry
-from gateway.web import views
+from gateway.web import roles, views
 from gateway.web.access import ApiKeys, Gate
 from gateway.web.body import BodyReader
 from gateway.web.bots import BotsApi
+from gateway.web.commands import CommandsApi, Send
 from gateway.web.problem import Problem
 from gateway.web.server import Handler
 from gateway.web.settings import PrivateSettings
-from gateway.withdrawal import NothingToWithdraw, Withdrawn
-from schemas.fields import is_name
+from gateway.web.signals import SignalsApi, Withdraw
 
-_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-_MOST = 500
+_CALLER = RequestKey("caller", Caller)
 
 
 Change = Callable[[str, Mapping[str, Any]], Awaitable[Response]]
@@ -55,12 +53,6 @@ class Status:
     sources: tuple[str, ...]
 
 
-class Withdraw(Protocol):
-    """See ``Withdrawals.withdraw``."""
-
-    async def __call__(self, id_: str, *, reason: str) -> Withdrawn: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
     """What the private listener shows, and what it can do.
@@ -71,6 +63,7 @@ class Inside:
             LookupError for a source that is not there.
         withdraw: see ``Withdrawals.withdraw``.
         roster: the bots.
+        command: see ``Commands.send``.
     """
 
     journal: Journal
@@ -79,6 +72,7 @@ class Inside:
     mint: Callable[[str], tuple[str, int]]
     withdraw: Withdraw
     roster: Roster
+    command: Send
 
 
 class Private:
@@ -94,7 +88,9 @@ class Private:
         self._inside = inside
         self._gate = Gate(settings, keys=keys)
         self._telemetry = telemetry
+        self._signals = SignalsApi(inside.journal, withdraw=inside.withdraw)
         self._bots = BotsApi(inside.roster)
+        self._commands = CommandsApi(inside.command)
         self._bodies = BodyReader(limit=settings.max_body, timeout=10.0, most=16)
 
     def route(self, request: BaseRequest) -> tuple[str, Handler]:
@@ -111,33 +107,48 @@ class Private:
         return "-", _nothing
 
     def _api(self, rest: list[str]) -> tuple[str, Handler]:
+        name, handler = self._find(rest)
+        return name, self._kept(name, handler)
+
+    def _find(self, rest: list[str]) -> tuple[str, Handler]:
         match rest:
             case ["status"]:
-                return "status", self._kept(_reading(self._status))
+                return "status", _reading(self._status)
             case ["signals"]:
-                return "signals", self._kept(_reading(self._signals))
+                return "signals", _reading(self._signals.all)
             case ["signals", id_]:
-                return "signal", self._kept(_reading(partial(self._signal, id_=id_)))
+                return "signal", _reading(partial(self._signals.one, id_=id_))
             case ["signals", id_, "withdraw"]:
-                return "withdraw", partial(self._change, what="withdraw", target=unquote(id_), act=self._withdraw)
+                return "withdraw", partial(
+                    self._change, what="withdraw", target=unquote(id_), act=self._signals.withdraw
+                )
             case ["refusals"]:
-                return "refusals", self._kept(_reading(self._refusals))
+                return "refusals", _reading(self._signals.refusals)
             case ["bots"]:
-                return "bots", self._kept(_reading(self._bots.all))
+                return "bots", _reading(self._bots.all)
             case ["bots", name, "forget"]:
                 return "forget", partial(self._change, what="forget a bot", target=unquote(name), act=self._bots.forget)
+            case ["bots", name, "commands", *words]:
+                return "command", partial(self._command, bot=unquote(name), words=words)
             case ["sources", source, "tokens"]:
                 return "tokens", partial(self._change, what="mint a token", target=unquote(source), act=self._mint)
-        return "-", self._kept(_nothing)
+        return "-", _nothing
 
-    def _kept(self, handler: Handler) -> Handler:
+    def _kept(self, route: str, handler: Handler) -> Handler:
+        """Let in who shows a key whose role may use the route."""
+
         async def keep(request: BaseRequest) -> StreamResponse:
-            self._admit(request)
+            caller = request[_CALLER] = self._admit(request)
+            try:
+                roles.require(caller, route)
+            except Problem:
+                self._telemetry.audited(who=caller.name, what=route, target=request.path[:128], outcome="refused")
+                raise
             return await handler(request)
 
         return keep
 
-    def _admit(self, request: BaseRequest) -> str:
+    def _admit(self, request: BaseRequest) -> Caller:
         try:
             return self._gate.admit(request)
         except Unauthorised as unauthorised:
@@ -154,17 +165,21 @@ class Private:
     ) -> Response:
         if request.method != hdrs.METH_POST:
             raise Problem.method(hdrs.METH_POST)
-        audited = partial(self._telemetry.audited, who=self._admit(request), what=what, target=target[:128])
+        audited = partial(self._telemetry.audited, who=request[_CALLER].name, what=what, target=target[:128])
         try:
             response = await act(target, await self._document(request))
-        except (Problem, Refused, NotStored):
-            audited(outcome="refused")
+        except (Problem, Refused, NotStored) as error:
+            audited(outcome="unknown" if isinstance(error, Problem) and error.code == "unanswered" else "refused")
             raise
         except Exception:
             audited(outcome="failed")
             raise
         audited(outcome="done")
         return response
+
+    async def _command(self, request: BaseRequest, *, bot: str, words: list[str]) -> Response:
+        act = partial(self._commands.act, words=words, request=request, caller=request[_CALLER])
+        return await self._change(request, what=f"command {'/'.join(words)[:64]}", target=bot, act=act)
 
     async def _document(self, request: BaseRequest) -> Mapping[str, Any]:
         if request.content_type != "application/json":
@@ -207,73 +222,12 @@ class Private:
             }
         )
 
-    async def _signals(self, request: BaseRequest) -> Response:
-        source, before, limit = _window(request)
-
-        async def fetch(most: int) -> list[Any]:
-            return await self._inside.journal.lives(source=source, before=before, limit=most)
-
-        lives, after = await views.page(fetch, limit=limit, key="accepted_at")
-        return views.answer({"signals": [views.signal(life) for life in lives], "next": after})
-
-    async def _signal(self, _: BaseRequest, *, id_: str) -> Response:
-        life = await self._inside.journal.life(id_) if _ID.fullmatch(id_) else None
-        if life is None:
-            raise _unknown_signal(id_)
-        return views.answer(views.signal(life))
-
-    async def _refusals(self, request: BaseRequest) -> Response:
-        source, before, limit = _window(request)
-
-        async def fetch(most: int) -> list[Any]:
-            return await self._inside.journal.refusals(source=source, before=before, limit=most)
-
-        refusals, after = await views.page(fetch, limit=limit, key="at")
-        return views.answer({"refusals": [views.refusal(refusal) for refusal in refusals], "next": after})
-
     async def _mint(self, source: str, _: Mapping[str, Any]) -> Response:
         try:
             token, expires_at = self._inside.mint(source)
         except LookupError:
             raise Problem(404, "unknown_source", "No source has this name") from None
         return views.answer({"token": token, "expires_at": views.at(expires_at)}, status=201)
-
-    async def _withdraw(self, id_: str, document: Mapping[str, Any]) -> Response:
-        reason = document.get("reason") or "the operator withdrew it"
-        if not isinstance(reason, str):
-            raise Problem.bad_request("reason is a text.")
-        try:
-            sent = (await self._inside.withdraw(id_, reason=reason)).message
-        except LookupError:
-            raise _unknown_signal(id_) from None
-        except NothingToWithdraw as ended:
-            title = "The signal cannot be stopped any more"
-            raise Problem(409, "nothing_to_withdraw", title, detail=str(ended)) from None
-        if sent is None:
-            return views.answer({"id": id_, "status": "withdrawn"})
-        return views.answer({"id": id_, "status": "sent", "withdrawal": sent}, status=202)
-
-
-def _unknown_signal(id_: str) -> Problem:
-    detail = f"There is no signal {id_[:64]}: see signals --refused; or it is forgotten, or never was."
-    return Problem(404, "unknown_signal", "No signal has this id", detail=detail)
-
-
-def _window(request: BaseRequest) -> tuple[str | None, int | None, int]:
-    query = request.query
-    source = query.get("source")
-    if source is not None and not is_name(source):
-        raise Problem.bad_request("source is a source's name.")
-    limit = _number(query.get("limit"), "limit") or 50
-    return source, _number(query.get("before"), "before"), min(limit, _MOST)
-
-
-def _number(text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    if not _NUMBER.fullmatch(text):
-        raise Problem.bad_request(f"{name} is a whole number.")
-    return int(text)
 
 
 def _reading(handler: Handler) -> Handler:

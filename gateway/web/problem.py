@@ -17,16 +17,28 @@ RETRY_AFTER = "5"
 
 
 class Problem(Exception):
-    """A request that HTTP itself, and no station behind it, answers with an error."""
+    """A request that HTTP itself, and no station behind it, answers with an error.
+
+    Args:
+        more: members of the answer besides those that every problem has.
+    """
 
     def __init__(
-        self, status: int, code: str, title: str, *, detail: str = "", headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        title: str,
+        *,
+        detail: str = "",
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         self.status = status
         self.code = code
         self.title = title
         self.detail = detail
         self.headers = headers or {}
+        self.more = more or {}
         super().__init__(f"{title}. {detail}")
 
     @classmethod
@@ -51,7 +63,9 @@ def answer(error: Exception) -> Response:
     """Turn an error into its answer; one that is not foreseen becomes a 500 that says nothing."""
     match error:
         case Problem():
-            return _respond(error.status, error.code, error.title, detail=error.detail, headers=error.headers)
+            return _respond(
+                error.status, error.code, error.title, detail=error.detail, headers=error.headers, more=error.more
+            )
         case Refused():
             return _refused(error)
         case Unauthorised():
@@ -90,13 +104,20 @@ def _respond(
     detail: str = "",
     errors: list[dict[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
-    body = _document(status, code, title, detail=detail, errors=errors)
+    body = _document(status, code, title, detail=detail, errors=errors, more=more)
     return Response(status=status, body=body, headers={"Content-Type": CONTENT_TYPE, **(headers or {})})
 
 
 def _document(
-    status: int, code: str, title: str, *, detail: str = "", errors: list[dict[str, Any]] | None = None
+    status: int,
+    code: str,
+    title: str,
+    *,
+    detail: str = "",
+    errors: list[dict[str, Any]] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> bytes:
     document: dict[str, Any] = {"type": f"urn:signal-gateway:problem:{code}", "title": title, "status": status}
     if detail:
@@ -104,6 +125,7 @@ def _document(
     document["code"] = code
     if errors:
         document["errors"] = errors
+    document |= more or {}
     return json.dumps(document).encode()
 
 

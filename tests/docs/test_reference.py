@@ -10,11 +10,14 @@ import pytest
 from marshmallow import Schema, missing
 from prometheus_client import CollectorRegistry
 
+from gateway.config.clients import Client
 from gateway.config.fields import Listed, Named, Section, Value, Values
-from gateway.config.permissions import gateway_permissions, permissions
+from gateway.config.permissions import client_permissions, gateway_permissions, permissions
 from gateway.config.schema import RootSchema
 from gateway.errors import Code
 from gateway.journal.model import Depth, Station
+from gateway.mqtt import Permissions
+from gateway.roles import Role
 from gateway.telemetry.counted import Count, Family
 from gateway.telemetry.metrics import ClockCollector, Metrics, OutboxCollector
 from gateway.telemetry.recorder import AUDITED, NOT_STORED, NOTIFIED, ROUTES, UNAUTHORISED
@@ -158,10 +161,20 @@ def test_the_guarantees_page_names_every_outcome_with_its_meaning(section: str, 
 
 def test_the_brokers_page_names_every_permission() -> None:
     text = page("docs/brokers.md").partition("## Permissions")[2]
-    _, gateway, bot = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
+    _, gateway, bot, *clients = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
     topics = Topics()
     own, named = gateway_permissions(topics), permissions("NAME", (), topics)
 
     assert {*own.publish, *own.subscribe} == set(codes(gateway))
-    live = {topic for topic in (*named.publish, *named.subscribe) if not topic.startswith("signals-test/")}
-    assert live | {"signals-test"} == set(codes(bot))
+    assert live(named) | {"signals-test"} == set(codes(bot))
+    told: set[str] = set()
+    for role, line in zip(Role, clients, strict=True):
+        client = Client(name="NAME", role=role, token=b"", created="")
+        told |= set(codes(line))
+        assert line.startswith(f"| {role.value} NAME ")
+        assert told - {"signals-test"} == live(client_permissions(client, topics))
+
+
+def live(allowed: Permissions) -> set[str]:
+    """The filters that are not below ``signals-test``."""
+    return {topic for topic in (*allowed.publish, *allowed.subscribe) if not topic.startswith("signals-test/")}

@@ -15,11 +15,13 @@ from structlog.testing import LogCapture
 
 from bot_plugin.presence import encode_card
 from gateway.bots import Cards, Clocks, Receipts, Roster
+from gateway.bots.calls import Call, Ended, Outcome
 from gateway.errors import Misconfigured, NotStored
 from gateway.journal import KnownBot, MemoryJournal
 from gateway.journal.journal import Journal
 from gateway.journal.model import Delivered, Depth, Life, Refusal, Station
 from gateway.mqtt import Ack
+from gateway.roles import Caller, Role
 from gateway.telemetry import NullTelemetry, Recorder
 from gateway.web import ApiKeys, Inside, Private, PrivateSettings, Status
 from gateway.withdrawal import NothingToWithdraw, Withdrawn
@@ -27,12 +29,21 @@ from schemas.card import BotCard, Presence
 from schemas.errors import Fault
 from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
+from schemas.rpc import Reply
 from schemas.topics import Topics
 from tests.integration.web.conftest import Serve, Served, eventually
 
 NOW = 1_795_352_101_123_456
 KEY = {"Authorization": "Bearer s3cret"}
-KEYS = ApiKeys({"cli": hashlib.sha256(b"s3cret").digest()})
+CLIENTS = (
+    *(Caller(name=role.value, role=role) for role in Role),
+    Caller(name="limited", role=Role.OPERATOR, bots=("one", "two")),
+)
+"""Their keys are their names."""
+KEYS = ApiKeys(
+    {"cli": hashlib.sha256(b"s3cret").digest()},
+    clients=lambda: [(caller, hashlib.sha256(caller.name.encode()).digest()) for caller in CLIENTS],
+)
 
 
 def life(id_: str, *, at: int = NOW, source: str = "btc") -> Life:
@@ -172,6 +183,8 @@ class Bench:
     status: Status
     roster: Roll
     withdrawn: dict[str, Withdrawn | Exception] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    ended: Ended | Exception = field(default_factory=lambda: Ended(outcome=Outcome.DONE, reply=Reply(status=200)))
 
     async def withdraw(self, id_: str, *, reason: str) -> Withdrawn:
         self.reason = reason
@@ -179,6 +192,12 @@ class Bench:
         if isinstance(result, Exception):
             raise result
         return result
+
+    async def command(self, call: Call) -> Ended:
+        self.calls.append(call)
+        if isinstance(self.ended, Exception):
+            raise self.ended
+        return self.ended
 
     async def get(self, path: str, *, status: int = 200, **headers: str) -> Any:
         async with self.web.client.get(self.web.url + path, headers={**KEY, **headers}) as answer:
@@ -209,6 +228,7 @@ async def bench(serve: Serve) -> Bench:
         mint=mint,
         withdraw=made.withdraw,
         roster=made.roster.roster,
+        command=made.command,
     )
     site = Private(inside, settings=PrivateSettings(hosts=("gw.example",)), keys=KEYS, telemetry=telemetry)
     made.web = await serve(site, telemetry=telemetry)
@@ -449,6 +469,7 @@ async def test_off_loopback_it_does_not_start_without_a_key(bench: Bench) -> Non
         mint=lambda _: ("", 0),
         withdraw=bench.withdraw,
         roster=bench.roster.roster,
+        command=bench.command,
     )
     with pytest.raises(Misconfigured):
         Private(inside, settings=PrivateSettings(host="0.0.0.0"), keys=ApiKeys({}), telemetry=cast("Any", None))

@@ -227,3 +227,13 @@ async def test_what_a_bot_shows_of_itself_is_kept_within_bounds(bench):
 async def test_what_is_no_topic_filter_or_endless_is_left_out(bench):
     await bench.say(ONLINE, filters=("signals/#", "#/signals", "a+/b", "", "x" * 513))
     assert bench.filters == {"demo": ("signals/#",)}
+
+
+@pytest.mark.parametrize(("durable", "remembers"), [(True, True), (False, False), (None, False)])
+async def test_a_bot_remembers_the_commands_of_its_card_where_it_has_a_state_folder(durable, remembers):
+    bench = Bench(every=0)
+    await bench.say(ONLINE, durable=durable, commands=("stop", "command/x"))
+
+    assert bench.cards.remembers("demo", "stop") is remembers
+    assert not bench.cards.remembers("demo", "start")
+    assert not bench.cards.remembers("other", "stop")

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.bots import BotLogins, name_problem, put_bot, read_bots, remove_bot
+from gateway.config.bots import name_problem, put_bot, read_bots, remove_bot
+from gateway.config.folder import Folder
+from gateway.config.logins import BrokerLogins
 from gateway.config.permissions import gateway_permissions, permissions
 from gateway.errors import Misconfigured
+from schemas.command import Command
 from schemas.topics import SignalTopic, Topics
 
 NOW = 1_795_352_101_000_000
@@ -17,15 +20,17 @@ TOPICS = Topics(root="signals", namespace="hbot")
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "bots.json"
+    folder = Folder(tmp_path, tmp_path / "c.yml")
+    folder.secrets.mkdir()
+    return folder.bots
 
 
 @pytest.fixture
-def logins(path: Path) -> BotLogins:
-    return BotLogins(path, topics=TOPICS, gateway=("gateway", "own"))
+def logins(tmp_path: Path) -> BrokerLogins:
+    return BrokerLogins(Folder(tmp_path, tmp_path / "c.yml"), topics=TOPICS, gateway=("gateway", "own"))
 
 
-def test_a_bot_logs_in_with_its_own_password_only(path: Path, logins: BotLogins) -> None:
+def test_a_bot_logs_in_with_its_own_password_only(path: Path, logins: BrokerLogins) -> None:
     one = put_bot(path, "one", sources=(), now=NOW)
     two = put_bot(path, "two", sources=(), now=NOW)
 
@@ -35,12 +40,12 @@ def test_a_bot_logs_in_with_its_own_password_only(path: Path, logins: BotLogins)
     assert logins.login("one", "") is None
 
 
-def test_the_gateway_logs_in_with_its_own_permissions(logins: BotLogins) -> None:
+def test_the_gateway_logs_in_with_its_own_permissions(logins: BrokerLogins) -> None:
     assert logins.login("gateway", "own") == gateway_permissions(TOPICS)
     assert logins.login("gateway", "other") is None
 
 
-def test_a_rotated_and_a_removed_bot_are_refused_at_once_and_named_as_revoked(path: Path, logins: BotLogins) -> None:
+def test_a_rotated_and_a_removed_bot_are_refused_at_once_and_named_as_revoked(path: Path, logins: BrokerLogins) -> None:
     old = put_bot(path, "one", sources=(), now=NOW)
     put_bot(path, "two", sources=(), now=NOW)
     assert logins.login("one", old) is not None
@@ -108,6 +113,10 @@ def test_a_bot_says_only_what_is_its_own() -> None:
         "hbot/one/stop",
         "hbot/one/external/event/x",
         "hbot/two/hb",
+        "hbot/one/balance/limit",
+        "hbot/one/command/rebalance",
+        "hbot/two/stop",
+        "signals/v1/reply/two/gateway/7f",
     ):
         assert not allowed.may_publish(topic)
 
@@ -127,7 +136,26 @@ def test_the_gateway_says_signals_and_events_and_reads_receipts_cards_and_teleme
     assert allowed.may_publish("signals/v1/trade/tv/BTC-USDT")
     assert allowed.may_publish("signals-test/v1/trade/tv/BTC-USDT")
     assert allowed.may_publish("hbot/one/external/event/tv/signal")
-    assert not allowed.may_publish("hbot/one/stop")
     assert allowed.may_subscribe(TOPICS.every("receipt"))
     assert allowed.may_subscribe(TOPICS.every("bot"))
     assert allowed.may_receive("hbot/one/hb")
+
+
+def test_a_bot_may_reply_where_older_clients_wait_for_it() -> None:
+    allowed = permissions("one", (), TOPICS)
+
+    for topic in (f"rpc-{'7f' * 16}", "hummingbot-api-response-1786000000000", "hummingbot-api/response/1786000000000"):
+        assert allowed.may_publish(topic)
+        assert not allowed.may_receive(topic)
+
+
+def test_the_gateway_commands_every_bot_and_reads_replies_to_itself_only() -> None:
+    allowed = gateway_permissions(TOPICS)
+
+    for command in (*Command, "command/rebalance"):
+        assert allowed.may_publish(TOPICS.command("one", command))
+        assert not allowed.may_receive(TOPICS.command("one", command))
+    for topic in ("hbot/one/command", "hbot/one/command/a/b", "hbot/one/hb", "hbot/one/balance/all"):
+        assert not allowed.may_publish(topic)
+    assert allowed.may_subscribe(TOPICS.replies("gateway"))
+    assert not allowed.may_receive(TOPICS.reply("one", "alice", "7f"))

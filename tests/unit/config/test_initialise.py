@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot_plugin.settings import PluginSettings
-from gateway.config.bots import BotLogins, put_bot
+from gateway.config.bots import put_bot
 from gateway.config.folder import Folder
 from gateway.config.handout import Handout
 from gateway.config.initialise import initialise
 from gateway.config.keyring import KeyRing
+from gateway.config.logins import BrokerLogins
 from gateway.config.store import write
 from gateway.config.summary import summary, warnings
 from gateway.config.webhook import webhook_url
@@ -29,7 +30,7 @@ def test_everything_is_made_and_works_together(tmp_path: Path) -> None:
     assert KeyRing(folder.keys, now=lambda: NOW).holds("tradingview", made.tokens["tradingview"])
     plugin = PluginSettings.from_env({}, env_file=folder.bot_env("demo"))
     own = (made.settings.link.username or "", made.settings.link.password or "")
-    logins = BotLogins(folder.bots, topics=made.settings.topics, gateway=own)
+    logins = BrokerLogins(folder, topics=made.settings.topics, gateway=own)
     assert logins.login(plugin.username or "", plugin.password or "") is not None
     assert logins.login(*own) is not None
 

@@ -229,7 +229,7 @@ def test_no_secret_is_in_the_settings_as_text(folder: Folder) -> None:
 
 
 def test_the_template_is_right_as_it_is_and_with_everything_commented_in(folder: Folder) -> None:
-    (folder.root / "secrets").mkdir(exist_ok=True)
+    (folder.secrets / "my_bot.command.key").write_text(f"gateway:{'k' * 44}")
     everything = re.sub(r"^(\s*)#(?=[^ \n])", r"\1", TEMPLATE, flags=re.MULTILINE)
 
     assert list(settings_of(TEMPLATE, folder).sources) == ["tradingview"]
@@ -237,7 +237,9 @@ def test_the_template_is_right_as_it_is_and_with_everything_commented_in(folder:
     assert "#public_url" not in everything
 
 
-KEYS = st.sampled_from(["http", "public", "port", "sources", "tv", "mode", "ttl", "broker", "tls", "topics", "_schema"])
+KEYS = st.sampled_from(
+    ["http", "public", "port", "sources", "tv", "mode", "ttl", "broker", "tls", "topics", "commands", "bots", "_schema"]
+)
 SCALARS = st.one_of(st.text(max_size=12), st.sampled_from(["1", "~", "live", "60s", "[", "{", "*a", "&a", "!!x"]))
 TREES = st.recursive(
     SCALARS,
@@ -276,3 +278,29 @@ def test_any_variable_gives_settings_or_a_configuration_error(value: str, name: 
             elsewhere = [problem for problem in error.problems if problem.place not in {variable, "c.yml:1"}]
             if elsewhere:
                 pytest.fail(f"in another place: {elsewhere}")
+
+
+def test_a_bots_command_key_is_read_from_its_file_and_is_not_shown(folder: Folder) -> None:
+    (folder.secrets / "one.key").write_text("# ours\nops: -_-_AAAA" + "A" * 36 + "\nold: x\n")
+    settings = settings_of("commands: {bots: {one: {key_file: secrets/one.key}}}", folder)
+
+    assert settings.command_keys["one"].secret == b"\xfb\xff\xbf" + b"\0" * 30
+    assert settings.command_keys["one"].kid == "ops"
+    assert "-_-_" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "#x:y", "kkkk" * 11, "a/b:" + "k" * 44, "x:" + "k" * 42, "x:" + "!" * 44, "x:é"]
+)
+def test_a_command_key_that_is_missing_or_short_is_named_and_not_shown(folder: Folder, content: str) -> None:
+    (folder.secrets / "short.key").write_text(content)
+    text = "commands:\n  bots:\n    one: {key_file: secrets/short.key}\n    two: {key_file: nowhere}\n    three: {}\n"
+    problems = problems_of(text, folder)
+
+    assert [re.sub(r"(c\.yml:\d+: \S+) .*", r"\1", problem) for problem in problems] == [
+        "c.yml:3: commands.bots.one.key_file",
+        "c.yml:4: commands.bots.two.key_file",
+        "c.yml:5: commands.bots.three.key_file",
+    ]
+    assert "32" in problems[0]
+    assert "kkkk" not in problems[0]

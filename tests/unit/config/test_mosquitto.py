@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from gateway.config.bots import put_bot
+from gateway.config.clients import put_client, remove_client
 from gateway.config.document import read
 from gateway.config.folder import Folder
 from gateway.config.load import load_document
-from gateway.config.mosquitto import BEGIN, END, write_mosquitto
+from gateway.config.mosquitto import BEGIN, END, outdated, write_mosquitto
 from gateway.config.passwords import hashed, matches
 from gateway.config.settings import Settings
+from gateway.config.summary import warnings
+from gateway.roles import Role
 from tests.brokers import MosquittoFactory, require
 
 BOTS: dict[str, tuple[str, ...]] = {"one": ("tv",), "two": ()}
@@ -91,3 +94,59 @@ def test_what_others_wrote_stays_and_ours_is_replaced(settings: Settings, tmp_pa
         "user one",
         "user two",
     ]
+
+
+def test_a_client_with_a_login_is_in_the_files_and_one_without_is_not(settings: Settings, tmp_path: Path) -> None:
+    for name, broker in (("alice", True), ("bob", False)):
+        put_client(
+            settings.folder.clients, name, role=Role.OPERATOR, bots=("one",), broker=broker, legacy=False, now=NOW
+        )
+    write_mosquitto(settings)
+
+    assert "topic write hbot/one/stop" in (tmp_path / "acl").read_text().partition("user alice")[2]
+    assert "user bob" not in (tmp_path / "acl").read_text()
+    assert [line.partition(":")[0] for line in (tmp_path / "passwd").read_text().splitlines() if ":" in line[2:]][
+        1:
+    ] == [
+        "alice",
+        "gateway",
+    ]
+
+
+def test_files_that_lack_what_this_version_needs_are_named_with_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    put_bot(settings.folder.bots, "one", sources=(), now=NOW)
+    write_mosquitto(settings)
+    assert list(outdated(settings)) == []
+
+    acl = tmp_path / "acl"
+    acl.write_text(acl.read_text().replace("topic write hbot/+/stop\n", ""))
+    (warning,) = outdated(settings)
+    assert warning.startswith(f"{acl}: is older than this version")
+    assert "signal-gateway init" in warning
+    settings.folder.config.write_text("")
+    assert warning in warnings(settings, {})
+    write_mosquitto(settings)
+    assert list(outdated(settings)) == []
+
+
+def test_files_that_lack_a_login_or_are_not_there_are_named(settings: Settings, tmp_path: Path) -> None:
+    assert len(list(outdated(settings))) == 2
+    write_mosquitto(settings)
+    put_bot(settings.folder.bots, "one", sources=(), now=NOW)
+    assert len(list(outdated(settings))) == 2
+    write_mosquitto(settings)
+    assert list(outdated(settings)) == []
+    (tmp_path / "pw").write_text("another\n")
+    own = (tmp_path / "passwd").read_text()
+    (tmp_path / "passwd").write_text(own.replace("gateway:$7$", "gateway:broken"))
+    (warning,) = outdated(settings)
+    assert warning.startswith(f"{tmp_path / 'passwd'}: ")
+
+
+def test_a_client_that_was_removed_is_in_the_files_until_they_are_written_again(settings: Settings) -> None:
+    put_client(settings.folder.clients, "alice", role=Role.VIEWER, bots=(), broker=True, legacy=False, now=NOW)
+    write_mosquitto(settings)
+    remove_client(settings.folder.clients, "alice")
+    assert len(list(outdated(settings))) == 2
+    write_mosquitto(settings)
+    assert list(outdated(settings)) == []

@@ -8,6 +8,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from gateway.errors import Misconfigured, Unauthorised
+from gateway.roles import Caller, Role
 from gateway.web.access import ApiKeys, Gate
 from gateway.web.problem import Problem
 from gateway.web.settings import PrivateSettings
@@ -18,7 +19,7 @@ KEYS = ApiKeys({"cli": hashlib.sha256(b"s3cret").digest(), "ops": hashlib.sha256
 def admit(gate: Gate, **headers: str) -> str:
     named = {"Host": "localhost:8081", "Authorization": "Bearer s3cret"}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return gate.admit(make_mocked_request("GET", "/api/v1/status", headers=named))
+    return gate.admit(make_mocked_request("GET", "/api/v1/status", headers=named)).name
 
 
 @pytest.fixture
@@ -65,7 +66,19 @@ def test_without_a_valid_key_nobody_gets_in(gate: Gate, shown: str) -> None:
 
 
 def test_the_key_is_known_by_its_id() -> None:
-    assert (KEYS.whose("s3cret"), KEYS.whose("other"), KEYS.whose("")) == ("cli", "ops", None)
+    cli, ops = (Caller(name=name, role=Role.ADMIN) for name in ("cli", "ops"))
+    assert (KEYS.whose("s3cret"), KEYS.whose("other"), KEYS.whose("")) == (cli, ops, None)
+
+
+def test_clients_are_asked_for_at_every_request() -> None:
+    alice, clients = Caller(name="alice", role=Role.VIEWER), []
+    keys = ApiKeys({}, clients=lambda: clients)
+    assert not keys
+
+    clients.append((alice, hashlib.sha256(b"hers").digest()))
+    assert (bool(keys), keys.whose("hers")) == (True, alice)
+    clients.clear()
+    assert keys.whose("hers") is None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "gw.example", ""])
