@@ -15,7 +15,7 @@ SOAK = $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS)) $(if $
   $(if $(BROKER),--broker $(BROKER)) $(if $(filter-out file,$(origin DATA)),--data $(DATA))
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run test test-more soak bench check format components hummingbot lock clean
+.PHONY: help run demo test test-more soak bench check format components hummingbot lock clean
 
 help:  ## Show these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ help:  ## Show these lines
 run: .venv/installed-server  ## Install into .venv and run a gateway with an embedded broker; it lives in ./data
 	@$(BIN)/signal-gateway init --data $(DATA)
 	@exec $(BIN)/signal-gateway run --data $(DATA)
+
+demo: .venv/installed-server  ## Run a gateway, two paper bots and a day of alerts, in a minute and a half; it lives in ./data/demo
+	@exec $(BIN)/python examples/demo/replay.py --data $(DATA)/demo
 
 test: check components  ## Lint and run every test that is not long or heavy
 	@echo "not run here: the long and heavy tests (make test-more), the soak (make soak), the benchmark (make bench)"

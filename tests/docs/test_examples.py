@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,22 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     deployment.start()
     yield deployment
     deployment.close()
+
+
+@pytest.fixture
+def start_demo(tmp_path: Path) -> Iterator[Start]:
+    """Start the demo, and return what it has written so far."""
+    processes: list[Popen[bytes]] = []
+
+    def run(name: str, *arguments: str) -> Callable[[], str]:
+        log = tmp_path / f"{name}.out"
+        processes.append(spawn([sys.executable, *arguments], log=log, PYTHONPATH=str(ROOT)))
+        return log.read_text
+
+    yield run
+    for process in processes:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
 
 
 @pytest.fixture
@@ -82,3 +99,19 @@ def test_the_queue_strategy_handles_what_its_tick_takes(deployment: Deployment, 
 
     until(lambda: f"buy BTC-USDT id={id_}" in bot())
     until(lambda: len(handled(deployment, id_)) == 2)
+
+
+def test_the_demo_lets_two_bots_follow_a_day_of_alerts_and_answer_commands(tmp_path: Path, start_demo: Start) -> None:
+    demo = start_demo("demo", str(ROOT / "examples" / "demo" / "replay.py"), "--data", str(tmp_path), "--speed", "400")
+
+    until(lambda: "Everything runs on" in demo(), within=60)
+
+    lines = demo().splitlines()
+    replayed = [line for line in lines if "->" in line]
+    days = (ROOT / "examples" / "demo" / "alerts.jsonl").read_text().splitlines()
+    assert len(replayed) == len(days)
+    assert all("trend handled" in line and "careful handled" in line for line in replayed)
+    assert [line.partition(" runs; ")[0] for line in lines if " runs; " in line] == [
+        "trend: follow_signals",
+        "careful: half_size",
+    ]
