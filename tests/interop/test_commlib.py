@@ -1,12 +1,12 @@
-"""A client of somebody else's: commlib-py 0.13 commands a bot of ours over Mosquitto."""
+"""A client of somebody else's: commlib-py 0.13 commands the reference bot over Mosquitto."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import re
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -17,11 +17,12 @@ from commlib.msg import RPCMessage
 from commlib.transports.mqtt import ConnectionParameters, RPCClient
 from pydantic import ConfigDict
 
-from bot_plugin import CommandFailed, PluginSettings, RemoteCommands, SignalListener
-from bot_plugin.commands import Outcome
 from bot_plugin.reconnecting import MqttLink
 from bot_plugin.transport import LinkSettings, Message
+from schemas.command import Command
 from tests.brokers import Mosquitto, MosquittoFactory, eventually
+from tests.docs.markdown import ROOT
+from tests.e2e.deployment import spawn
 
 
 class Call(RPCMessage):
@@ -36,63 +37,28 @@ class Call(RPCMessage):
         msg: str
 
 
-class SmallBot:
-    """A bot that has most commands, some plain and some async."""
-
-    def __init__(self) -> None:
-        self.running = False
-        self.spread = 0.1
-
-    async def start(self, request: Any) -> str:
-        self.running = True
-        return f"started {request.script}"
-
-    def stop(self, request: Any) -> str:
-        self.running = False
-        return "stopped"
-
-    def config(self, request: Any) -> dict[str, Any]:
-        for name, value in request.params:
-            if name != "spread":
-                raise CommandFailed(f"Invalid param key(s): ['{name}']")
-            self.spread = value
-        return {"spread": self.spread}
-
-    async def status(self, request: Any) -> dict[str, Any]:
-        return {"running": self.running}
-
-    def history(self, request: Any) -> list[dict[str, str]]:
-        return [{"price": "61234.5", "quantity": "0.01"}]
-
-    def balance(self, request: Any) -> dict[str, Any]:
-        return {"binance": {"BTC": "0.5"}}
-
-    def balance_limit(self, request: Any) -> str:
-        return f"{request.asset} limited to {request.amount} at {request.exchange}"
-
-    async def balance_paper(self, request: Any) -> None:
-        return None
-
-
 @pytest.fixture
 def broker(mosquitto: MosquittoFactory) -> Mosquitto:
     return mosquitto()
 
 
 @pytest.fixture
-async def commands(broker: Mosquitto, tmp_path: Path) -> AsyncIterator[RemoteCommands]:
-    commands = RemoteCommands(SmallBot())
-    commands.handles("rebalance")(lambda data: {"target": data["target"]})
-    listener = SignalListener(
-        PluginSettings(bot="demo", host=broker.host, port=broker.port, state_dir=str(tmp_path), grace=1)
+async def bot(broker: Mosquitto, tmp_path: Path) -> AsyncIterator[None]:
+    """The reference bot, as its user starts it."""
+    process = spawn(
+        [sys.executable, str(ROOT / "examples" / "paper_bot.py")],
+        log=tmp_path / "bot.log",
+        PYTHONPATH=str(ROOT),
+        SIGNAL_GATEWAY_BOT="demo",
+        SIGNAL_GATEWAY_MQTT_HOST=broker.host,
+        SIGNAL_GATEWAY_MQTT_PORT=str(broker.port),
+        SIGNAL_GATEWAY_STATE_DIR=str(tmp_path / "state"),
+        PAPER_SPEED="0",
     )
-    listener.serve(commands)
-    run = asyncio.ensure_future(listener.run())
-    await asyncio.wait_for(listener.wait_connected(), 10)
     await eventually(lambda: "signals.demo.cmd" in broker.log.read_text())
-    yield commands
-    listener.stop()
-    await run
+    yield
+    process.terminate()
+    assert await asyncio.to_thread(process.wait, 30) == 0
 
 
 @pytest.fixture
@@ -114,35 +80,51 @@ def call(broker: Mosquitto) -> Iterator[Callable[..., Any]]:
 
     yield call
     for client in clients:
-        with contextlib.suppress(Exception):
-            client.stop()
+        close(client)
+
+
+def close(client: RPCClient) -> None:
+    """Stop a client, and the thread and the sockets of its paho, which commlib leaves to the garbage collector."""
+    client.stop()
+    paho = client._transport._client
+    paho.loop_stop()
+    paho._reset_sockets()
 
 
 CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    ("start", {"script": "a.py", "async_backend": False}, {"status": 200, "msg": "started a.py"}),
-    ("status", {"async_backend": False}, {"status": 200, "msg": "", "data": {"running": True}}),
-    ("config", {"params": [["spread", 0.2]]}, {"status": 200, "msg": "", "config": {"spread": 0.2}}),
-    ("config", {"params": [["x", 1]]}, {"status": 400, "msg": "Invalid param key(s): ['x']"}),
+    ("stop", {"skip_order_cancellation": False}, {"msg": "follow_signals is stopped; positions stay as they are"}),
+    ("import", {"strategy": "half_size"}, {"msg": "half_size is imported"}),
     (
-        "history",
-        {"days": 0, "verbose": False, "precision": None, "async_backend": False},
-        {"status": 200, "msg": "", "trades": [{"price": "61234.5", "quantity": "0.01"}]},
+        "import",
+        {"strategy": "pmm"},
+        {"status": 400, "msg": "there is no configuration 'pmm': follow_signals, half_size"},
     ),
-    ("balance", {}, {"status": 200, "msg": "", "data": {"binance": {"BTC": "0.5"}}}),
+    ("start", {"script": "follow_signals", "async_backend": False}, {"msg": "follow_signals runs"}),
+    (
+        "status",
+        {"async_backend": False},
+        {
+            "msg": "follow_signals runs; 0 trades, PnL 0.00 USDT",
+            "data": {"running": True, "strategy": "follow_signals", "trades": 0, "pnl": "0"},
+        },
+    ),
+    ("config", {"params": [["size", 0.2]]}, {"msg": "", "changes": [["size", "0.2"]], "config": {"size": "0.2"}}),
+    ("config", {"params": [["x", 1]]}, {"status": 400, "msg": "Invalid param key(s): ['x']"}),
+    ("history", {"days": 0, "verbose": False, "precision": None, "async_backend": False}, {"msg": "", "trades": []}),
+    ("balance", {}, {"msg": "", "data": {"paper": {"USDT": "100000"}}}),
     (
         "balance/limit",
-        {"exchange": "binance", "asset": "BTC", "amount": 0.25},
-        {"status": 200, "msg": "BTC limited to 0.25 at binance"},
+        {"exchange": "paper", "asset": "BTC", "amount": 0.25},
+        {"msg": "", "data": {"paper": {"BTC": "0.25"}}},
     ),
-    ("balance/paper", {"asset": "BTC", "amount": 1}, {"status": 200, "msg": ""}),
+    ("balance/paper", {"asset": "BTC", "amount": 1}, {"msg": "", "data": {"USDT": "100000", "BTC": "1"}}),
     ("balance/paper", {"asset": "BTC"}, {"status": 400, "msg": "amount: is missing."}),
-    ("command/rebalance", {"target": 0.5}, {"status": 200, "msg": "", "data": {"target": 0.5}}),
-    ("stop", {"skip_order_cancellation": False}, {"status": 200, "msg": "stopped"}),
+    ("command/flatten", {}, {"msg": "0 positions are closed"}),
 ]
 
 
 async def test_its_requests_are_what_the_contract_says_of_them(
-    broker: Mosquitto, commands: RemoteCommands, call: Callable[..., Any]
+    broker: Mosquitto, bot: None, call: Callable[..., Any]
 ) -> None:
     heard: list[Message] = []
 
@@ -165,10 +147,10 @@ async def test_its_requests_are_what_the_contract_says_of_them(
     assert "msg_id" not in header
 
 
-async def test_each_command_gets_the_documented_answer(commands: RemoteCommands, call: Callable[..., Any]) -> None:
+async def test_each_command_gets_the_documented_answer_of_the_reference_bot(
+    bot: None, call: Callable[..., Any]
+) -> None:
     answers = [await call(name, **data) for name, data, _ in CALLS]
-    lacking = await call("import", strategy="pmm")
 
-    assert answers == [answer for *_, answer in CALLS]
-    assert (lacking["status"], lacking["msg"].partition(";")[0]) == (400, "this bot does not have import")
-    assert commands.counts == {Outcome.DONE: 9, Outcome.FAILED: 1, Outcome.INVALID: 1, Outcome.UNKNOWN: 1}
+    assert answers == [{"status": 200} | answer for *_, answer in CALLS]
+    assert {name for name, *_ in CALLS} == {*Command, "command/flatten"}
