@@ -14,7 +14,7 @@ from typing import Any
 
 import uuid_utils
 
-from gateway.bots import Cards, Clocks, GatewayPresence, Receipts, Roster
+from gateway.bots import Cards, Clocks, GatewayPresence, Receipts, Registry, Roster
 from gateway.broker import Embedded, run_embedded
 from gateway.config import Address, BotSources, KeyRing, Settings
 from gateway.config.store import read_secret
@@ -116,6 +116,8 @@ class Gateway:
         self._logins = BotSources(settings.folder.bots)
         self._clocks = Clocks(telemetry=self._telemetry, clock=clock)
         self._telemetry.watch_clocks(self._clocks.offsets, named=self._logins)
+        self._stock = frozenset(bot for source in settings.sources.values() for bot, _ in source.stock_bots)
+        self._registry = self._make_registry()
         self._keys = KeyRing(settings.folder.keys, now=clock, look_every=_LOOK_FOR_KEYS)
         self._presence = GatewayPresence(
             topics=self._topics, instance=_INSTANCE, version=_VERSION, clock=clock, new_id=new_id
@@ -169,6 +171,7 @@ class Gateway:
         await self._cards.recall()
         await self._link.subscribe(self._topics.every("receipt"), self._receipts.take)
         await self._link.subscribe(self._topics.every("bot"), self._cards.take)
+        await self._registry.listen(self._link)
         await self._private.start()
         await self._public.start()
         _settle_memory()
@@ -178,6 +181,7 @@ class Gateway:
             "delivery": self._delivery.run,
             "receipts": self._receipts.run,
             "cards": self._cards.run,
+            "registry": self._registry.run,
             "journal.prune": self._prune,
             "notify": self._notifier.run,
             "http.private": self._private.run,
@@ -243,6 +247,17 @@ class Gateway:
             HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
         )
 
+    def _make_registry(self) -> Registry:
+        registry = Registry(
+            topics=self._topics,
+            telemetry=self._telemetry,
+            clocks=self._clocks,
+            came=lambda _: None,
+            clock=clock,
+        )
+        self._telemetry.watch_bots(registry.lives, named=lambda: self._stock.union(self._logins()))
+        return registry
+
     def _make_roster(self) -> Roster:
         return Roster(
             self._link,
@@ -250,7 +265,9 @@ class Gateway:
             cards=self._cards,
             clocks=self._clocks,
             receipts=self._receipts,
+            registry=self._registry,
             logins=self._logins,
+            stock=self._stock,
             unreceived=self._delivery.unreceived,
             end=self._embedded.broker.disconnect if self._embedded else None,
         )
@@ -272,7 +289,9 @@ class Gateway:
 
     def _connected(self) -> None:
         self._telemetry.broker_connected(connected=True)
+        self._registry.connected()
         self._delivery.connected(self._presence.say(Presence.ONLINE, self._link))
 
     def _disconnected(self) -> None:
+        self._registry.disconnected()
         self._telemetry.broker_connected(connected=False)

@@ -1,4 +1,4 @@
-"""``bots``: who may log in at the broker."""
+"""``bots``: who may log in at the broker, and how the bots are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.bot_lines import bot_lines
+from gateway.cli.bot_show import logs, show
 from gateway.cli.failure import Exit, Failure
 from gateway.cli.forgetting import forget
 from gateway.cli.http import call_api
@@ -22,6 +23,10 @@ from gateway.config.store import PRIVATE, locked, write
 @click.group()
 def command() -> None:
     """The bots' logins at the broker. Changes act at once in a running gateway with the embedded broker."""
+
+
+command.add_command(show)
+command.add_command(logs)
 
 
 @command.command("add")

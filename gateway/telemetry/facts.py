@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Protocol
 
 from schemas.errors import Fault
@@ -83,6 +83,15 @@ class Unhandled(Signal, Protocol):
     def receipt(self) -> Receipt: ...
 
 
+class Life(Protocol):
+    """How a bot is, and when it gave its last sign of life: microseconds since the epoch."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def seen_at(self) -> int | None: ...
+
+
 class Backlog(Protocol):
     """How much is in the outbox: rows that wait for the broker, when the oldest was accepted, and for receipts."""
 
@@ -148,6 +157,12 @@ class Telemetry(Protocol):
     def unreadable_card(self, *, topic: str, problem: str) -> None:
         """A message on a card topic was no card."""
 
+    def unreadable_telemetry(self, *, topic: str, problem: str) -> None:
+        """A message on a topic where a bot tells of itself cannot be read."""
+
+    def bot_message(self, *, channel: str) -> None:
+        """A bot told something of itself."""
+
     def bot_clock(self, *, bot: str, problem: str | None) -> None:
         """A bot's clock is proven to be off, as the problem says; None where it is right again."""
 
@@ -196,6 +211,9 @@ class Telemetry(Protocol):
     def watch_clocks(self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]) -> None:
         """Ask for the bots' clock offsets in seconds, and which bots have a login, whenever the metrics are read."""
 
+    def watch_bots(self, lives: Callable[[], Mapping[str, Life]], *, named: Callable[[], Collection[str]]) -> None:
+        """Ask how the bots are, and which are known by name, whenever the metrics are read."""
+
 
 class NullTelemetry:
     """Listens to nothing."""
@@ -234,6 +252,10 @@ class NullTelemetry:
 
     def unreadable_card(self, *, topic: str, problem: str) -> None: ...
 
+    def unreadable_telemetry(self, *, topic: str, problem: str) -> None: ...
+
+    def bot_message(self, *, channel: str) -> None: ...
+
     def bot_clock(self, *, bot: str, problem: str | None) -> None: ...
 
     def bot_dead(self, *, bot: str, last_seen: int) -> None: ...
@@ -267,3 +289,5 @@ class NullTelemetry:
     def watch_clocks(
         self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]
     ) -> None: ...
+
+    def watch_bots(self, lives: Callable[[], Mapping[str, Life]], *, named: Callable[[], Collection[str]]) -> None: ...

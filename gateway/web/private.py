@@ -22,14 +22,12 @@ from gateway.web.access import ApiKeys, Gate
 from gateway.web.body import BodyReader
 from gateway.web.bots import BotsApi
 from gateway.web.problem import Problem
+from gateway.web.query import window
 from gateway.web.server import Handler
 from gateway.web.settings import PrivateSettings
 from gateway.withdrawal import NothingToWithdraw, Withdrawn
-from schemas.fields import is_name
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-_MOST = 500
 
 
 Change = Callable[[str, Mapping[str, Any]], Awaitable[Response]]
@@ -122,12 +120,22 @@ class Private:
                 return "withdraw", partial(self._change, what="withdraw", target=unquote(id_), act=self._withdraw)
             case ["refusals"]:
                 return "refusals", self._kept(_reading(self._refusals))
-            case ["bots"]:
-                return "bots", self._kept(_reading(self._bots.all))
-            case ["bots", name, "forget"]:
-                return "forget", partial(self._change, what="forget a bot", target=unquote(name), act=self._bots.forget)
+            case ["bots", *of]:
+                return self._of_bots(of)
             case ["sources", source, "tokens"]:
                 return "tokens", partial(self._change, what="mint a token", target=unquote(source), act=self._mint)
+        return "-", self._kept(_nothing)
+
+    def _of_bots(self, rest: list[str]) -> tuple[str, Handler]:
+        match rest:
+            case []:
+                return "bots", self._kept(_reading(self._bots.all))
+            case [name]:
+                return "bot", self._kept(_reading(partial(self._bots.one, name=unquote(name))))
+            case [name, "logs"]:
+                return "logs", self._kept(_reading(partial(self._bots.logs, name=unquote(name))))
+            case [name, "forget"]:
+                return "forget", partial(self._change, what="forget a bot", target=unquote(name), act=self._bots.forget)
         return "-", self._kept(_nothing)
 
     def _kept(self, handler: Handler) -> Handler:
@@ -208,7 +216,7 @@ class Private:
         )
 
     async def _signals(self, request: BaseRequest) -> Response:
-        source, before, limit = _window(request)
+        source, before, limit = window(request)
 
         async def fetch(most: int) -> list[Any]:
             return await self._inside.journal.lives(source=source, before=before, limit=most)
@@ -223,7 +231,7 @@ class Private:
         return views.answer(views.signal(life))
 
     async def _refusals(self, request: BaseRequest) -> Response:
-        source, before, limit = _window(request)
+        source, before, limit = window(request)
 
         async def fetch(most: int) -> list[Any]:
             return await self._inside.journal.refusals(source=source, before=before, limit=most)
@@ -257,23 +265,6 @@ class Private:
 def _unknown_signal(id_: str) -> Problem:
     detail = f"There is no signal {id_[:64]}: see signals --refused; or it is forgotten, or never was."
     return Problem(404, "unknown_signal", "No signal has this id", detail=detail)
-
-
-def _window(request: BaseRequest) -> tuple[str | None, int | None, int]:
-    query = request.query
-    source = query.get("source")
-    if source is not None and not is_name(source):
-        raise Problem.bad_request("source is a source's name.")
-    limit = _number(query.get("limit"), "limit") or 50
-    return source, _number(query.get("before"), "before"), min(limit, _MOST)
-
-
-def _number(text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    if not _NUMBER.fullmatch(text):
-        raise Problem.bad_request(f"{name} is a whole number.")
-    return int(text)
 
 
 def _reading(handler: Handler) -> Handler:
