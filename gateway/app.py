@@ -130,6 +130,7 @@ class Gateway:
             telemetry=self._telemetry,
             clock=clock,
             settings=DeliverySettings(),
+            present=self._registry.present,
             named={source.name: source.bots for source in settings.sources.values() if source.bots},
             limited=self._logins,
         )
@@ -252,7 +253,7 @@ class Gateway:
             topics=self._topics,
             telemetry=self._telemetry,
             clocks=self._clocks,
-            came=lambda _: None,
+            came=lambda bot: self._delivery.came(bot),  # noqa: PLW0108 - it is made later
             clock=clock,
         )
         self._telemetry.watch_bots(registry.lives, named=lambda: self._stock.union(self._logins()))
