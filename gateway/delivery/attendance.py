@@ -51,9 +51,10 @@ class Attendance:
     def came(self, bot: str) -> None:
         """Let a bot's lanes go on, first those with a signal that reduces, up to that."""
         waiting = self._waiting.get(bot, {})
-        first = {lane: queue.reduced_to for lane, queue in waiting.items() if queue.reduces}
-        self._first[bot] = first if len(first) < len(waiting) else {}
-        for queue in [waiting[lane] for lane in first or waiting]:
+        reduce = {lane: queue.reduced_to for lane, queue in waiting.items() if queue.reduces}
+        first = self._first.setdefault(bot, {})
+        first |= reduce
+        for queue in [waiting[lane] for lane in (reduce if first else waiting)]:
             self._put(queue)
 
     def moved(self, queue: Queue, *, before: Place) -> None:
