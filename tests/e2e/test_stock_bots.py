@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.e2e.deployment import until
-from tests.e2e.stock_bot import StockBot
+from tests.e2e.stock_listener import StockListener
 from tests.e2e.test_alert_to_callback import alert
 
 SOURCE = {"hummingbot": {"bots": ["stock1"], "event": "order.market"}}
@@ -17,7 +17,7 @@ ABSENT = "bot stock1 is absent: it has sent no heartbeat lately"
 
 @contextmanager
 def stock_bot(deployment):
-    bot = StockBot(deployment, "stock1")
+    bot = StockListener(deployment, "stock1")
     bot.start()
     try:
         yield bot
@@ -122,7 +122,7 @@ def test_what_a_bot_tells_is_shown(deploy, external):
 @pytest.mark.more
 def test_a_bot_that_dies_without_a_word_is_told_within_35_s(deploy, external):
     deployment = deploy(sources={"hb": SOURCE}, external=external)
-    StockBot(deployment, "stock1").beat()
+    StockListener(deployment, "stock1").beat()
     until(lambda: shown(deployment)["alive"])
     until(lambda: shown(deployment)["state"] == "dead", within=35)
     assert deployment.metric("signal_gateway_bot_alive", bot="stock1") == 0

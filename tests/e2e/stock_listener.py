@@ -13,7 +13,7 @@ from tests.e2e.deployment import Deployment, until
 _PACKAGE = "mosquitto-clients"
 
 
-class StockBot:
+class StockListener:
     """Listens to its external events with QoS 0 and a clean session, and tells of itself when it is asked to."""
 
     def __init__(self, deployment: Deployment, name: str) -> None:
