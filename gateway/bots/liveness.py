@@ -12,9 +12,6 @@ from enum import StrEnum
 SILENCE = 30.0
 """Seconds without a sign of life after which a bot is dead, where it sends heartbeats: three that are missing."""
 
-FRESH = 12.0
-"""Seconds after a heartbeat in which a bot is sure enough to be there for what it gets once: they come every 10 s."""
-
 _NEVER = float("-inf")
 
 
@@ -49,7 +46,6 @@ class Life:
         seen_at: its last sign of life, likewise.
         seen_by: which one that was.
         quiet_since: the second since when nothing was heard of it.
-        beat: the second of its last heartbeat; never, where it went since then.
         beats: whether it sends heartbeats.
         carded: whether it showed its card, which the broker takes back when it goes.
         told: whether somebody was told that it is dead.
@@ -60,7 +56,6 @@ class Life:
     seen_at: int | None = None
     seen_by: Sign | None = None
     quiet_since: float = _NEVER
-    beat: float = _NEVER
     beats: bool = False
     carded: bool = False
     told: bool = False
@@ -74,8 +69,7 @@ class Life:
             return False
         self._become(State.ALIVE, at=at)
         self.seen_at, self.seen_by, self.quiet_since = at, how, timer
-        if how is Sign.HEARTBEAT:
-            self.beats, self.beat = True, timer
+        self.beats = self.beats or how is Sign.HEARTBEAT
         self.carded = self.carded or how is Sign.CARD
         back, self.told = self.told, False
         return back
@@ -109,13 +103,9 @@ class Life:
         self.told = self.state is State.DEAD
         return self.told
 
-    def present(self, *, timer: float, listening_since: float) -> bool:
-        """Whether a heartbeat came lately, after all that may have ended the bot or its connection."""
-        return self.beat >= listening_since and timer - self.beat <= FRESH
-
     def _become(self, state: State, *, at: int) -> None:
         if self.state is not state:
             self.state, self.since = state, at
 
     def _go(self) -> None:
-        self.beat, self.beats, self.carded = _NEVER, False, False
+        self.beats = self.carded = False

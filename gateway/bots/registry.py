@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from gateway.bots.arrivals import Arrivals
 from gateway.bots.clocks import Clocks
 from gateway.bots.diary import Diary
 from gateway.bots.liveness import Life, Sign, State
@@ -72,7 +73,7 @@ class Registry:
     """Hears what the bots tell. Nothing that others publish about a bot, or to it, makes it look alive.
 
     Args:
-        came: told of each bot that a heartbeat shows to be present, and that was not.
+        came: told of each bot when it is present and was not.
         clocks: learn from heartbeats.
         clock: microseconds since the epoch.
         timer: seconds that never go back.
@@ -95,6 +96,7 @@ class Registry:
         self._clock = clock
         self._timer = timer
         self._diary = Diary()
+        self._arrivals = Arrivals()
         self._bots: dict[str, _Bot] = {}
         self._listening_since: float | None = None
 
@@ -114,13 +116,11 @@ class Registry:
     def disconnected(self) -> None:
         """Hear nothing from now on."""
         self._listening_since = None
+        self._arrivals.clear()
 
     def present(self, bot: str) -> bool:
-        """Whether a bot is surely there, by a heartbeat of the last 12 s on this connection."""
-        known, since = self._bots.get(bot), self._listening_since
-        if known is None or since is None:
-            return False
-        return known.life.present(timer=self._timer(), listening_since=since)
+        """Whether a bot is surely there, by heartbeats of the last 12 s on this connection."""
+        return self._arrivals.present(bot, timer=self._timer())
 
     def heard(self, bot: str) -> Heard | None:
         """How a bot is; None for one of which nothing was heard."""
@@ -148,6 +148,7 @@ class Registry:
         """Know nothing more of a bot."""
         known = self._bots.pop(bot, None)
         self._diary.forget(bot)
+        self._arrivals.gone(bot)
         if known is not None and known.life.told:
             self._telemetry.bot_forgotten(bot=bot)
 
@@ -163,10 +164,12 @@ class Registry:
             self.look()
 
     def look(self) -> None:
-        """Tell who is dead, and forget who has not been alive for a week."""
+        """Tell who came and who is dead, and forget who has not been alive for a week."""
         since, timer, at = self._listening_since, self._timer(), self._clock()
         if since is None:
             return
+        for bot in self._arrivals.come(timer=timer):
+            self._came(bot)
         for name, known in self._bots.items():
             if known.life.look(timer=timer, listening_since=since, at=at):
                 self._telemetry.bot_dead(bot=name, last_seen=known.life.seen_at or at)
@@ -191,22 +194,23 @@ class Registry:
             case Heartbeat(at=at):
                 self._beat(bot, known, at)
             case StatusUpdate(offline=True):
-                known.life.leave(at=self._clock())
+                self._leave(bot, known)
             case StatusUpdate():
                 self._sign(bot, known, Sign.STATUS)
+                if told.online:
+                    self._arrivals.online(bot, timer=self._timer())
             case InternalEvent():
                 self._sign(bot, known, Sign.EVENT)
             case Notification(msg=text):
                 self._telemetry.bot_notified(bot=bot, text=text)
 
     def _beat(self, bot: str, known: _Bot, at: int | None) -> None:
-        present = self.present(bot)
         self._sign(bot, known, Sign.HEARTBEAT)
+        if self._listening_since is not None:
+            self._arrivals.beat(bot, timer=self._timer())
         known.ahead = None if at is None else at - self._clock()
         if at is not None:
             self._clocks.heartbeat(bot, at)
-        if not present and self.present(bot):
-            self._came(bot)
 
     def _sign(self, bot: str, known: _Bot, how: Sign) -> None:
         """Take a sign of life. What comes before all is subscribed again was kept by the broker: it is older."""
@@ -231,8 +235,13 @@ class Registry:
         elif card.presence is Presence.OFFLINE:
             if known.shown_at is not None and card.clock is not None and to_micros(card.clock) <= known.shown_at:
                 known.life.lose(timer=self._timer(), at=self._clock())
+                self._arrivals.gone(card.bot)
             else:
-                known.life.leave(at=self._clock())
+                self._leave(card.bot, known)
+
+    def _leave(self, bot: str, known: _Bot) -> None:
+        known.life.leave(at=self._clock())
+        self._arrivals.gone(bot)
 
     def _read_card(self, topic: str, payload: bytes) -> BotCard | None:
         """Read a card; None for what is none, which is said elsewhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.bots.liveness import FRESH, SILENCE, Life, Sign, State
+from gateway.bots.liveness import SILENCE, Life, Sign, State
 
 AT = 1_795_352_101_000_000
 LONG_AGO = -1000.0
@@ -19,10 +19,6 @@ def life(*signs, timer=0.0):
 
 def look(made, timer, *, listening_since=LONG_AGO):
     return made.look(timer=timer, listening_since=listening_since, at=AT + 1)
-
-
-def present(made, timer, *, listening_since=LONG_AGO):
-    return made.present(timer=timer, listening_since=listening_since)
 
 
 @pytest.mark.parametrize("sign", Sign)
@@ -113,33 +109,7 @@ def test_a_death_that_was_told_ends_without_a_word_when_the_bot_says_goodbye():
     assert not look(made, 1000)
 
 
-def test_a_bot_is_present_for_a_while_after_a_heartbeat():
-    made = life(Sign.HEARTBEAT)
-    assert present(made, FRESH)
-    assert not present(made, FRESH + 0.1)
-
-
-@pytest.mark.parametrize("sign", [Sign.STATUS, Sign.EVENT, Sign.CARD])
-def test_no_other_sign_makes_a_bot_present(sign):
-    assert not present(life(sign), 0.0)
-
-
-@pytest.mark.parametrize("gone", ["leave", "lose"])
-def test_a_bot_that_went_is_present_with_its_next_heartbeat_only(gone):
-    made = life(Sign.HEARTBEAT)
-    made.leave(at=AT) if gone == "leave" else made.lose(timer=1, at=AT)
-    assert not present(made, 1)
-    made.sign(Sign.STATUS, timer=2, at=AT)
-    assert not present(made, 2)
-    made.sign(Sign.HEARTBEAT, timer=3, at=AT)
-    assert present(made, 3)
-
-
-def test_a_heartbeat_from_before_the_gateway_listened_makes_nobody_present():
-    assert not present(life(Sign.HEARTBEAT), 1, listening_since=0.5)
-
-
-def test_a_bot_that_was_never_heard_is_neither_present_nor_dead():
+def test_a_bot_that_was_never_heard_is_not_dead():
     made = Life()
     assert not look(made, 1e9)
-    assert (made.state, present(made, 0)) == (State.UNKNOWN, False)
+    assert made.state is State.UNKNOWN

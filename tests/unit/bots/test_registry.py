@@ -134,6 +134,7 @@ def test_what_may_be_sent_late_is_kept_and_is_no_sign_of_life(bench, told):
 @pytest.mark.parametrize("clock", [0, 1, START * 3])
 def test_neither_a_clock_that_is_set_nor_the_bots_own_makes_a_bot_die_or_live(bench, jump, clock):
     bench.tell(Heartbeat(at=clock))
+    bench.pass_(2)
     bench.clock += jump * 1_000_000
     bench.registry.look()
     assert (bench.state(), bench.telemetry.facts, bench.registry.present("b1")) == (State.ALIVE, [], True)
@@ -157,6 +158,7 @@ def test_nobody_dies_while_the_gateway_is_deaf_or_before_everybody_had_the_time_
 def test_what_the_broker_kept_while_the_gateway_was_away_is_no_sign_of_life_but_a_goodbye_counts(bench):
     bench.tell(HB, bot="a")
     bench.tell(HB, bot="b")
+    bench.pass_(2)
     bench.registry.disconnected()
     bench.timer += 1
     bench.tell(HB, ONLINE, bot="a")
@@ -165,21 +167,29 @@ def test_what_the_broker_kept_while_the_gateway_was_away_is_no_sign_of_life_but_
     bench.registry.connected()
     assert [bench.registry.present(bot) for bot in "ab"] == [False, False]
     assert (bench.state("a"), bench.state("b")) == (State.ALIVE, State.LEFT)
+    bench.pass_(5)
+    assert bench.came == ["a", "b"]
     bench.tell(HB, bot="a")
+    bench.pass_(2)
     assert bench.came == ["a", "b", "a"]
 
 
 def test_whoever_waits_for_a_bot_is_told_when_it_is_there_and_not_for_each_heartbeat(bench):
-    bench.tell(HB)
-    bench.pass_(10)
-    bench.tell(HB)
+    bench.tell(HB, ONLINE)
+    assert not bench.registry.present("b1")
+    bench.pass_(2)
+    assert (bench.came, bench.registry.present("b1")) == (["b1"], True)
+    bench.pass_(8)
+    bench.tell(HB, StatusUpdate(msg="online", type="hbapp"))
     assert (bench.came, bench.registry.present("b1")) == (["b1"], True)
     bench.pass_(13)
     assert not bench.registry.present("b1")
     bench.tell(HB)
+    bench.pass_(2)
     bench.tell(OFFLINE)
     assert not bench.registry.present("b1")
     bench.tell(HB)
+    bench.pass_(2)
     assert bench.came == ["b1", "b1", "b1"]
     assert not bench.registry.present("another")
 
@@ -194,9 +204,12 @@ def test_a_card_that_the_bot_wrote_when_it_went_is_a_goodbye_and_one_from_before
     for bot in ("goes", "dies"):
         bench.show(Presence.ONLINE, at=5, bot=bot)
         bench.tell(HB, bot=bot)
+    bench.pass_(2)
+    assert [bench.registry.present(bot) for bot in ("goes", "dies")] == [True, True]
     bench.show(Presence.OFFLINE, at=60, bot="goes")
     bench.show(Presence.OFFLINE, at=5, bot="dies")
     assert (bench.state("goes"), bench.state("dies")) == (State.LEFT, State.DEAD)
+    assert [bench.registry.present(bot) for bot in ("goes", "dies")] == [False, False]
     assert bench.telemetry.facts == []
     bench.pass_(35)
     assert [(fact, bot) for fact, bot, _ in bench.telemetry.facts] == [("dead", "dies")]
