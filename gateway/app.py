@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +25,7 @@ from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.notify import Notifier
 from gateway.pipeline import Pipeline, Road
-from gateway.supervisor import supervise
+from gateway.supervisor import settle_memory, supervise
 from gateway.telemetry import Recorder, Several, configure
 from gateway.web import (
     ApiKeys,
@@ -50,7 +49,6 @@ _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
 _PRUNE_EVERY = 10.0
-_GC_THRESHOLD = (20_000, 20, 20)
 _LOOK_FOR_KEYS = 0.05
 
 
@@ -85,13 +83,6 @@ def _listen(address: Address, setting: str) -> ListenSettings:
     return ListenSettings(host=address.host, port=address.port, setting=setting)
 
 
-def _settle_memory() -> None:
-    """Take what lives as long as the process out of the garbage collector's sight: it searched it for every signal."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLD)
-
-
 @asynccontextmanager
 async def _journal(settings: Settings) -> AsyncIterator[Journal]:
     journal = open_journal(settings.journal, clock=clock)
@@ -111,11 +102,8 @@ class Gateway:
         self._recorder = Recorder(sources=settings.sources, version=_VERSION, now=clock)
         self._notifier = Notifier(settings.notify, expected=settings.expected, telemetry=self._recorder, clock=clock)
         self._telemetry = Several(self._recorder, *self._notifier.listeners)
-        self._telemetry.watch_outbox(journal.depth, now=clock)
-        self._telemetry.watch_journal(journal.trouble)
         self._logins = BotSources(settings.folder.bots)
         self._clocks = Clocks(telemetry=self._telemetry, clock=clock)
-        self._telemetry.watch_clocks(self._clocks.offsets, named=self._logins)
         self._stock = frozenset(bot for source in settings.sources.values() for bot, _ in source.stock_bots)
         self._registry = self._make_registry()
         self._keys = KeyRing(settings.folder.keys, now=clock, look_every=_LOOK_FOR_KEYS)
@@ -166,6 +154,7 @@ class Gateway:
             journal, stop=self._delivery.withdraw, offer=self._delivery.offer, clock=clock, new_id=new_id
         )
         self._public, self._private = self._make_listeners()
+        self._let_watch()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Listen and work until told to stop."""
@@ -175,7 +164,7 @@ class Gateway:
         await self._registry.listen(self._link)
         await self._private.start()
         await self._public.start()
-        _settle_memory()
+        settle_memory()
         ready()
         workers: dict[str, Callable[[], Any]] = {
             "link": self._link.run,
@@ -248,16 +237,22 @@ class Gateway:
             HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
         )
 
+    def _let_watch(self) -> None:
+        """Let whoever reads the metrics ask the parts."""
+        watched = self._telemetry
+        watched.watch_outbox(self._journal.depth, now=clock)
+        watched.watch_journal(self._journal.trouble)
+        watched.watch_clocks(self._clocks.offsets, named=self._logins)
+        watched.watch_bots(self._registry.lives, named=lambda: self._stock.union(self._logins()))
+
     def _make_registry(self) -> Registry:
-        registry = Registry(
+        return Registry(
             topics=self._topics,
             telemetry=self._telemetry,
             clocks=self._clocks,
             came=lambda bot: self._delivery.came(bot),  # noqa: PLW0108 - it is made later
             clock=clock,
         )
-        self._telemetry.watch_bots(registry.lives, named=lambda: self._stock.union(self._logins()))
-        return registry
 
     def _make_roster(self) -> Roster:
         return Roster(

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from asyncio import Task
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+
+_GC_THRESHOLD = (20_000, 20, 20)
+
+
+def settle_memory() -> None:
+    """Take what lives as long as the process out of the garbage collector's sight: it searched it for every signal."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
 
 
 async def supervise(
