@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import uuid_utils
 
-from gateway.bots import Cards, Clocks, Commands, GatewayPresence, Receipts, Roster
+from gateway.bots import Cards, Clocks, Commands, GatewayPresence, Receipts, Registry, Roster
 from gateway.broker import Embedded, run_embedded
 from gateway.config import Address, BotSources, ClientKeys, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
-from gateway.errors import NotStored
-from gateway.journal import open_journal
+from gateway.journal import open_journal, prune_for_ever
 from gateway.journal.journal import Journal
 from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
@@ -48,7 +48,6 @@ _TOKEN_SECONDS = 60
 _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
-_PRUNE_EVERY = 10.0
 _LOOK_FOR_KEYS = 0.05
 
 
@@ -74,22 +73,14 @@ async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -
     """
     async with AsyncExitStack() as stack:
         stack.callback(configure(settings.log).close)
-        journal = await stack.enter_async_context(_journal(settings))
+        journal = open_journal(settings.journal, clock=clock)
+        stack.push_async_callback(journal.close)
         broker = await stack.enter_async_context(run_embedded(settings)) if settings.embedded else None
         await Gateway(settings, journal, broker).run(ready)
 
 
 def _listen(address: Address, setting: str) -> ListenSettings:
     return ListenSettings(host=address.host, port=address.port, setting=setting)
-
-
-@asynccontextmanager
-async def _journal(settings: Settings) -> AsyncIterator[Journal]:
-    journal = open_journal(settings.journal, clock=clock)
-    try:
-        yield journal
-    finally:
-        await journal.close()
 
 
 class Gateway:
@@ -102,11 +93,10 @@ class Gateway:
         self._recorder = Recorder(sources=settings.sources, version=_VERSION, now=clock)
         self._notifier = Notifier(settings.notify, expected=settings.expected, telemetry=self._recorder, clock=clock)
         self._telemetry = Several(self._recorder, *self._notifier.listeners)
-        self._telemetry.watch_outbox(journal.depth, now=clock)
-        self._telemetry.watch_journal(journal.trouble)
         self._logins = BotSources(settings.folder.bots)
         self._clocks = Clocks(telemetry=self._telemetry, clock=clock)
-        self._telemetry.watch_clocks(self._clocks.offsets, named=self._logins)
+        self._stock = frozenset(bot for source in settings.sources.values() for bot, _ in source.stock_bots)
+        self._registry = self._make_registry()
         self._keys = KeyRing(settings.folder.keys, now=clock, look_every=_LOOK_FOR_KEYS)
         self._presence = GatewayPresence(
             topics=self._topics, instance=_INSTANCE, version=_VERSION, clock=clock, new_id=new_id
@@ -119,6 +109,7 @@ class Gateway:
             telemetry=self._telemetry,
             clock=clock,
             settings=DeliverySettings(),
+            present=self._registry.present,
             named={source.name: source.bots for source in settings.sources.values() if source.bots},
             limited=self._logins,
         )
@@ -155,6 +146,7 @@ class Gateway:
             journal, stop=self._delivery.withdraw, offer=self._delivery.offer, clock=clock, new_id=new_id
         )
         self._public, self._private = self._make_listeners()
+        self._let_watch()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Listen and work until told to stop."""
@@ -162,6 +154,7 @@ class Gateway:
         await self._link.subscribe(self._topics.every("receipt"), self._receipts.take)
         await self._link.subscribe(self._topics.every("bot"), self._cards.take)
         await self._link.subscribe(self._commands.filter, self._commands.take)
+        await self._registry.listen(self._link)
         await self._private.start()
         await self._public.start()
         settle_memory()
@@ -171,7 +164,8 @@ class Gateway:
             "delivery": self._delivery.run,
             "receipts": self._receipts.run,
             "cards": self._cards.run,
-            "journal.prune": self._prune,
+            "registry": self._registry.run,
+            "journal.prune": partial(prune_for_ever, self._journal, clock=clock),
             "notify": self._notifier.run,
             "http.private": self._private.run,
             "http.public": self._public.run,
@@ -190,12 +184,6 @@ class Gateway:
                     await (self._presence.say(Presence.OFFLINE, self._link) or asyncio.sleep(0))
         self._commands.stop()
         await self._notifier.drained()
-
-    async def _prune(self) -> None:
-        while True:
-            await asyncio.sleep(_PRUNE_EVERY)
-            with suppress(NotStored):  # the journal's trouble says it, and the next time finds out whether it is over
-                await self._journal.prune(now=clock())
 
     def _make_link(self, broker: EmbeddedBroker | None) -> GmqttLink:
         settings = self._settings.link
@@ -250,6 +238,23 @@ class Gateway:
             new_id=new_id,
         )
 
+    def _let_watch(self) -> None:
+        """Let whoever reads the metrics ask the parts."""
+        watched = self._telemetry
+        watched.watch_outbox(self._journal.depth, now=clock)
+        watched.watch_journal(self._journal.trouble)
+        watched.watch_clocks(self._clocks.offsets, named=self._logins)
+        watched.watch_bots(self._registry.lives, named=lambda: self._stock.union(self._logins()))
+
+    def _make_registry(self) -> Registry:
+        return Registry(
+            topics=self._topics,
+            telemetry=self._telemetry,
+            clocks=self._clocks,
+            came=lambda bot: self._delivery.came(bot),  # noqa: PLW0108 - it is made later
+            clock=clock,
+        )
+
     def _make_roster(self) -> Roster:
         return Roster(
             self._link,
@@ -257,7 +262,9 @@ class Gateway:
             cards=self._cards,
             clocks=self._clocks,
             receipts=self._receipts,
+            registry=self._registry,
             logins=self._logins,
+            stock=self._stock,
             unreceived=self._delivery.unreceived,
             end=self._embedded.broker.disconnect if self._embedded else None,
         )
@@ -279,7 +286,9 @@ class Gateway:
 
     def _connected(self) -> None:
         self._telemetry.broker_connected(connected=True)
+        self._registry.connected()
         self._delivery.connected(self._presence.say(Presence.ONLINE, self._link))
 
     def _disconnected(self) -> None:
+        self._registry.disconnected()
         self._telemetry.broker_connected(connected=False)

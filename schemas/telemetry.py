@@ -34,6 +34,11 @@ class StatusUpdate:
         """Whether the bot says that it goes."""
         return self.type == "availability" and self.msg == OFFLINE
 
+    @property
+    def online(self) -> bool:
+        """Whether the bot says that it connected."""
+        return self.type == "availability" and self.msg == ONLINE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalEvent:

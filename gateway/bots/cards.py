@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.bots.reading import read_card
 from gateway.errors import NotStored
 from gateway.journal.journal import Journal
 from gateway.journal.model import KnownBot
 from gateway.mqtt.filters import is_filter
 from gateway.telemetry import Telemetry
-from schemas.card import BotCard, BotCardSchema, Presence
-from schemas.envelope import BOT_CARD, decode
+from schemas.card import BotCard, Presence
 from schemas.errors import ContractError
-from schemas.record import load
-from schemas.topics import NamedTopic, TopicError, Topics
+from schemas.topics import TopicError, Topics
 
 _MOST = 10_000
 _TEXT = 64
@@ -106,7 +105,7 @@ class Cards:
         if not payload:
             return
         try:
-            card = _read(topic, payload, topics=self._topics)
+            card = read_card(topic, payload, topics=self._topics)
         except (ContractError, TopicError) as error:
             self._telemetry.unreadable_card(topic=topic, problem=str(error))
             return
@@ -189,12 +188,3 @@ class Cards:
     def _tell_now(self) -> None:
         came, self._came = self._came, set()
         self._on_change([known.bot for known in self._known.values()], came)
-
-
-def _read(topic: str, payload: bytes, *, topics: Topics) -> BotCard:
-    place = topics.parse(topic)
-    envelope = decode(payload)
-    card: BotCard = load(BotCardSchema, envelope.data)
-    if envelope.type != BOT_CARD or not isinstance(place, NamedTopic) or card.bot != place.name:
-        raise TopicError(f"a card of {card.bot!r} on {topic!r}: a bot may write its own card only")
-    return card

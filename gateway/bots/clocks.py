@@ -19,6 +19,9 @@ _MOST = 10_000
 _FRESH = 60_000_000
 """Microseconds after a signal's acceptance in which its receipts tell of the clock: repeated ones tell of the past."""
 
+_BIAS = 500_000
+"""Microseconds that Hummingbot adds to the time of a heartbeat."""
+
 _NAMED = re.compile(r"clock is \d", re.ASCII)
 """How a reason reads in which the bot itself says how far its clock is off."""
 
@@ -45,6 +48,10 @@ class Clocks:
         """Learn from a card that arrives; a retained one is old, which makes its bound weak, not wrong."""
         if card.clock is not None:
             self._observe(card.bot, least=to_micros(card.clock) - self._clock())
+
+    def heartbeat(self, bot: str, at: int) -> None:
+        """Learn from the time of a heartbeat that arrives, microseconds since the epoch."""
+        self._observe(bot, least=at - _BIAS - self._clock())
 
     def receipt(self, receipt: Receipt) -> Receipt:
         """Learn from a receipt that arrives, and explain it where the bot's clock is why nothing was run."""

@@ -1,15 +1,27 @@
-"""Read a receipt: as the contract has it, and sooner where it is spelled as nearly every receipt is."""
+"""Read what bots publish: cards, what they tell of themselves, and receipts, those sooner that are spelled as usual."""
 
 from __future__ import annotations
 
+import logging
 import re
+from dataclasses import replace
 from datetime import datetime
 
-from schemas.envelope import RECEIPT, decode
+from schemas import telemetry
+from schemas.card import BotCard, BotCardSchema
+from schemas.envelope import BOT_CARD, RECEIPT, decode
 from schemas.errors import ContractError, Fault
 from schemas.receipt import Receipt, ReceiptSchema, Stage
 from schemas.record import load
-from schemas.topics import TopicError, Topics
+from schemas.telemetry import InternalEvent, LogLine, Notification
+from schemas.telemetry import Telemetry as Told
+from schemas.topics import NamedTopic, TopicError, Topics
+
+_LARGEST = 65_536
+"""Bytes of what a bot tells."""
+
+_LONG = {"log": 2_048, "events": 8_192, "notify": 4_096}
+"""By channel, bytes of a message that is kept as it is."""
 
 _TEXT = r"[ !#-\[\]-~]"  # printable ASCII that JSON does not escape
 _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
@@ -26,6 +38,47 @@ _PLAIN = re.compile(
     r"\}\}",
     re.ASCII,
 )
+
+
+def read_card(topic: str, payload: bytes, *, topics: Topics) -> BotCard:
+    """Read a bot's card. A bot speaks for itself alone: by the topic, which the broker guards.
+
+    Raises:
+        ContractError, TopicError: the message is no card of the bot that the topic names.
+    """
+    place = topics.parse(topic)
+    envelope = decode(payload)
+    card: BotCard = load(BotCardSchema, envelope.data)
+    if envelope.type != BOT_CARD or not isinstance(place, NamedTopic) or card.bot != place.name:
+        raise TopicError(f"a card of {card.bot!r} on {topic!r}: a bot may write its own card only")
+    return card
+
+
+def read_told(channel: str, topic: str, payload: bytes, *, topics: Topics) -> tuple[str, Told]:
+    """Read what a bot tells of itself, and which bot that is.
+
+    Raises:
+        ContractError, TopicError: it cannot be read, has more than 64 KiB, or no bot can have the name.
+    """
+    bot, _ = topics.bot_of(topic)
+    if len(payload) > _LARGEST:
+        raise ContractError(Fault(where="", problem=f"it has {len(payload)} bytes; {_LARGEST} are read"))
+    return bot, telemetry.read(channel, payload)
+
+
+def shortened(channel: str, told: Told, payload: bytes) -> bytes:
+    """What is worth to be kept of a message: of one that is endless how it begins, or what it is."""
+    if len(payload) <= _LONG.get(channel, _LARGEST):
+        return payload
+    match told:
+        case LogLine(msg=msg):
+            level = told.level if 0 <= told.level <= logging.CRITICAL else 0
+            told = replace(told, msg=msg[:500], level=level, level_name=told.level_name[:20], logger=told.logger[:100])
+        case Notification(msg=msg):
+            told = replace(told, msg=msg[:1000])
+        case InternalEvent():
+            told = replace(told, type=told.type[:100], data={})
+    return telemetry.write(told)
 
 
 def read(topic: str, payload: bytes, *, topics: Topics) -> tuple[str, Receipt]:

@@ -20,16 +20,26 @@ def bot_lines(state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _presence(state: Mapping[str, Any]) -> str:
-    if "online" not in state:
-        return ""
-    if state["online"]:
-        return "online"
-    return f"absent since {state['absent_since']}" if state["absent_since"] else "never seen"
+    match state.get("state"):
+        case None:
+            return ""
+        case "alive":
+            return "online"
+        case "unknown" if state["online"]:
+            return "online by its card, silent"
+        case "unknown":
+            return f"absent since {state['absent_since']}" if state["absent_since"] else "never seen"
+        case how:
+            return f"{how} since {state['state_since']}"
 
 
 def _details(state: Mapping[str, Any]) -> Iterator[str]:
     if state.get("plugin"):
         yield f"plugin {state['plugin']}"
+    elif state.get("profile"):
+        yield f"a stock bot ({state['profile']})"
+    if state.get("last_seen_at"):
+        yield f"last {state['last_seen_by']} {state['last_seen_at']}"
     if state.get("durable") is not None:
         yield "durable" if state["durable"] else "forgets at a restart"
     offset = state.get("clock", {}).get("offset_seconds")

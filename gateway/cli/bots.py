@@ -1,4 +1,4 @@
-"""``bots``: who may log in at the broker, and how they are; ``bot_commands`` has what they are told."""
+"""``bots``: who may log in at the broker, and how the bots are; ``bot_commands`` has what they are told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.bot_commands import COMMANDS
 from gateway.cli.bot_lines import bot_lines
+from gateway.cli.bot_show import logs, show
 from gateway.cli.broker_files import left_to_do
 from gateway.cli.failure import Exit, Failure
 from gateway.cli.forgetting import forget
@@ -32,6 +33,10 @@ def command() -> None:
 
 for one in COMMANDS:
     command.add_command(one)
+
+
+command.add_command(show)
+command.add_command(logs)
 
 
 @command.command("add")

@@ -21,13 +21,23 @@ class Turn(Enum):
     PUBLISH = "publish"
     MARK = "mark"
     WAIT = "wait"
+    ABSENT = "absent"
+    """Its stock bot is not there."""
     PASS = "pass"  # noqa: S105 - not a password
     """The broker has it, and sending it again is of no use now."""
     EXPIRE = "expire"
 
 
 def turn(
-    row: Waiting, *, now: int, late: bool, heard: bool | None, tries: int, superseded: bool, reaches: bool
+    row: Waiting,
+    *,
+    now: int,
+    late: bool,
+    heard: bool | None,
+    tries: int,
+    superseded: bool,
+    reaches: bool,
+    absent: bool,
 ) -> Turn | Outcome:
     """Say what the head needs: an outcome where it is finished without a publish.
 
@@ -39,6 +49,7 @@ def turn(
         tries: how often nobody heard it.
         superseded: whether a later signal makes it pointless.
         reaches: where the broker has it: whether a bot that has not receipted it can be reached.
+        absent: whether it is for a stock bot that is not there.
     """
     if row.awaiting:
         return Turn.PUBLISH if reaches and not late and heard is not False else Turn.PASS
@@ -50,13 +61,21 @@ def turn(
     if superseded:
         reason = "a later signal of its key, accepted before this one could be published, reduces the position"
         return outcome(row, Station.SUPERSEDED, now=now, reason=reason, tries=tries)
+    if absent:
+        return Turn.ABSENT
     if heard is False:
         return Turn.WAIT
     return Turn.MARK if row.once else Turn.PUBLISH
 
 
 def expired(
-    row: Waiting, *, now: int, unheard: bool = False, tries: int = 0, sent_to: tuple[str, ...] | None = None
+    row: Waiting,
+    *,
+    now: int,
+    unheard: bool = False,
+    tries: int = 0,
+    sent_to: tuple[str, ...] | None = None,
+    absent: str = "",
 ) -> Outcome:
     """The outcome of a row whose time ran out.
 
@@ -65,12 +84,16 @@ def expired(
         now: microseconds since the epoch.
         unheard: whether nobody listened.
         tries: how often nobody heard it.
+        absent: the stock bot that it waited for; empty for none.
         sent_to: where a connection ended before the broker answered: the bots that may have it; else None.
     """
     if sent_to is not None:
         reason = "the connection ended before the broker answered, and did not come back until the signal expired"
         station = Station.PUBLISHED if sent_to else Station.UNKNOWN
         return outcome(row, station, now=now, reason=reason, tries=tries, awaiting=sent_to)
+    if absent:
+        reason = f"bot {absent} was absent, as it sent no heartbeat, until the signal expired"
+        return outcome(row, Station.EXPIRED, now=now, reason=reason)
     if unheard:
         reason = f"nobody listened to {row.topic} until the signal expired"
         return outcome(row, Station.UNHEARD, now=now, reason=reason, tries=tries)
@@ -80,7 +103,7 @@ def expired(
 def answered(
     row: Waiting, ack: Ack, *, now: int, previous: int | None, told: bool, tries: int, awaiting: tuple[str, ...]
 ) -> Outcome | None:
-    """What the first PUBACK of a row means; None where the publish is to be tried again.
+    """What the PUBACK of a row means; None where the publish is to be tried again.
 
     Args:
         row: what was published.
@@ -91,6 +114,8 @@ def answered(
         tries: how often nobody heard it before.
         awaiting: the bots that must receipt it.
     """
+    if row.awaiting:
+        return _answered_again(row, ack, now=now)
     if ack.denied:
         reason = f"the broker refused it: {in_words(ack.reason, text=ack.text)}"
         return outcome(row, Station.DENIED, now=now, reason=reason, tries=tries)
@@ -103,12 +128,14 @@ def answered(
 
 
 def _unconfirmed(row: Waiting, *, told: bool) -> str:
-    if row.once or told:
-        return "" if row.once else "no bot is known that would confirm it"
+    if row.once:
+        return "no receipt is possible: a stock bot sends none"
+    if told:
+        return "no bot is known that would confirm it"
     return "no bot is known that would confirm it, and on MQTT 3.1.1 whether anyone listens is unknown"
 
 
-def answered_again(row: Waiting, ack: Ack, *, now: int) -> Outcome:
+def _answered_again(row: Waiting, ack: Ack, *, now: int) -> Outcome:
     """What the PUBACK of a redelivery means: the broker has it still, and the bots are still awaited."""
     reason = f"published again in vain: {in_words(ack.reason, text=ack.text)}" if ack.denied or ack.unheard else ""
     return outcome(row, Station.PUBLISHED, now=now, reason=reason, tries=row.attempts, awaiting=row.awaiting)

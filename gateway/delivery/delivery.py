@@ -22,7 +22,7 @@ from gateway.journal.model import Accepted, KnownBot, Lane, Outcome, Station, Wa
 from gateway.mqtt.model import Ack, Link
 from gateway.telemetry import Telemetry
 
-_RESTING = frozenset({Place.IDLE, Place.PAUSED, Place.HELD})
+_RESTING = frozenset({Place.IDLE, Place.PAUSED, Place.HELD, Place.AWAY})
 
 
 class Delivery:
@@ -33,6 +33,7 @@ class Delivery:
     Args:
         named: by source, the bots that its configuration names.
         limited: by bot, the sources that its login may read, where not all.
+        present: whether a stock bot is surely there.
         clock: microseconds since the epoch.
         timer: seconds that never go back.
     """
@@ -46,6 +47,7 @@ class Delivery:
         clock: Callable[[], int],
         timer: Callable[[], float] = time.monotonic,
         settings: DeliverySettings,
+        present: Callable[[str], bool],
         named: Mapping[str, tuple[str, ...]] | None = None,
         limited: Callable[[], Mapping[str, tuple[str, ...]]] = dict,
     ) -> None:
@@ -73,6 +75,7 @@ class Delivery:
             audience=self._audience,
             want=self._want,
             stopped=lambda queue: self._redelivery.stopped(queue),  # noqa: PLW0108 - it is made below
+            present=present,
             clock=clock,
             timer=timer,
         )
@@ -92,7 +95,7 @@ class Delivery:
                 queue = self._queue(Lane(destination.name, signal.draft.key))
                 room = self._pump.loaded < self._settings.loaded and len(queue.rows) < self._settings.lane_loaded
                 self._pump.loaded += queue.append(self._row(row_of(signal, queue.lane)), room=room)
-                if queue.place is Place.IDLE:
+                if queue.place is Place.IDLE or (queue.place is Place.AWAY and queue.superseded):
                     self._pump.put(queue)
 
     def connected(self, proof: Future[Ack] | None) -> None:
@@ -125,6 +128,8 @@ class Delivery:
             )
             await self._journal.record([step])
             self._pump.loaded -= queue.drop(id_)
+            if queue.place is Place.AWAY:
+                self._pump.put(queue)
         finally:
             self._pump.withdrawing.discard(id_)
             self._pump.release()
@@ -142,6 +147,10 @@ class Delivery:
     def unreceived(self, bot: str) -> int:
         """How many signals a bot that is online was sent and has not receipted."""
         return self._audience.unreceived(bot)
+
+    def came(self, bot: str) -> None:
+        """A stock bot is there now that was not: what waits for it may go."""
+        self._pump.attendance.came(bot)
 
     def bots(self, bots: Iterable[KnownBot], came: Collection[str]) -> None:
         """Take all bots as their cards show them now.
@@ -217,14 +226,14 @@ class Delivery:
         now, timer, row = self._clock(), self._timer(), queue.head
         if queue.place is Place.IDLE and timer - queue.used_at > self._settings.idle and not self._outcomes.pending:
             del self._queues[queue.lane]
-        elif queue.place is Place.PAUSED and row is not None and self._ends(row, now=now, timer=timer):
+        elif queue.place in {Place.PAUSED, Place.AWAY} and row is not None and self._ends(row, now=now, timer=timer):
             self._pump.finish(queue, self._pump.expired(queue))
         elif queue.place is Place.PAUSED and queue.trial.retry_at <= timer:
             self._pump.put(queue)
         elif row is not None and not self._link.connected and queue.place in {Place.READY, Place.SUSPECT}:
             while (row := queue.head) and self._ends(row, now=now, timer=timer):
                 self._pump.end_head(queue, self._pump.expired(queue))
-        elif row is not None and queue.place in {Place.PAUSED, Place.HELD}:
+        elif row is not None and queue.place in {Place.PAUSED, Place.HELD, Place.AWAY}:
             self._tell_held(queue, row.waiting)
 
     def _ends(self, row: Row, *, now: int, timer: float) -> bool:

@@ -19,6 +19,7 @@ class Place(Enum):
     SUSPECT = auto()
     PAUSED = auto()
     HELD = auto()
+    AWAY = auto()
     IN_FLIGHT = auto()
     REWINDING = auto()
 
@@ -47,6 +48,7 @@ class Trial:
         losses: how often the connection ended while it was in flight.
         drops: how often it did so at once, with a healthy connection and nothing else in flight.
         retry_at: the timer's second before which it is not tried again.
+        absent: the stock bot that it waited for and that was not there; empty for none.
         held: why it does not go on; empty while it may.
         held_since: the timer's second since when.
         told: whether the journal was told that it is held.
@@ -56,6 +58,7 @@ class Trial:
     losses: int = 0
     drops: int = 0
     retry_at: float = 0.0
+    absent: str = ""
     held: str = ""
     held_since: float = 0.0
     told: bool = False
@@ -125,7 +128,7 @@ class Queue:
             self.reduced_to = max(self.reduced_to, waiting.position)
         if waiting.position <= self.loaded_to:
             return False
-        if self.more or self.rewind or self.place is Place.LOADING or not room:
+        if self.more or self.rewind or self.place in {Place.LOADING, Place.AWAY} or not room:
             self.more = True
             return False
         self.rows.append(row)
@@ -138,6 +141,14 @@ class Queue:
             self.rows.append(row)
             self.loaded_to = row.waiting.position
 
+    def shed(self) -> int:
+        """Leave all rows but the head to the journal; how many left the memory."""
+        shed = len(self.rows) - 1
+        for _ in range(shed):
+            self.rows.pop()
+            self.more, self.loaded_to = True, self.rows[0].waiting.position
+        return shed
+
     def read_again(self) -> int:
         """Look through the whole lane in the journal once more; how many rows leave the memory for that."""
         dropped = len(self.rows)
@@ -146,6 +157,11 @@ class Queue:
         self.rewind = False
         self.more, self.loaded_to = True, -1
         return dropped
+
+    @property
+    def reduces(self) -> bool:
+        """Whether the head, or a signal behind it, reduces a position."""
+        return bool(self.rows) and self.rows[0].waiting.position <= self.reduced_to
 
     @property
     def superseded(self) -> bool:

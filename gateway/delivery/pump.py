@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+from gateway.delivery.attendance import Attendance
 from gateway.delivery.audience import Audience
-from gateway.delivery.decide import Turn, answered, answered_again, expired, lost, outcome, retry_after, turn
+from gateway.delivery.decide import Turn, answered, expired, lost, outcome, retry_after, turn
 from gateway.delivery.lane import Flight, Place, Queue, Row
 from gateway.delivery.outcomes import Outcomes
 from gateway.delivery.publish import publish
@@ -26,6 +27,7 @@ class Pump:
     Args:
         want: called with a lane that wants rows of the journal.
         stopped: called with a lane that stopped, to be read again.
+        present: whether a stock bot is surely there.
         clock: microseconds since the epoch.
         timer: seconds that never go back.
     """
@@ -38,6 +40,7 @@ class Pump:
         audience: Audience,
         want: Callable[[Queue], None],
         stopped: Callable[[Queue], None],
+        present: Callable[[str], bool],
         clock: Callable[[], int],
         timer: Callable[[], float],
     ) -> None:
@@ -59,6 +62,7 @@ class Pump:
         self._wanted = asyncio.Event()
         self.loaded = 0
         self.withdrawing: set[str] = set()
+        self.attendance = Attendance(present, put=self.put)
 
     def connected(self, proof: Future[Ack] | None) -> None:
         """The broker is there. The answer to ``proof`` shows that the connection is healthy."""
@@ -81,7 +85,7 @@ class Pump:
 
     def put(self, queue: Queue) -> None:
         """Put a lane, which is in no deque, where it belongs."""
-        trial = queue.trial
+        before, trial = queue.place, queue.trial
         if queue.rewind:
             queue.place = Place.REWINDING
             self._stopped(queue)
@@ -96,6 +100,7 @@ class Pump:
             self._want(queue)
         else:
             queue.place = Place.IDLE
+        self.attendance.moved(queue, before=before)
 
     def rewind(self, queue: Queue) -> None:
         """Stop a lane, now or when it moves next, to be read again."""
@@ -155,6 +160,8 @@ class Pump:
             self.finish(queue, self.expired(queue))
         elif decision is Turn.PASS:
             self._pass(queue)
+        elif decision is Turn.ABSENT:
+            self.loaded -= self.attendance.wait(queue, timer=self._timer())
         elif decision is Turn.WAIT:
             self._unheard(queue)
         elif (bot := self._audience.full(waiting, held_for=queue.trial.held_for(timer=self._timer()))) is not None:
@@ -169,7 +176,10 @@ class Pump:
         late = row.late(now=now, timer=self._timer())
         heard, tries = self._link.heard(waiting.topic), queue.trial.unheard
         reaches = not waiting.awaiting or self._audience.reaches(waiting, passed=queue.passed)
-        return turn(waiting, now=now, late=late, heard=heard, tries=tries, superseded=queue.superseded, reaches=reaches)
+        return turn(
+            waiting, now=now, late=late, heard=heard, tries=tries, superseded=queue.superseded, reaches=reaches,
+            absent=self.attendance.awaits(queue),
+        )  # fmt: skip
 
     def _pass(self, queue: Queue) -> None:
         """Leave the head to the journal: the lane is read again when its bots can be reached."""
@@ -193,7 +203,7 @@ class Pump:
         row = queue.rows[0]
         if row.late(now=self._clock(), timer=self._timer()):
             self.finish(queue, self.expired(queue))
-        elif self._link.free:
+        elif self._link.free and not self.attendance.awaits(queue):
             self._publish(queue, row.waiting)
         else:
             self._unmark(queue, row.waiting)
@@ -242,8 +252,6 @@ class Pump:
 
     def _decide(self, flight: Flight, row: Waiting, ack: Ack) -> Outcome | None:
         now, tries = self._clock(), flight.queue.trial.unheard
-        if row.awaiting:
-            return answered_again(row, ack, now=now)
         told = self._link.version is Version.V5 or self._link.heard(row.topic) is not None
         return answered(row, ack, now=now, previous=flight.previous, told=told, tries=tries, awaiting=flight.awaiting)
 
@@ -263,17 +271,18 @@ class Pump:
     def _unheard(self, queue: Queue) -> None:
         trial, now = queue.try_(), self._timer()
         trial.unheard += 1
-        trial.losses = trial.drops = 0
+        trial.losses, trial.drops, trial.absent = 0, 0, ""
         trial.retry_at = now + retry_after(trial.unheard)
         trial.hold(f"nobody listens to {queue.rows[0].waiting.topic}", timer=now)
         self.put(queue)
 
     def expired(self, queue: Queue) -> Outcome:
         """The outcome of the head, whose time ran out."""
-        row, trial = queue.rows[0].waiting, queue.trial
+        row, trial, now = queue.rows[0].waiting, queue.trial, self._clock()
         unheard = trial.unheard > 0 or self._link.heard(row.topic) is False
-        sent_to = self._audience.awaited(row) if trial.losses else None
-        return expired(row, now=self._clock(), unheard=unheard, tries=trial.unheard, sent_to=sent_to)
+        maybe = self._audience.awaited(row) if trial.losses else None
+        absent = trial.absent or (self.attendance.absent(queue) if self._link.connected else "")
+        return expired(row, now=now, unheard=unheard, tries=trial.unheard, sent_to=maybe, absent=absent)
 
     def finish(self, queue: Queue, result: Outcome, *, answered: bool = False) -> None:
         """Note the outcome of the head, and put the lane where its next row wants it."""

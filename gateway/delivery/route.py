@@ -17,6 +17,8 @@ from schemas.trade import Trade
 SIGNALS = "signals"
 """The destination that every signal has: its versioned topic."""
 
+_STOCK = "hummingbot:"
+
 
 def route(
     envelope: Envelope, signal: Trade | Alert, *, stock_bots: Iterable[tuple[str, str]], topics: Topics
@@ -39,7 +41,7 @@ def route(
         return (versioned,)
     payload = external_event(envelope, signal)
     return versioned, *(
-        Destination(name=f"hummingbot:{bot}", topic=topics.external_event(bot, event), payload=payload, once=True)
+        Destination(name=f"{_STOCK}{bot}", topic=topics.external_event(bot, event), payload=payload, once=True)
         for bot, event in events
     )
 
@@ -48,6 +50,11 @@ def route(
 def _versioned(topics: Topics, body: str, source: str, instrument: str, mode: Mode | None) -> Destination:
     place = SignalTopic(body, source, instrument, mode is Mode.TEST)
     return Destination(name=SIGNALS, topic=topics.signal(place))
+
+
+def stock_bot(destination: str) -> str | None:
+    """The stock bot that a destination is; None for another one."""
+    return destination.removeprefix(_STOCK) if destination.startswith(_STOCK) else None
 
 
 def external_event(envelope: Envelope, signal: Trade | Alert) -> bytes:

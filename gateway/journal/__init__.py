@@ -19,6 +19,7 @@ from gateway.journal.model import (
     Station,
     Waiting,
 )
+from gateway.journal.pruning import prune_for_ever
 from gateway.journal.reception import Reception, Unanswered, Unhandled
 from gateway.journal.sqlite import SqliteJournal, open_journal
 
@@ -45,4 +46,5 @@ __all__ = [
     "Unhandled",
     "Waiting",
     "open_journal",
+    "prune_for_ever",
 ]

@@ -13,7 +13,7 @@ import asyncio
 import struct
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 from gmqtt.mqtt.handler import MqttPackageHandler
 from gmqtt.storage import PersistentStorage
@@ -22,8 +22,12 @@ from gateway.errors import Misconfigured
 from gateway.mqtt.model import Ack, LinkLost
 from gateway.mqtt.reasons import read_reason
 
-Receive = Callable[[str, bytes], asyncio.Future[None]]
-"""Takes a topic and a payload; the message is done with when the future is. It never fails."""
+
+class Receive(Protocol):
+    """Takes a message; it is done with when the future is. It never fails."""
+
+    def __call__(self, topic: str, payload: bytes, *, retained: bool) -> asyncio.Future[None]: ...
+
 
 _ACCEPTED = Ack()
 _BARE_PUBACK = 2
@@ -47,8 +51,9 @@ def require_hooks() -> None:
 def acknowledge_when_done(handler: MqttPackageHandler, receive: Receive) -> None:
     """Hand each message of QoS 1 to ``receive``, and acknowledge it when the future that it returns is done."""
 
-    def handle_publish(mid: int, payload: bytes, topic: str, _properties: Any) -> None:
-        receive(topic, payload).add_done_callback(lambda _: handler._send_puback(mid))  # noqa: SLF001
+    def handle_publish(mid: int, payload: bytes, topic: str, properties: Any) -> None:
+        handled = receive(topic, payload, retained=bool(properties["retain"]))
+        handled.add_done_callback(lambda _: handler._send_puback(mid))  # noqa: SLF001
 
     handler._handle_qos_1_publish_packet = handle_publish  # type: ignore[method-assign]  # noqa: SLF001
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -124,18 +124,17 @@ class Connection:
             raise LinkLost("the window is full") from None
         return self._acknowledgements.latest
 
-    async def subscribe(self, filters: Iterable[str]) -> dict[str, int]:
-        """Subscribe with QoS 1; the broker's code for each filter, 0x80 and more for a refusal.
+    async def subscribe(self, filters: Mapping[str, int]) -> dict[str, int]:
+        """Subscribe to filters, each with its QoS; the broker's code for each, 0x80 and more for a refusal.
 
         Raises:
             LinkLost: the connection ended first, or the broker does not answer within ``ack_timeout``.
         """
-        wanted = list(filters)
-        mid = self._client.subscribe([gmqtt.Subscription(topic_filter, qos=1) for topic_filter in wanted])
+        mid = self._client.subscribe([gmqtt.Subscription(wanted, qos=qos) for wanted, qos in filters.items()])
         granted = self._subscribing[mid] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(self._settings.ack_timeout):
-                return dict(zip(wanted, await granted, strict=True))
+                return dict(zip(filters, await granted, strict=True))
         except TimeoutError:
             self._end(f"the broker did not answer a subscription within {self._settings.ack_timeout:g} s")
             raise LinkLost(self.ended.result().reason) from None
@@ -177,8 +176,8 @@ class Connection:
         due = timeout - (now - oldest) if oldest is not None else timeout
         self._watch = asyncio.get_running_loop().call_later(due, self._watch_acknowledgements)
 
-    def _handle_message(self, _: Client, topic: str, payload: bytes, _qos: int, _properties: Any) -> None:
-        self._receive(topic, payload)  # of QoS 0: those of QoS 1 do not come here
+    def _handle_message(self, _: Client, topic: str, payload: bytes, _qos: int, properties: Any) -> None:
+        self._receive(topic, payload, retained=bool(properties["retain"]))  # of QoS 0: those of QoS 1 do not come here
 
     def _handle_suback(self, _: Client, mid: int, codes: tuple[int, ...], _properties: Any) -> None:
         granted = self._subscribing.get(mid)

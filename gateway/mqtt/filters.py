@@ -7,7 +7,9 @@ from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 
-_REMEMBERED_TOPICS = 1024
+_REMEMBERED_TOPICS = 16_384
+_LONGEST_REMEMBERED = 256
+"""Characters; the longest topics of the contract, which carry the least, are looked up each time."""
 
 
 def matches(topic_filter: str, topic: str) -> bool:
@@ -76,9 +78,12 @@ class Routes(Generic[_T]):
         self._routes.append((topic_filter, topic_filter.split("/"), target))
         self._remembered.clear()
 
-    def filters(self) -> Iterator[str]:
-        """Every filter once, in the order in which they were added."""
-        return iter(dict.fromkeys(topic_filter for topic_filter, _, _ in self._routes))
+    def filters(self) -> Iterator[tuple[str, tuple[_T, ...]]]:
+        """Every filter once, in the order in which they were added, with its targets."""
+        routed: dict[str, tuple[_T, ...]] = {}
+        for topic_filter, _, target in self._routes:
+            routed[topic_filter] = (*routed.get(topic_filter, ()), target)
+        return iter(routed.items())
 
     def of(self, topic: str) -> tuple[_T, ...]:
         """The targets of a topic, in the order in which they were added."""
@@ -89,5 +94,6 @@ class Routes(Generic[_T]):
             found = tuple(target for _, route, target in self._routes if _matches(route, levels))
             if len(self._remembered) >= _REMEMBERED_TOPICS:
                 self._remembered.clear()
-            self._remembered[topic] = found
+            if len(topic) <= _LONGEST_REMEMBERED:
+                self._remembered[topic] = found
             return found

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.mqtt.acknowledgement import require_hooks
 from gateway.mqtt.connection import Connection, End
 from gateway.mqtt.filters import Routes
-from gateway.mqtt.model import Ack, Handler, LinkLost, LinkSettings, SubscriptionDenied, Version
+from gateway.mqtt.model import Ack, Handler, LinkLost, LinkSettings, Subscription, SubscriptionDenied, Version
 from gateway.mqtt.reasons import in_words
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class GmqttLink:
         self._on_disconnected = on_disconnected
         self._heard = heard
         self._jitter = jitter
-        self._routes: Routes[Handler] = Routes()
+        self._routes: Routes[Subscription] = Routes()
         self._connection: Connection | None = None
         self._connected = asyncio.Event()
         self._last_error = "not connected yet"
@@ -113,17 +113,17 @@ class GmqttLink:
                 extras["user_property"] = properties
         return self._connection.publish(topic, payload, retain=retain, properties=extras)
 
-    async def subscribe(self, topic_filter: str, handler: Handler) -> None:
-        """Hand every message of a filter to a coroutine function; as Link says.
+    async def subscribe(self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True) -> None:
+        """Hand every message of a filter to a handler; as Link says.
 
         Raises:
             SubscriptionDenied: connected, and the broker refuses.
             LinkLost: the connection ended before the broker answered; the subscription is made at the next.
             ValueError: the text is no topic filter.
         """
-        self._routes.add(topic_filter, handler)
+        self._routes.add(topic_filter, Subscription(handler=handler, qos=qos, retained=retained))
         if self._connection is not None:
-            code = (await self._connection.subscribe([topic_filter]))[topic_filter]
+            code = (await self._connection.subscribe({topic_filter: qos}))[topic_filter]
             if code >= _REFUSED:
                 denied = SubscriptionDenied(topic_filter, in_words(code))
                 _log.error("%s", denied)
@@ -156,7 +156,7 @@ class GmqttLink:
             await connection.close()
 
     async def _subscribe_again(self, connection: Connection) -> None:
-        filters = list(self._routes.filters())
+        filters = {wanted: max(one.qos for one in targets) for wanted, targets in self._routes.filters()}
         if not filters:
             return
         try:
@@ -181,17 +181,15 @@ class GmqttLink:
         if was_connected:
             self._on_disconnected()
 
-    def _receive(self, topic: str, payload: bytes) -> Future[None]:
+    def _receive(self, topic: str, payload: bytes, *, retained: bool) -> Future[None]:
         """Hand a message to its handlers; the future is done when all of them are, whatever became of it."""
-        handlers = self._routes.of(topic)
+        found = self._routes.of(topic)
+        if not found:
+            _log.warning("nobody here handles %r; the message is dropped", topic)
+        handlers = [one.handler for one in found if one.retained or not retained]
         if len(handlers) == 1:
-            handled = asyncio.ensure_future(handlers[0](topic, payload))
-        else:
-            if not handlers:
-                _log.warning("nobody here handles %r; the message is dropped", topic)
-            handled = asyncio.ensure_future(_all(handlers, topic, payload))
-        handled.add_done_callback(partial(_say_failed, topic))
-        return handled
+            return _one(handlers[0], topic, payload)
+        return asyncio.ensure_future(_all(handlers, topic, payload))
 
     def _pause(self, attempt: int, *, patient: bool) -> float:
         """Seconds until the next attempt: full jitter, doubled after each attempt that brought nothing."""
@@ -200,15 +198,37 @@ class GmqttLink:
         return ceiling * self._jitter()
 
 
+def _one(handler: Handler, topic: str, payload: bytes) -> Future[None]:
+    """Let one handler begin now: a task for each message would cost more than what most of them do."""
+    try:
+        handling = handler(topic, payload)
+    except Exception as error:  # noqa: BLE001 - the message is done with
+        _say_failed(topic, error)
+        handling = None
+    if handling is None:
+        done: Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+    handled = asyncio.ensure_future(handling)
+    handled.add_done_callback(partial(_look_at, topic))
+    return handled
+
+
 async def _all(handlers: Iterable[Handler], topic: str, payload: bytes) -> None:
     for handler in handlers:
         try:
-            await handler(topic, payload)
+            handling = handler(topic, payload)
+            if handling is not None:
+                await handling
         except Exception as error:  # noqa: BLE001 - the message and the others go on
-            _log.error("the handler of a message on %r failed", topic, exc_info=error)
+            _say_failed(topic, error)
 
 
-def _say_failed(topic: str, handled: Future[None]) -> None:
+def _look_at(topic: str, handled: Future[None]) -> None:
     """Whatever a handler does, the message is done with."""
     if not handled.cancelled() and (error := handled.exception()) is not None:
-        _log.error("the handler of a message on %r failed", topic, exc_info=error)
+        _say_failed(topic, error)
+
+
+def _say_failed(topic: str, error: BaseException) -> None:
+    _log.error("the handler of a message on %r failed", topic, exc_info=error)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gateway.mqtt.filters import Routes
 from gateway.mqtt.memory_broker import MemoryBroker, Published, Session
-from gateway.mqtt.model import Ack, Handler, LinkLost, PacketTooLarge, SubscriptionDenied, Version, Will
+from gateway.mqtt.model import Ack, Handler, LinkLost, PacketTooLarge, Subscription, SubscriptionDenied, Version, Will
 from gateway.mqtt.packet import publish_size
 from gateway.mqtt.reasons import in_words
 
@@ -42,7 +42,7 @@ class MemoryLink:
         self._will = will
         self._on_connected = on_connected
         self._tables = tables
-        self._routes: Routes[Handler] = Routes()
+        self._routes: Routes[Subscription] = Routes()
         self._session: Session | None = None
         self._in_flight: set[Future[Ack]] = set()
         self._handling: set[asyncio.Task[None]] = set()
@@ -98,10 +98,10 @@ class MemoryLink:
         asyncio.get_running_loop().call_soon(self._broker.take, self, message, future)
         return future
 
-    async def subscribe(self, topic_filter: str, handler: Handler) -> None:
-        """Hand every message of a filter to a coroutine function; as Link says."""
-        self._routes.add(topic_filter, handler)
-        if self._session is not None and not self._broker.subscribe(self._session, topic_filter):
+    async def subscribe(self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True) -> None:
+        """Hand every message of a filter to a handler; as Link says."""
+        self._routes.add(topic_filter, Subscription(handler=handler, qos=qos, retained=retained))
+        if self._session is not None and not self._broker.subscribe(self._session, topic_filter, qos=qos):
             raise SubscriptionDenied(topic_filter, in_words(0x87))
 
     async def run(self) -> None:
@@ -119,9 +119,9 @@ class MemoryLink:
             self._leave(reason)
             self._broker.leave_will(self._will)
 
-    def receive(self, message: Published) -> None:
+    def receive(self, message: Published, *, retained: bool = False) -> None:
         """Start the handlers of a message."""
-        task = asyncio.get_running_loop().create_task(self._handle(message, self._session))
+        task = asyncio.get_running_loop().create_task(self._handle(message, self._session, retained=retained))
         self._handling.add(task)
         task.add_done_callback(self._handling.discard)
 
@@ -131,8 +131,8 @@ class MemoryLink:
         self.last_error = ""
         for message in session.unacknowledged:
             self.receive(message)
-        for topic_filter in self._routes.filters():
-            self._broker.subscribe(session, topic_filter)
+        for topic_filter, targets in self._routes.filters():
+            self._broker.subscribe(session, topic_filter, qos=max(target.qos for target in targets))
         self._up.set()
         self._on_connected()
 
@@ -149,9 +149,12 @@ class MemoryLink:
             future.set_exception(LinkLost(reason, alone=len(lost) == 1))
             future.exception()
 
-    async def _handle(self, message: Published, session: Session | None) -> None:
-        for handler in self._routes.of(message.topic):
+    async def _handle(self, message: Published, session: Session | None, *, retained: bool) -> None:
+        for target in self._routes.of(message.topic):
+            if retained and not target.retained:
+                continue
             with suppress(Exception):  # as the real link: the message is done with
-                await handler(message.topic, message.payload)
+                if (handling := target.handler(message.topic, message.payload)) is not None:
+                    await handling
         if session is not None and session is self._session and message in session.unacknowledged:
             session.unacknowledged.remove(message)

@@ -40,8 +40,8 @@ class Client(Protocol):
         """See the connection end."""
         ...
 
-    def receive(self, message: Published) -> None:
-        """Get a message."""
+    def receive(self, message: Published, *, retained: bool = False) -> None:
+        """Get a message; ``retained``: the broker had it before."""
         ...
 
 
@@ -49,7 +49,9 @@ class Client(Protocol):
 class Session:
     """What the broker keeps of a client: its filters, what it has not acknowledged, and the link while it is there."""
 
-    filters: list[str] = field(default_factory=list)
+    filters: dict[str, int] = field(default_factory=dict)
+    """With the QoS of each."""
+
     unacknowledged: list[Published] = field(default_factory=list)
     link: Client | None = None
 
@@ -119,15 +121,14 @@ class MemoryBroker:
         session.link = link
         return session
 
-    def subscribe(self, session: Session, topic_filter: str) -> bool:
+    def subscribe(self, session: Session, topic_filter: str, *, qos: int = 1) -> bool:
         """Subscribe a session; whether it may. Retained messages follow."""
         if topic_filter in self._denied:
             return False
-        if topic_filter not in session.filters:
-            session.filters.append(topic_filter)
+        session.filters[topic_filter] = qos
         for message in list(self._retained.values()):
             if matches(topic_filter, message.topic):
-                self._hand_over(session, message)
+                self._hand_over(session, message, retained=True)
         return True
 
     def take(self, link: Client, message: Published, future: Future[Ack]) -> None:
@@ -167,10 +168,11 @@ class MemoryBroker:
             if any(matches(topic_filter, topic) for topic_filter in session.filters)
         )
 
-    def _hand_over(self, session: Session, message: Published) -> None:
-        session.unacknowledged.append(message)
+    def _hand_over(self, session: Session, message: Published, *, retained: bool = False) -> None:
+        if any(qos for topic_filter, qos in session.filters.items() if matches(topic_filter, message.topic)):
+            session.unacknowledged.append(message)
         if session.link is not None:
-            session.link.receive(message)
+            session.link.receive(message, retained=retained)
 
 
 def _resolve(future: Future[Ack], ack: Ack) -> None:

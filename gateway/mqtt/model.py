@@ -9,8 +9,17 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar, Protocol
 
-Handler = Callable[[str, bytes], Awaitable[None]]
-"""Takes a topic and a payload; the message is done with when what it returns is."""
+Handler = Callable[[str, bytes], Awaitable[None] | None]
+"""Takes a topic and a payload; the message is done with when what it returns is, at once where that is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What ``Link.subscribe`` was asked for."""
+
+    handler: Handler
+    qos: int = 1
+    retained: bool = True
 
 
 class Version(IntEnum):
@@ -159,15 +168,21 @@ class Link(Protocol):
         """
         ...
 
-    async def subscribe(self, topic_filter: str, handler: Handler) -> None:
-        """Hand every message of a filter, QoS 1, to a coroutine function; again after every reconnect.
+    async def subscribe(self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True) -> None:
+        """Hand every message of a filter to a handler; again after every reconnect.
 
-        A message is acknowledged after its handler returned; handlers are started in the order of arrival. One that
-        raises is logged and its message acknowledged. Subscribe before ``run``, so that what the broker kept while the
-        gateway was away finds its handler: what nobody handles is acknowledged and logged. Filters must not overlap:
-        brokers deliver a message once for each.
+        A message is acknowledged after its handler is done with it; handlers are started in the order of arrival. One
+        that raises is logged and its message acknowledged. Subscribe before ``run``, so that what the broker kept while
+        the gateway was away finds its handler: what nobody handles is acknowledged and logged. Filters must not
+        overlap: brokers deliver a message once for each.
 
         While not connected it returns at once, and a refusal is logged when the connection is made.
+
+        Args:
+            topic_filter: what to listen to.
+            handler: gets each message.
+            qos: the highest that the broker is asked for; with 0 it may drop messages, and keeps none.
+            retained: whether messages that the broker had kept before, of which nobody knows how old they are, count.
 
         Raises:
             SubscriptionDenied: connected, and the broker refuses.

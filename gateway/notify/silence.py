@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from gateway.telemetry.facts import Accepted, NullTelemetry, Telemetry
+from gateway.telemetry.facts import Accepted, Telemetry
+from gateway.telemetry.null import NullTelemetry
 
 
 class Silence(NullTelemetry):

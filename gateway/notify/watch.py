@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from gateway.notify.problems import Kind, Problem
-from gateway.telemetry.facts import NullTelemetry, Refusal, Signal, Unanswered, Unhandled
+from gateway.telemetry.facts import Refusal, Signal, Unanswered, Unhandled
+from gateway.telemetry.null import NullTelemetry
 from schemas.fields import micros_text
 from schemas.receipt import Stage
 

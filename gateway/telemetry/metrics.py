@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Gauge, Info
@@ -12,11 +13,15 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from gateway.telemetry.counted import Count, Family, Level, Times
-from gateway.telemetry.facts import Backlog
+from gateway.telemetry.facts import Backlog, Life
 
 PREFIX = "signal_gateway"
 
 _Child = TypeVar("_Child", Count, Level, Times)
+
+ALIVE = "alive"
+STATES = (ALIVE, "dead", "left", "unknown")
+"""How a bot can be."""
 
 OTHER = "-"
 """The label of whatever is on no list."""
@@ -62,6 +67,7 @@ class Metrics:
         self.unreadable = self._count("unreadable_messages", "MQTT messages that cannot be read.", "kind")
         self.commands = self._count("commands", "Commands to bots.", "command", "outcome")
         self.stray_replies = self._count("stray_replies", "Replies that no call waits for.")
+        self.bot_messages = self._count("bot_messages", "What bots told of themselves.", "channel")
         self.connected = self._gauge("broker_connected", "1 while connected to the broker.")
         self.reconnects = self._count("broker_reconnects", "Connections to the broker made again.")
 
@@ -151,3 +157,39 @@ class ClockCollector(Collector):
         for label, offset in shown.items():
             gauge.add_metric([label], offset)
         yield gauge
+
+
+class LivesCollector(Collector):
+    """Asks how the bots are when the metrics are read; by its name each bot that is known by name, of all the number.
+
+    Args:
+        named: those that the gateway's operator named, by a login or in a source.
+        now: microseconds since the epoch.
+    """
+
+    def __init__(
+        self, lives: Callable[[], Mapping[str, Life]], *, named: Callable[[], Collection[str]], now: Callable[[], int]
+    ) -> None:
+        self._lives = lives
+        self._named = named
+        self._now = now
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing, so that registering asks nobody."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The three gauges."""
+        lives, now = self._lives(), self._now()
+        alive = GaugeMetricFamily(f"{PREFIX}_bot_alive", "1 while a bot gives signs of life.", labels=["bot"])
+        age = GaugeMetricFamily(f"{PREFIX}_bot_last_seen_age_seconds", "Since its last sign of life.", labels=["bot"])
+        for name in self._named():
+            life = lives.get(name)
+            alive.add_metric([name], float(life is not None and life.state == ALIVE))
+            if life is not None and life.seen_at is not None:
+                age.add_metric([name], max(0.0, (now - life.seen_at) / 1e6))
+        counted = Counter(life.state for life in lives.values())
+        bots = GaugeMetricFamily(f"{PREFIX}_bots", "Bots that were heard of, by how they are.", labels=["state"])
+        for state in STATES:
+            bots.add_metric([state], counted[state])
+        yield from (alive, age, bots)

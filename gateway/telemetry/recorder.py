@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from typing import Any
 
 import structlog
 
 from gateway.errors import Code
-from gateway.telemetry.facts import Accepted, Backlog, Refusal, Signal, Unanswered, Unhandled
-from gateway.telemetry.metrics import OTHER, ClockCollector, Metrics, OutboxCollector
+from gateway.telemetry.facts import Accepted, Backlog, Life, Refusal, Signal, Unanswered, Unhandled
+from gateway.telemetry.metrics import OTHER, ClockCollector, LivesCollector, Metrics, OutboxCollector
 from schemas.command import Command
 from schemas.fields import micros_text, to_micros
 from schemas.receipt import Receipt, Stage
+from schemas.topics import TELEMETRY
 
 BODIES = frozenset({"trade", "alert", "prediction", "withdraw"})
 CODES = frozenset(code.code for code in Code)
@@ -41,8 +42,9 @@ NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
 LISTENERS = frozenset({"public", "private"})
 ROUTES = frozenset(
     {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
-    | {"bots", "forget", "command"}
+    | {"bots", "bot", "logs", "forget", "command"}
 )
+CHANNELS = frozenset(TELEMETRY)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 AUDITED = frozenset({"done", "refused", "unknown", "failed"})
 COMMANDS = frozenset({*map(str, Command), "command"})
@@ -180,6 +182,12 @@ class Recorder:
     def unreadable_card(self, *, topic: str, problem: str) -> None:
         self._unreadable("card", topic=topic, problem=problem)
 
+    def unreadable_telemetry(self, *, topic: str, problem: str) -> None:
+        self._unreadable("telemetry", topic=topic[:_LONGEST], problem=problem)
+
+    def bot_message(self, *, channel: str) -> None:
+        self._metrics.bot_messages[one_of(channel, CHANNELS),].inc()
+
     def bot_clock(self, *, bot: str, problem: str | None) -> None:
         if problem is None:
             self._log.info("bot_clock_right", bot=bot)
@@ -252,6 +260,9 @@ class Recorder:
 
     def watch_clocks(self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]) -> None:
         self._metrics.registry.register(ClockCollector(offsets, named=named))
+
+    def watch_bots(self, lives: Callable[[], Mapping[str, Life]], *, named: Callable[[], Collection[str]]) -> None:
+        self._metrics.registry.register(LivesCollector(lives, named=named, now=self._now))
 
     def _source(self, source: str) -> str:
         return source if source in self._sources else OTHER

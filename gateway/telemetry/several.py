@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.telemetry.facts import NullTelemetry, Telemetry
+from gateway.telemetry.facts import Telemetry
+from gateway.telemetry.null import NullTelemetry
 
 _log = logging.getLogger(__name__)
 

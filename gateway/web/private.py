@@ -124,14 +124,24 @@ class Private:
                 )
             case ["refusals"]:
                 return "refusals", _reading(self._signals.refusals)
-            case ["bots"]:
-                return "bots", _reading(self._bots.all)
-            case ["bots", name, "forget"]:
-                return "forget", partial(self._change, what="forget a bot", target=unquote(name), act=self._bots.forget)
-            case ["bots", name, "commands", *words]:
-                return "command", partial(self._command, bot=unquote(name), words=words)
+            case ["bots", *of]:
+                return self._of_bots(of)
             case ["sources", source, "tokens"]:
                 return "tokens", partial(self._change, what="mint a token", target=unquote(source), act=self._mint)
+        return "-", _nothing
+
+    def _of_bots(self, rest: list[str]) -> tuple[str, Handler]:
+        match rest:
+            case []:
+                return "bots", _reading(self._bots.all)
+            case [name]:
+                return "bot", _reading(partial(self._bots.one, name=unquote(name)))
+            case [name, "logs"]:
+                return "logs", _reading(partial(self._bots.logs, name=unquote(name)))
+            case [name, "forget"]:
+                return "forget", partial(self._change, what="forget a bot", target=unquote(name), act=self._bots.forget)
+            case [name, "commands", *words]:
+                return "command", partial(self._command, bot=unquote(name), words=words)
         return "-", _nothing
 
     def _kept(self, route: str, handler: Handler) -> Handler:

@@ -16,6 +16,8 @@ ROLES: Mapping[str, Role] = {
     "signal": Role.VIEWER,
     "refusals": Role.VIEWER,
     "bots": Role.VIEWER,
+    "bot": Role.VIEWER,
+    "logs": Role.VIEWER,
     "withdraw": Role.OPERATOR,
     "command": Role.OPERATOR,
     "forget": Role.ADMIN,

@@ -11,12 +11,10 @@ from aiohttp.web import BaseRequest, Response
 from gateway.journal.journal import Journal
 from gateway.web import views
 from gateway.web.problem import Problem
+from gateway.web.query import window
 from gateway.withdrawal import NothingToWithdraw, Withdrawn
-from schemas.fields import is_name
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-_MOST = 500
 
 
 class Withdraw(Protocol):
@@ -34,7 +32,7 @@ class SignalsApi:
 
     async def all(self, request: BaseRequest) -> Response:
         """The newest signals, a page at a time."""
-        source, before, limit = _window(request)
+        source, before, limit = window(request)
 
         async def fetch(most: int) -> list[Any]:
             return await self._journal.lives(source=source, before=before, limit=most)
@@ -51,7 +49,7 @@ class SignalsApi:
 
     async def refusals(self, request: BaseRequest) -> Response:
         """The newest refused requests, a page at a time."""
-        source, before, limit = _window(request)
+        source, before, limit = window(request)
 
         async def fetch(most: int) -> list[Any]:
             return await self._journal.refusals(source=source, before=before, limit=most)
@@ -79,20 +77,3 @@ class SignalsApi:
 def _unknown_signal(id_: str) -> Problem:
     detail = f"There is no signal {id_[:64]}: see signals --refused; or it is forgotten, or never was."
     return Problem(404, "unknown_signal", "No signal has this id", detail=detail)
-
-
-def _window(request: BaseRequest) -> tuple[str | None, int | None, int]:
-    query = request.query
-    source = query.get("source")
-    if source is not None and not is_name(source):
-        raise Problem.bad_request("source is a source's name.")
-    limit = _number(query.get("limit"), "limit") or 50
-    return source, _number(query.get("before"), "before"), min(limit, _MOST)
-
-
-def _number(text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    if not _NUMBER.fullmatch(text):
-        raise Problem.bad_request(f"{name} is a whole number.")
-    return int(text)

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from aiohttp.web import Response
 
-from gateway.bots.roster import BotState
 from gateway.journal.model import Delivered, Depth, Life, Refusal
 from schemas.fields import from_micros, instant_text
 from schemas.receipt import Receipt
@@ -54,28 +53,6 @@ def refusal(refused: Refusal) -> dict[str, Any]:
         "code": refused.code,
         "size": refused.size,
         "errors": [wire(fault) for fault in refused.faults],
-    }
-
-
-def bot(state: BotState) -> dict[str, Any]:
-    """How a bot is."""
-    shown, offset = state.shown, state.offset
-    since = shown.bot.absent_since if shown else None
-    return {
-        "name": state.name,
-        "login": state.sources is not None,
-        "sources": list(state.sources or ()),
-        "online": shown is not None and since is None,
-        "absent_since": None if since is None else at(since),
-        "subscriptions": list(shown.bot.filters) if shown else [],
-        "durable": shown.durable if shown else None,
-        "plugin": shown.plugin if shown else None,
-        "clock": {
-            "offset_seconds": None if offset.estimate is None else offset.estimate / 1e6,
-            "problem": offset.problem,
-        },
-        "unreceived": state.unreceived,
-        "last_receipt_at": None if state.last_receipt is None else at(state.last_receipt),
     }
 
 

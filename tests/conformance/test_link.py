@@ -322,6 +322,58 @@ async def test_a_retained_message_waits_for_who_comes_later(stage):
     await eventually(lambda: heard.messages == [("t/card", b"online")])
 
 
+async def test_what_the_broker_had_kept_is_left_out_where_it_is_not_asked_for(stage):
+    sender, live, all_, again = await stage.connected("a"), Heard(), Heard(), Heard()
+    await acked(sender.publish("t/live", b"old", retain=True))
+    await acked(sender.publish("t/all", b"old", retain=True))
+    late = await stage.connected("b")
+    await late.subscribe("t/live", live, qos=0, retained=False)
+    await late.subscribe("t/again", again, retained=False)
+    await late.subscribe("t/all", all_)
+    await eventually(lambda: all_.messages == [("t/all", b"old")])
+    await acked(sender.publish("t/live", b"new", retain=True))
+    await acked(sender.publish("t/again", b"new", retain=True))
+    await eventually(lambda: (len(live), len(again)) == (1, 1))
+    await interrupt(stage, sender, late)
+    await acked(sender.publish("t/all", b"end"))
+    await eventually(lambda: ("t/all", b"end") in all_.messages)
+    assert (live.messages, again.messages) == ([("t/live", b"new")], [("t/again", b"new")])
+
+
+async def test_with_qos_0_messages_come_in_order_to_a_handler_that_waits_for_nothing(stage):
+    sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), []
+
+    def take(_: str, payload: bytes) -> None:
+        heard.append(int(payload))
+        if payload == b"3":
+            raise RuntimeError("broken")
+
+    await receiver.subscribe("t/#", take, qos=0)
+    for number in range(50):
+        await acked(sender.publish("t/x", b"%d" % number))
+    await eventually(lambda: len(heard) == 50)
+    assert (heard, receiver.connected) == (list(range(50)), True)
+
+
+@only("memory", "mosquitto-v5", "mosquitto-v311")
+async def test_with_qos_0_the_broker_keeps_nothing_while_the_link_is_away(stage):
+    sender, kept, dropped = await stage.connected("a"), Heard(), Heard()
+    receiver = stage.link("b")
+    await receiver.subscribe("t/kept", kept)
+    await receiver.subscribe("t/dropped", dropped, qos=0)
+    task = stage.run(receiver)
+    await asyncio.wait_for(receiver.wait_connected(), 10)
+    task.cancel()
+    await asyncio.wait({task})
+    for topic in ("t/dropped", "t/kept"):
+        await acked(sender.publish(topic, b"away"))
+    stage.run(receiver)
+    await eventually(lambda: kept.messages == [("t/kept", b"away")])
+    await acked(sender.publish("t/dropped", b"there"))
+    await eventually(lambda: len(dropped) > 0)
+    assert dropped.messages == [("t/dropped", b"there")]
+
+
 @only("memory", "embedded")
 async def test_a_refused_subscription_is_raised(stage):
     link = await stage.connected("a")

@@ -19,8 +19,8 @@ from gateway.journal.model import Depth, Station
 from gateway.mqtt import Permissions
 from gateway.roles import Role
 from gateway.telemetry.counted import Count, Family
-from gateway.telemetry.metrics import ClockCollector, Metrics, OutboxCollector
-from gateway.telemetry.recorder import AUDITED, NOT_STORED, NOTIFIED, ROUTES, UNAUTHORISED
+from gateway.telemetry.metrics import STATES, ClockCollector, LivesCollector, Metrics, OutboxCollector
+from gateway.telemetry.recorder import AUDITED, CHANNELS, NOT_STORED, NOTIFIED, ROUTES, UNAUTHORISED
 from schemas.receipt import Stage
 from schemas.topics import Topics
 from tests.docs.markdown import ROOT, codes, keyed_rows, page, prose
@@ -94,6 +94,7 @@ def test_the_metrics_page_names_every_metric_with_its_type_and_no_other() -> Non
     metrics = Metrics(sources=["tv"], version="1")
     metrics.registry.register(OutboxCollector(lambda: Depth(waiting=0, oldest=None), now=lambda: 0))
     metrics.registry.register(ClockCollector(dict, named=set))
+    metrics.registry.register(LivesCollector(dict, named=set, now=lambda: 0))
     metrics.watch_journal(lambda: True)
     own = {name: kind for name, kind in metric_names(metrics.registry).items() if name.startswith("signal_gateway_")}
     process = set(metric_names(metrics.registry)) - set(own)
@@ -120,6 +121,8 @@ def test_the_metrics_page_names_the_labels() -> None:
         ("signal_gateway_not_stored_total", NOT_STORED),
         ("signal_gateway_api_changes_total", AUDITED),
         ("signal_gateway_notifications_total", NOTIFIED),
+        ("signal_gateway_bot_messages_total", CHANNELS),
+        ("signal_gateway_bots", frozenset(STATES)),
     ],
 )
 def test_the_metrics_page_names_the_values_of_a_label(metric: str, values: frozenset[str]) -> None:

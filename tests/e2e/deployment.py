@@ -79,7 +79,7 @@ class Deployment:
         folder = self.folder / "mosquitto"
         folder.mkdir()
         options = (f"password_file {folder}/passwd", f"acl_file {folder}/acl")
-        self.mosquitto = Mosquitto(folder, options=options, anonymous=False, **more)
+        self.mosquitto = Mosquitto(folder, **({"options": options, "anonymous": False} | dict(more)))
         self.broker_port = self.mosquitto.port
 
     def _document(self, sources: Mapping[str, Any]) -> dict[str, Any]:

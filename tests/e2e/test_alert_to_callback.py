@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.deployment import until
+from tests.e2e.stock_listener import StockListener
 
 SOURCES = [f"source-{number}" for number in range(5)]
 BASES = ["BTC", "ETH", "SOL", "XRP", "ADA", "DOGE", "LTC", "LINK", "AVAX", "DOT"]
@@ -175,6 +176,7 @@ def test_a_stock_hummingbot_topic_receives_its_one_message(deploy, external):
     stock = {"hummingbot": {"bots": ["stock1"], "event": "order.market"}}
     deployment = deploy(sources={"hb": stock}, external=external)
     watcher = deployment.start_bot("stock1", WATCH="hbot/stock1/external/event/#")
+    StockListener(deployment, "stock1").beat()
     _, answer = deployment.post("hb", alert())
 
     until(lambda: any("topic" in entry for entry in watcher.entries()))

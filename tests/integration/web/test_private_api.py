@@ -14,13 +14,14 @@ import structlog
 from structlog.testing import LogCapture
 
 from bot_plugin.presence import encode_card
-from gateway.bots import Cards, Clocks, Receipts, Roster
+from gateway.bots import Cards, Clocks, Receipts, Registry, Roster
 from gateway.bots.calls import Call, Ended, Outcome
 from gateway.errors import Misconfigured, NotStored
 from gateway.journal import KnownBot, MemoryJournal
 from gateway.journal.journal import Journal
 from gateway.journal.model import Delivered, Depth, Life, Refusal, Station
 from gateway.mqtt import Ack
+from gateway.mqtt.filters import Routes
 from gateway.roles import Caller, Role
 from gateway.telemetry import NullTelemetry, Recorder
 from gateway.web import ApiKeys, Inside, Private, PrivateSettings, Status
@@ -30,6 +31,16 @@ from schemas.errors import Fault
 from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
 from schemas.rpc import Reply
+from schemas.telemetry import (
+    Heartbeat,
+    InternalEvent,
+    LogLine,
+    Notification,
+    Performance,
+    StatusUpdate,
+    Telemetry,
+    write,
+)
 from schemas.topics import Topics
 from tests.integration.web.conftest import Serve, Served, eventually
 
@@ -106,6 +117,10 @@ class Link:
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes, bool]] = []
         self.reason = 0
+        self.routes: Routes[Any] = Routes()
+
+    async def subscribe(self, topic_filter: str, handler: Any, **_: Any) -> None:
+        self.routes.add(topic_filter, handler)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> asyncio.Future[Ack]:
         self.published.append((topic, payload, retain))
@@ -132,6 +147,14 @@ class Roll:
             clock=lambda: NOW,
             every=0,
         )
+        self.registry = Registry(
+            topics=topics,
+            telemetry=silent,
+            clocks=self.clocks,
+            came=lambda _: None,
+            clock=lambda: NOW,
+            timer=lambda: 0.0,
+        )
         receipts = Receipts(
             self.journal,
             cast("Any", self.link),
@@ -151,6 +174,8 @@ class Roll:
             logins=lambda: self.logins,
             unreceived=len,
             end=self._end,
+            registry=self.registry,
+            stock=("stock",),
         )
 
     def _learn(self, bots: Any, _: object) -> None:
@@ -158,6 +183,18 @@ class Roll:
 
     async def _end(self, bot: str) -> None:
         self.ended.append(bot)
+
+    async def tell(self, bot: str, *told: Telemetry) -> None:
+        """Let a bot tell something of itself."""
+        if not self.link.routes.of("hbot/any/hb"):
+            await self.registry.listen(cast("Any", self.link))
+            self.registry.connected()
+        channels = {Heartbeat: "hb", StatusUpdate: "status_updates", InternalEvent: "events", LogLine: "log"}
+        channels |= {Notification: "notify", Performance: "performance"}
+        for one in told:
+            topic = f"hbot/{bot}/{channels[type(one)]}"
+            for handler in self.link.routes.of(topic):
+                handler(topic, write(one))
 
     async def show(self, bot: str, *, ahead: int = 0, presence: Presence = Presence.ONLINE) -> None:
         """Let a bot show its card, by a clock that is so many seconds ahead."""
@@ -482,9 +519,15 @@ async def test_every_bot_with_a_login_or_a_card_is_shown_as_it_is(bench: Bench) 
     await bench.roster.show("wrong", ahead=45, presence=Presence.OFFLINE)
     bots = {bot["name"]: bot for bot in (await bench.get("/api/v1/bots"))["bots"]}
 
-    assert list(bots) == ["never", "right", "wrong"]
+    assert list(bots) == ["never", "right", "stock", "wrong"]
     assert bots["never"] == {
         "name": "never",
+        "profile": None,
+        "state": "unknown",
+        "alive": False,
+        "state_since": None,
+        "last_seen_at": None,
+        "last_seen_by": None,
         "login": True,
         "sources": ["btc"],
         "online": False,
@@ -492,7 +535,7 @@ async def test_every_bot_with_a_login_or_a_card_is_shown_as_it_is(bench: Bench) 
         "subscriptions": [],
         "durable": None,
         "plugin": None,
-        "clock": {"offset_seconds": None, "problem": None},
+        "clock": {"offset_seconds": None, "heartbeat_ahead_seconds": None, "problem": None},
         "unreceived": 5,
         "last_receipt_at": None,
     }
@@ -500,9 +543,68 @@ async def test_every_bot_with_a_login_or_a_card_is_shown_as_it_is(bench: Bench) 
     assert bots["right"]["subscriptions"] == ["signals/v1/trade/+/+"]
     assert (bots["right"]["plugin"], bots["right"]["durable"]) == ("1.0", True)
     assert bots["right"]["clock"]["problem"] is None
+    assert (bots["right"]["profile"], bots["stock"]["profile"]) == ("plugin", "hummingbot")
     assert not bots["wrong"]["login"]
     assert bots["wrong"]["absent_since"] is not None
     assert "s ahead of the gateway's" in bots["wrong"]["clock"]["problem"]
+
+
+async def test_a_bot_that_was_only_heard_is_shown_with_what_it_told_lately(bench: Bench) -> None:
+    await bench.roster.tell(
+        "hummer",
+        StatusUpdate(msg="online", at=NOW),
+        Heartbeat(at=NOW + 500_000),
+        InternalEvent(type="OrderFilled", data={"amount": 0.5}, at=NOW),
+        Notification(msg="Winding down..."),
+        Performance(controllers={"pmm": {"performance": {"pnl": 1}}}),
+        Performance(controllers={"pmm": {"performance": {"pnl": 2}}}),
+    )
+    one = await bench.get("/api/v1/bots/hummer")
+    all_ = {bot["name"]: bot for bot in (await bench.get("/api/v1/bots"))["bots"]}
+    now = "2026-11-22T12:55:01.123456Z"
+
+    assert one.items() > all_["hummer"].items()
+    assert (one["profile"], one["state"], one["alive"], one["login"]) == ("hummingbot", "alive", True, False)
+    assert (one["state_since"], one["last_seen_at"], one["last_seen_by"]) == (now, now, "event")
+    assert one["clock"]["heartbeat_ahead_seconds"] == 0.5
+    (event,), (notification,) = one["events"], one["notifications"]
+    assert (event["type"], event["data"], event["at"]) == (
+        "OrderFilled",
+        {"amount": 0.5},
+        "2026-11-22T12:55:01.000000Z",
+    )
+    assert (notification["text"], notification["at"]) == ("Winding down...", None)
+    assert one["performance"]["controllers"] == {"pmm": {"performance": {"pnl": 2}}}
+    assert (await bench.get("/api/v1/bots/stock"))["performance"] is None
+
+
+async def test_the_log_of_a_bot_is_read_from_its_end_or_on_from_a_place(bench: Bench) -> None:
+    path = "/api/v1/bots/hummer/logs"
+    lines = [LogLine(msg=f"{number}", logger="a.b", at=NOW) for number in range(150)]
+    await bench.roster.tell("hummer", *lines)
+
+    latest = await bench.get(f"{path}?limit=2")
+    assert [line["text"] for line in latest["logs"]] == ["148", "149"]
+    assert latest["logs"][0].items() >= {"level": "INFO", "logger": "a.b", "at": "2026-11-22T12:55:01.123456Z"}.items()
+    assert len((await bench.get(path))["logs"]) == 100
+
+    nothing = await bench.get(f"{path}?after={latest['next']}")
+    assert (nothing["logs"], nothing["next"]) == ([], latest["next"])
+    await bench.roster.tell("hummer", *(LogLine(msg=f"more {number}") for number in range(3)))
+    on = await bench.get(f"{path}?after={latest['next']}&limit=2")
+    assert [line["text"] for line in on["logs"]] == ["more 0", "more 1"]
+    assert [line["text"] for line in (await bench.get(f"{path}?after={on['next']}"))["logs"]] == ["more 2"]
+
+
+@pytest.mark.parametrize("path", ["", "/logs"])
+async def test_a_bot_that_nobody_knows_is_not_found(bench: Bench, path: str) -> None:
+    assert (await bench.get(f"/api/v1/bots/nobody{path}", status=404))["code"] == "unknown_bot"
+    assert (await bench.get(f"/api/v1/bots/a%2Fb{path}", status=404))["code"] == "unknown_bot"
+
+
+@pytest.mark.parametrize("query", ["after=x", "limit=-1", "after=" + "9" * 19])
+async def test_a_place_in_the_log_that_is_no_number_is_refused(bench: Bench, query: str) -> None:
+    assert (await bench.get(f"/api/v1/bots/stock/logs?{query}", status=400))["code"] == "bad_request"
 
 
 async def test_a_forgotten_bot_is_expected_no_more_and_its_card_is_cleared(bench: Bench) -> None:
@@ -516,7 +618,7 @@ async def test_a_forgotten_bot_is_expected_no_more_and_its_card_is_cleared(bench
     assert not await roll.journal.known()
     assert roll.link.published == [("signals/v1/bot/gone", b"", True)]
     assert roll.ended == ["gone"]
-    assert [bot["name"] for bot in (await bench.get("/api/v1/bots"))["bots"]] == ["here"]
+    assert [bot["name"] for bot in (await bench.get("/api/v1/bots"))["bots"]] == ["here", "stock"]
     assert audit(bench) == [("cli", "gone", "done")]
 
 

@@ -26,6 +26,8 @@ READ = {
     "signal": "/api/v1/signals/s1",
     "refusals": "/api/v1/refusals",
     "bots": "/api/v1/bots",
+    "bot": "/api/v1/bots/one",
+    "logs": "/api/v1/bots/one/logs",
     "livez": "/livez",
     "readyz": "/readyz",
     "metrics": "/metrics",

@@ -20,9 +20,10 @@ STARTS_WITHIN = 60.0
 class Hummingbot:
     """A Hummingbot process, which writes into a folder of its own."""
 
-    def __init__(self, python: Path, folder: Path, *, port: int) -> None:
+    def __init__(self, python: Path, folder: Path, *, port: int, strategy: str = "") -> None:
         self.log = folder / "bot.log"
         self._command = [python, HERE / "run_bot.py", folder / "home", BOT, str(port)]
+        self._command += ["--strategy", strategy] if strategy else []
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

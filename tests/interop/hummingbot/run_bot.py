@@ -1,7 +1,7 @@
 """The real Hummingbot, headless, on a broker of this machine: run_bot.py FOLDER INSTANCE PORT.
 
 Run by the interpreter that ``setup`` made. Everything that Hummingbot writes goes into FOLDER, and is found there by
-the next run. It waits for commands.
+the next run. It waits for commands; with ``--strategy CONFIGURATION.yml`` it starts that once it is connected.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("instance")
     parser.add_argument("port", type=int)
+    parser.add_argument("--strategy")
     return parser.parse_args()
 
 
@@ -40,14 +41,15 @@ def move_in(folder: Path) -> None:
     sys.path.insert(0, str(folder))  # scripts are imported as scripts.NAME
 
 
-async def run(instance: str, port: int) -> None:
+async def run(instance: str, port: int, strategy: str | None) -> None:
     from hummingbot.client.config.config_crypt import (  # noqa: PLC0415  # after move_in
         PASSWORD_VERIFICATION_PATH,
         ETHKeyFileSecretManger,
         store_password_verification,
     )
     from hummingbot.client.config.config_helpers import load_client_config_map_from_file  # noqa: PLC0415
-    from hummingbot.client.runner import bootstrap_application  # noqa: PLC0415
+    from hummingbot.client.runner import bootstrap_application, load_and_start_strategy  # noqa: PLC0415
+    from hummingbot.remote_iface.mqtt import MQTTGateway  # noqa: PLC0415
 
     secrets = ETHKeyFileSecretManger(PASSWORD)
     assert Path(PASSWORD_VERIFICATION_PATH).is_relative_to(Path.cwd())
@@ -57,7 +59,12 @@ async def run(instance: str, port: int) -> None:
     config.instance_id = instance
     config.mqtt_bridge.mqtt_host, config.mqtt_bridge.mqtt_port = "127.0.0.1", port
     application = await bootstrap_application(config, secrets, headless=True, mqtt_autostart=True)
-    await application.run()
+    running = asyncio.create_task(application.run())
+    if strategy:
+        while MQTTGateway.main() is None or not MQTTGateway.main().health:  # it tells nobody
+            await asyncio.sleep(0.1)
+        assert await load_and_start_strategy(application, v2_conf=strategy, headless=True)
+    await running
 
 
 if __name__ == "__main__":
@@ -65,4 +72,4 @@ if __name__ == "__main__":
     move_in(given.folder.resolve())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)  # Hummingbot asks for it before anything runs
-    loop.run_until_complete(run(given.instance, given.port))
+    loop.run_until_complete(run(given.instance, given.port, given.strategy))

@@ -162,6 +162,12 @@ def test_what_expired_without_a_receipt_says_so_before_it_is_given_up(call: Call
 
 BOT = {
     "name": "one",
+    "profile": "plugin",
+    "state": "left",
+    "alive": False,
+    "state_since": "2026-11-22T10:15:01.123456Z",
+    "last_seen_at": "2026-11-22T10:14:59.000000Z",
+    "last_seen_by": "heartbeat",
     "login": True,
     "sources": [],
     "online": False,
@@ -178,8 +184,10 @@ BOT = {
 def test_bots_list_shows_how_each_bot_is_and_whose_clock_is_wrong(call: Call, gateway: Gateway) -> None:
     call("init")
     others = {"online": True, "absent_since": None, "durable": True, "clock": {"offset_seconds": 0.0, "problem": None}}
+    others |= {"state": "alive", "alive": True}
     never = {"online": False, "absent_since": None, "plugin": None, "durable": None, "unreceived": 0}
     never |= {"clock": {"offset_seconds": None, "problem": None}, "last_receipt_at": None, "subscriptions": []}
+    never |= {"state": "unknown", "state_since": None, "profile": "hummingbot", "last_seen_at": None}
     gateway.answers["/api/v1/bots"] = (
         200,
         {"bots": [BOT, BOT | others | {"name": "two", "login": False}, BOT | never | {"name": "demo"}]},
@@ -189,12 +197,14 @@ def test_bots_list_shows_how_each_bot_is_and_whose_clock_is_wrong(call: Call, ga
     assert [bot["name"] for bot in as_json] == ["demo", "one", "two"]
     assert as_json[0]["created"]
     assert as_json[1] == BOT | {"created": None}
-    demo, one, subscriptions, details, wrong, two, *_ = listed.out.splitlines()
+    demo, stock, one, subscriptions, details, wrong, two, *_ = listed.out.splitlines()
     assert "never seen" in demo
-    assert "absent since 2026-11-22T10:15:01.123456Z" in one
+    assert stock == "    a stock bot (hummingbot)"
+    assert "left since 2026-11-22T10:15:01.123456Z" in one
     assert "signals/v1/trade/+/+" in subscriptions
     assert details.split(", ") == [
         "    plugin 0.1",
+        "last heartbeat 2026-11-22T10:14:59.000000Z",
         "forgets at a restart",
         "clock +45.0 s",
         "3 signals without a receipt",
@@ -203,6 +213,84 @@ def test_bots_list_shows_how_each_bot_is_and_whose_clock_is_wrong(call: Call, ga
     assert "WRONG: its clock is 45.0 s ahead of the gateway's" in wrong
     assert "online" in two
     assert "no login" in two
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"state": "dead", "state_since": "T"}, "dead since T"),
+        ({"state": "unknown", "online": True}, "online by its card, silent"),
+        ({"state": "unknown", "online": False, "absent_since": "T"}, "absent since T"),
+    ],
+)
+def test_bots_list_says_how_a_bot_is_that_is_not_heard(
+    call: Call, gateway: Gateway, state: dict[str, Any], words: str
+) -> None:
+    call("init")
+    gateway.answers["/api/v1/bots"] = (200, {"bots": [BOT | state]})
+    assert f"one                      {words}" in call("bots", "list").out
+
+
+LINE = {"received_at": "2026-11-22T10:15:02.000000Z", "at": None, "level": "INFO", "logger": "a.b", "text": "one"}
+
+
+def test_bots_show_tells_how_a_bot_is_and_what_it_told_lately(call: Call, gateway: Gateway) -> None:
+    call("init")
+    told = {
+        "events": [{"received_at": "T1", "at": None, "type": "OrderFilled", "data": {"amount": 1, "long": "x" * 500}}],
+        "notifications": [{"received_at": "T2", "at": None, "text": "\nWinding\ndown\x1b[2J"}],
+        "performance": {"received_at": "T3", "controllers": {"pmm": {"performance": {"pnl": 1.5}}}},
+    }
+    gateway.answers["/api/v1/bots/one"] = (200, BOT | told)
+    shown = call("bots", "show", "one")
+
+    assert call("bots", "show", "one", "--json").json == BOT | told
+    assert "left since" in shown.out
+    assert 'T1  OrderFilled  {"amount": 1, "long": "xxx' in shown.out
+    assert "T2  told its owner: Winding\n        down\\x1b[2J" in shown.out
+    assert 'T3  pmm: {"performance": {"pnl": 1.5}}' in shown.out
+    assert max(map(len, shown.out.splitlines())) < 250
+
+
+def test_bots_logs_shows_the_latest_lines_and_no_text_of_a_bot_looks_like_a_line_of_its_own(
+    call: Call, gateway: Gateway
+) -> None:
+    call("init")
+    stamped = LINE | {"at": "2026-11-22T10:15:01.000000Z", "text": "two\n2026 forged"}
+    page = {"name": "one", "logs": [LINE, stamped], "next": 7}
+    gateway.answers["/api/v1/bots/one/logs"] = (200, page)
+    shown = call("bots", "logs", "one", "--limit", "5").out.splitlines()
+
+    assert shown == [
+        "2026-11-22T10:15:02.000000Z  INFO      a.b: one",
+        "2026-11-22T10:15:01.000000Z  INFO      a.b: two",
+        "        2026 forged",
+    ]
+    assert call("bots", "logs", "one", "--json").json == page
+    gateway.answers["/api/v1/bots/one/logs"] = (200, page | {"logs": []})
+    assert call("bots", "logs", "one").out == "bot one has logged nothing lately\n"
+
+
+def test_bots_logs_follows_from_where_the_last_page_ended_until_it_is_interrupted(
+    call: Call, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("init")
+    pages = [{"logs": [LINE], "next": 7}, {"logs": [], "next": 7}, {"logs": [LINE | {"text": "two"}], "next": 9}]
+    asked: list[dict[str, Any]] = []
+
+    def answer(_: object, __: str, ___: str, *, query: dict[str, Any]) -> Any:
+        asked.append(query)
+        if not pages:
+            raise KeyboardInterrupt
+        return pages.pop(0)
+
+    monkeypatch.setattr("gateway.cli.bot_show.call_api", answer)
+    monkeypatch.setattr("gateway.cli.bot_show._FOLLOW_EVERY", 0)
+    followed = call("bots", "logs", "one", "--follow", "--json")
+
+    assert [json.loads(line)["text"] for line in followed.out.splitlines()] == ["one", "two"]
+    assert followed.code == 0
+    assert [query.get("after") for query in asked] == [None, 7, 7, 9]
 
 
 @pytest.mark.parametrize(("cleared", "left"), [(True, 0), (False, 1)])

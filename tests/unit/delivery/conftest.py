@@ -54,6 +54,7 @@ class Bench:
     settings: DeliverySettings = field(default_factory=lambda: DeliverySettings(sweep=0.01, audit=0.05))
     named: dict[str, tuple[str, ...]] = field(default_factory=dict)
     limited: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    present: set[str] = field(default_factory=set)
 
     async def start(self, *, listener: bool = True, **link: object) -> None:
         self.journal = MemoryJournal()
@@ -84,6 +85,7 @@ class Bench:
             settings=self.settings,
             named=self.named,
             limited=lambda: self.limited,
+            present=lambda bot: bot in self.present,
         )
 
     def bots(self, *, came: tuple[str, ...] | None = None, absent: tuple[str, ...] = (), **filters: str) -> None:

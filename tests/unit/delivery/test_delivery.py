@@ -198,6 +198,7 @@ async def test_a_once_only_message_is_marked_before_it_is_sent_and_not_sent_agai
     await bench.start()
     bench.broker.hold()
     bench.run()
+    bench.present.add("b1")
     accepted = await bench.accept(name="hummingbot:b1", topic="hbot/b1/external/event/x", payload=b"{}", once=True)
     await bench.until(lambda: bench.published)
     (delivery,) = (await bench.journal.life(accepted.draft.id)).deliveries
@@ -215,6 +216,7 @@ async def test_a_once_only_message_that_was_begun_before_a_restart_ends_as_unkno
     await bench.start()
     bench.broker.hold()
     bench.run()
+    bench.present.add("b1")
     accepted = await bench.accept(name="hummingbot:b1", topic="hbot/b1/external/event/x", payload=b"{}", once=True)
     await bench.until(lambda: bench.published)
     await bench.crash()
@@ -301,6 +303,7 @@ async def test_a_once_only_message_that_expired_while_it_was_marked_is_not_sent(
         return receipted
 
     bench.journal.record = slow
+    bench.present.add("b1")
     accepted = await bench.accept(
         name="hummingbot:b1", topic="hbot/b1/external/event/x", payload=b"{}", once=True, ttl=5
     )

@@ -63,15 +63,15 @@ async def test_a_message_is_acknowledged_when_its_future_is_done_and_not_before(
     seen = []
     acknowledgements = Acknowledgements(clock=lambda: 5.0)
 
-    def receive(topic, payload):
-        seen.append((topic, payload))
+    def receive(topic, payload, *, retained):
+        seen.append((topic, payload, retained))
         return handled
 
     client = Client(LinkSettings(host="nowhere", client_id="gateway"), acknowledgements, receive)
     handler, acknowledged = client._package_handler, []
     handler._send_puback = acknowledged.append
-    handler._handle_packet(0x32, b"\x00\x01t\x00\x09\x00payload")
-    assert seen == [("t", b"payload")]
+    handler._handle_packet(0x33, b"\x00\x01t\x00\x09\x00payload")
+    assert seen == [("t", b"payload", True)]
     await asyncio.sleep(0)
     assert acknowledged == []
 

@@ -65,6 +65,15 @@ def test_routes_find_every_target_of_a_topic_in_order(topic_filter, others, topi
 def test_routes_remember_a_bounded_number_of_topics():
     routes = Routes()
     routes.add("#", 1)
-    for number in range(5000):
+    for number in range(40_000):
         routes.of(f"t/{number}")
-    assert len(routes._remembered) <= 1024
+        assert len(routes._remembered) <= 16_384
+    assert routes.of("t/" + "x" * 300) == (1,)
+    assert max(map(len, routes._remembered)) <= 256
+
+
+def test_routes_name_each_filter_once_with_its_targets():
+    routes = Routes()
+    for place, route in enumerate(["a/+", "b", "a/+"]):
+        routes.add(route, place)
+    assert list(routes.filters()) == [("a/+", (0, 2)), ("b", (1,))]

@@ -11,6 +11,7 @@ import structlog
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import LogCapture
 
+from gateway.bots.liveness import Life, State
 from gateway.errors import Code
 from gateway.journal.model import Accepted, Depth, Destination, Draft, Identity, Refusal, Station
 from gateway.journal.reception import Unanswered, Unhandled
@@ -281,6 +282,35 @@ def test_only_a_bot_with_a_login_is_a_label_also_one_that_came_while_the_gateway
     named.add("late")
     assert bench.value("bot_clock_offset_seconds", bot="late") == -45.0
     assert bench.value("bot_clock_offset_seconds", bot=OTHER) == -9.0
+
+
+def test_a_bot_that_is_named_is_a_label_whatever_is_known_of_it_and_all_are_counted_by_how_they_are(
+    bench: Bench,
+) -> None:
+    lives = {"demo": Life(state=State.ALIVE, seen_at=NOW - 5_000_000), "gone": Life(state=State.DEAD, seen_at=NOW)}
+    lives |= {f"bot{number}": Life(state=State.ALIVE, seen_at=NOW) for number in range(5000)}
+    bench.recorder.watch_bots(lambda: lives, named=lambda: ["demo", "gone", "never"])
+
+    alive = {bot: bench.value("bot_alive", bot=bot) for bot in ("demo", "gone", "never", "bot1")}
+    assert alive == {"demo": 1, "gone": 0, "never": 0, "bot1": None}
+    ages = {bot: bench.value("bot_last_seen_age_seconds", bot=bot) for bot in ("demo", "gone", "never")}
+    assert ages == {"demo": 5, "gone": 0, "never": None}
+    counted = {state: bench.value("bots", state=state) for state in ("alive", "dead", "left", "unknown")}
+    assert counted == {"alive": 5001, "dead": 1, "left": 0, "unknown": 0}
+    assert len(bench.text()) < 100_000
+
+
+def test_what_bots_tell_is_counted_and_what_cannot_be_read_is_named_at_a_bounded_length_and_rate(bench: Bench) -> None:
+    bench.recorder.bot_message(channel="hb")
+    bench.recorder.bot_message(channel="no channel")
+    for _ in range(1000):
+        bench.recorder.unreadable_telemetry(topic="hbot/" + "x" * 60_000, problem="no JSON")
+
+    assert bench.value("bot_messages_total", channel="hb") == 1
+    assert bench.value("bot_messages_total", channel=OTHER) == 1
+    assert bench.value("unreadable_messages_total", kind="telemetry") == 1000
+    assert len(bench.lines.entries) == 10
+    assert max(len(str(line)) for line in bench.lines.entries) < 1000
 
 
 def unhandled(stage: Stage = Stage.FAILED, reason: str = "ValueError: no") -> Unhandled:
