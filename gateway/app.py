@@ -95,7 +95,6 @@ class Gateway:
         self._telemetry = Several(self._recorder, *self._notifier.listeners)
         self._logins = BotSources(settings.folder.bots)
         self._clocks = Clocks(telemetry=self._telemetry, clock=clock)
-        self._stock = frozenset(bot for source in settings.sources.values() for bot, _ in source.stock_bots)
         self._registry = self._make_registry()
         self._keys = KeyRing(settings.folder.keys, now=clock, look_every=_LOOK_FOR_KEYS)
         self._presence = GatewayPresence(
@@ -244,7 +243,7 @@ class Gateway:
         watched.watch_outbox(self._journal.depth, now=clock)
         watched.watch_journal(self._journal.trouble)
         watched.watch_clocks(self._clocks.offsets, named=self._logins)
-        watched.watch_bots(self._registry.lives, named=lambda: self._stock.union(self._logins()))
+        watched.watch_bots(self._registry.lives, named=lambda: self._settings.stock_bots.union(self._logins()))
 
     def _make_registry(self) -> Registry:
         return Registry(
@@ -264,7 +263,7 @@ class Gateway:
             receipts=self._receipts,
             registry=self._registry,
             logins=self._logins,
-            stock=self._stock,
+            stock=self._settings.stock_bots,
             unreceived=self._delivery.unreceived,
             end=self._embedded.broker.disconnect if self._embedded else None,
         )

@@ -111,3 +111,8 @@ class Settings:
     def broker_address(self) -> str:
         """How this machine reaches the broker."""
         return str(Address(self.link.host, self.link.port))
+
+    @property
+    def stock_bots(self) -> frozenset[str]:
+        """The stock Hummingbot bots that any source names."""
+        return frozenset(bot for source in self.sources.values() for bot, _ in source.stock_bots)

@@ -119,7 +119,10 @@ def test_a_line_that_cannot_be_formatted_disturbs_nobody(
     assert "--- Logging error ---" in capsys.readouterr().err
 
 
-def test_a_text_that_is_no_unicode_is_forwarded_as_far_as_it_is(telemetry: Telemetry, logger: logging.Logger) -> None:
+def test_a_text_that_is_no_unicode_is_forwarded_as_far_as_it_is(
+    telemetry: Telemetry, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "propagate", False)  # pytest-xdist cannot pass on what pytest would capture of it
     logger.addHandler(telemetry.log_handler())
     logger.info("file \udcff")
 
@@ -141,7 +144,11 @@ def test_what_telemetry_says_of_its_own_trouble_is_not_forwarded(
     assert "cannot be told" in caplog.text
 
 
-def test_a_finaliser_that_logs_while_a_line_is_taken_in_waits_for_nobody(logger: logging.Logger) -> None:
+def test_a_finaliser_that_logs_while_a_line_is_taken_in_waits_for_nobody(
+    logger: logging.Logger, request: pytest.FixtureRequest
+) -> None:
+    gc.disable()  # but for the collection below
+    request.addfinalizer(gc.enable)
     told: list[str] = []
 
     class Leaving:
