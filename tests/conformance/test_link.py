@@ -334,6 +334,7 @@ async def test_what_the_broker_had_kept_is_left_out_where_it_is_not_asked_for(st
     await acked(sender.publish("t/live", b"new", retain=True))
     await acked(sender.publish("t/again", b"new", retain=True))
     await eventually(lambda: (len(live), len(again)) == (1, 1))
+    await acked(late.publish("t/said", b"so the broker has seen what was acknowledged before it"))
     await interrupt(stage, sender, late)
     await acked(sender.publish("t/all", b"end"))
     await eventually(lambda: ("t/all", b"end") in all_.messages)
