@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from contextlib import suppress
 from uuid import uuid4
 
@@ -76,6 +77,39 @@ def test_a_clock_that_is_45_s_off_is_named_everywhere_and_every_signal_is_handle
 
 def _seconds(shown: dict[str, dict]) -> str:
     return f"{abs(shown['wrong']['clock']['offset_seconds']):.1f}"
+
+
+def stop_one_and_kill_one(deployment) -> None:
+    """Let two bots come, one of them say goodbye, and the other one die."""
+    stops, dies = deployment.start_bot("stops"), deployment.start_bot("dies")
+    until(lambda: all(bots(deployment)[name]["last_seen_by"] == "heartbeat" for name in ("stops", "dies")))
+    stops.process.send_signal(signal.SIGINT)
+    dies.process.kill()
+    until(lambda: bots(deployment)["stops"]["state"] == "left")
+    until(lambda: bots(deployment)["dies"]["state"] == "dead")
+
+
+def test_a_bot_that_is_stopped_left_and_one_that_is_killed_is_dead_at_once(deploy, external):
+    deployment = deploy(sources={SOURCE: {}}, external=external)
+    stop_one_and_kill_one(deployment)
+    assert {name: bots(deployment)[name]["profile"] for name in ("stops", "dies")} == {
+        "stops": "plugin",
+        "dies": "plugin",
+    }
+    assert lines(deployment, "bot_dead") == []
+    deployment.spawn_bot("dies")
+    until(lambda: bots(deployment)["dies"]["alive"])
+    assert lines(deployment, "bot_back") == []
+
+
+@pytest.mark.more
+def test_a_bot_that_was_killed_is_told_dead_once_when_it_does_not_come_back_and_then_that_it_did(deploy, external):
+    deployment = deploy(sources={SOURCE: {}}, external=external)
+    stop_one_and_kill_one(deployment)
+    until(lambda: lines(deployment, "bot_dead"), within=35)
+    deployment.spawn_bot("dies")
+    until(lambda: lines(deployment, "bot_back"))
+    assert [line["bot"] for line in lines(deployment, "bot_dead") + lines(deployment, "bot_back")] == ["dies", "dies"]
 
 
 async def retained(deployment, topic: str) -> list[bytes]:
