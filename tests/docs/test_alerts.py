@@ -36,7 +36,6 @@ FILLED = {
     "interval": "15",
     "close": "97250.5",
     "time": "2026-11-22T10:00:00Z",
-    "timenow": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
 }
 CONTAINERS = {"bar", "data"}
 """Keys that hold other keys."""
@@ -54,7 +53,8 @@ def take(body: str) -> list[Draft]:
 
 def filled(body: str) -> str:
     """The body as TradingView would send it."""
-    return re.sub(r"\{\{([^}]+)\}\}", lambda match: FILLED[match[1]], body)
+    values = FILLED | {"timenow": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    return re.sub(r"\{\{([^}]+)\}\}", lambda match: values[match[1]], body)
 
 
 def head(draft: Draft) -> dict[str, Any]:

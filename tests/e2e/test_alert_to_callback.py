@@ -135,11 +135,11 @@ def test_a_publish_that_the_acl_denies_ends_as_denied_with_the_brokers_reason(de
 
 
 def test_a_signal_past_its_expiry_is_never_handled(deploy, external):
-    deployment = deploy(sources={"late": {"ttl": {"open": "1s"}}}, external=external)
+    deployment = deploy(sources={"late": {"ttl": {"open": "1s"}}, "fresh": {}}, external=external)
     _, late = deployment.post("late", alert())
     until(lambda: ended(deployment, late["id"]))
     bot = deployment.start_bot("bot-a")
-    _, fresh = deployment.post("late", alert())
+    _, fresh = deployment.post("fresh", alert())
 
     until(bot.handled)
 

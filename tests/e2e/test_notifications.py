@@ -84,7 +84,7 @@ def test_an_exit_that_nobody_hears_is_told_and_an_entry_is_not(told, receiver):
 
 
 def test_what_a_bot_does_not_answer_is_told_an_exit_as_the_loss_that_it_is(told, receiver):
-    deployment = told({"tv": {"ttl": {"open": "1s", "reduce": "1s"}, "bots": ["bot-a"]}})
+    deployment = told({"tv": {"ttl": {"open": "4s", "reduce": "4s"}, "bots": ["bot-a"]}})
     bot = deployment.start_bot("bot-a")
     bot.process.kill()
     bot.process.wait()
