@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.deployment import Bot, Deployment, until
+from tests.docs.markdown import ROOT
+from tests.e2e.deployment import Bot, Deployment, spawn, until
 from tests.e2e.test_alert_to_callback import BASES, alert
 from tests.receiver import Receiver, receiving
 
@@ -111,6 +114,33 @@ def test_what_a_bot_fails_on_refuses_or_is_killed_in_is_told(told, receiver):
     one_about(receiver, "handler act of bot bot-a failed on an entry of tv for ETH-USDT: ValueError: no such market")
     one_about(receiver, "bot bot-a refused an entry of paper for BTC-USDT")
     one_about(receiver, "handler act of bot bot-a was interrupted, and does not run again, on an entry of tv")
+
+
+@pytest.mark.more
+def test_what_a_bot_says_itself_is_told_and_that_it_died_and_came_back(told, receiver):
+    deployment = told({"tv": {}}, external=False, notify={"group_for": "1s"})
+    deployment.add_bot("bot-a")
+    bot = start_paper_bot(deployment, "bot-a")
+    until(lambda: deployment.api("bots/bot-a")["alive"])
+    deployment.post("tv", alert("BTC"))
+    one_about(receiver, "BTC-USDT at")
+    bot.kill()
+    bot.wait()
+    one_about(receiver, "bot bot-a is dead")
+    again = start_paper_bot(deployment, "bot-a")
+    one_about(receiver, "bot bot-a is back")
+    again.terminate()
+    assert again.wait(timeout=30) == 0
+
+
+def start_paper_bot(deployment: Deployment, name: str) -> subprocess.Popen[bytes]:
+    return spawn(
+        [sys.executable, str(ROOT / "examples" / "paper_bot.py")],
+        log=deployment.folder / f"{name}.log",
+        PYTHONPATH=str(ROOT),
+        SIGNAL_GATEWAY_ENV_FILE=str(deployment.folder / f"{name}.env"),
+        SIGNAL_GATEWAY_STATE_DIR=str(deployment.folder / f"{name}.state"),
+    )
 
 
 def test_a_source_that_falls_silent_is_told_and_that_it_is_heard_again(told, receiver):
