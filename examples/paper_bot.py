@@ -5,88 +5,25 @@ SIGNAL_GATEWAY_ENV_FILE=data/bots/demo.env python examples/paper_bot.py
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
+import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from paper_account import EXCHANGE, QUOTE, Account, Market
+
 from bot_plugin import Answer, CommandFailed, RemoteCommands, Signal, SignalListener
 from schemas.command import Balance, BalanceLimit, BalancePaper, Config, History, Import, Start, Status, Stop
-from schemas.trade import Action, Side, Trade
+from schemas.trade import Action, Effect, Side, Trade, Unit
 
-EXCHANGE, QUOTE = "paper", "USDT"
+log = logging.getLogger("paper_bot")
+
 STRATEGIES = {"follow_signals": {"size": Decimal(1)}, "half_size": {"size": Decimal("0.5")}}
 PRICES = Path(__file__).parent / "demo" / "prices.csv"
-
-
-class Market:
-    """A day's prices, minute by minute, gone through at ``speed`` minutes a second since ``start``, a Unix time."""
-
-    def __init__(self, file: Path, *, speed: float, start: float) -> None:
-        with file.open() as rows:
-            self._minutes = [
-                {pair: price for pair, price in row.items() if pair != "minute"} for row in csv.DictReader(rows)
-            ]
-        self._speed, self._start = speed, start
-
-    def price(self, pair: str) -> Decimal:
-        """What a pair costs now."""
-        minute = min(int((time.time() - self._start) * self._speed), len(self._minutes) - 1)
-        try:
-            return Decimal(self._minutes[minute][pair])
-        except KeyError:
-            raise ValueError(f"there are no prices of {pair} here") from None
-
-
-@dataclass
-class Account:
-    """What is held, what it cost, and what was traded. Amounts below zero are a short position."""
-
-    held: dict[str, Decimal] = field(default_factory=lambda: {QUOTE: Decimal(100_000)})
-    limits: dict[str, Decimal] = field(default_factory=dict)
-    entry: dict[str, Decimal] = field(default_factory=dict)
-    realised: Decimal = Decimal(0)
-    trades: list[dict[str, Any]] = field(default_factory=list)
-
-    def trade(self, pair: str, amount: Decimal, price: Decimal) -> dict[str, Any]:
-        """Buy an amount, or sell where it is negative."""
-        base, quote = pair.split("-")
-        before = self.held.get(base, Decimal(0))
-        if abs(before + amount) > self.limits.get(base, abs(before + amount)):
-            raise ValueError(f"{abs(before + amount)} {base} is more than the limit of {self.limits[base]}")
-        reduced = min(abs(amount), abs(before)) if before * amount < 0 else Decimal(0)
-        self.realised += reduced * (price - self.entry.get(pair, price)) * (1 if before > 0 else -1)
-        after = self.held[base] = before + amount
-        self.held[quote] = self.held.get(quote, Decimal(0)) - amount * price
-        if before * after <= 0:
-            self.entry[pair] = price
-        elif abs(after) > abs(before):
-            self.entry[pair] = (self.entry[pair] * before + price * amount) / after
-        self.trades.append(
-            {
-                "market": EXCHANGE,
-                "trade_id": f"paper-{len(self.trades) + 1}",
-                "symbol": pair,
-                "price": str(price),
-                "quantity": str(abs(amount)),
-                "trade_type": "BUY" if amount > 0 else "SELL",
-                "trade_timestamp": int(time.time() * 1000),
-                "base_asset": base,
-                "quote_asset": quote,
-                "raw_json": {},
-            }
-        )
-        return self.trades[-1]
-
-    def unrealised(self, market: Market) -> Decimal:
-        """What would be won if all were closed now."""
-        open_ = {pair: self.held.get(pair.split("-")[0], Decimal(0)) for pair in self.entry}
-        return sum((held * (market.price(pair) - self.entry[pair]) for pair, held in open_.items() if held), Decimal(0))
 
 
 class PaperBot:
@@ -101,20 +38,24 @@ class PaperBot:
         """Trade to the position that a signal names, else by its quantity; None where nothing is to do."""
         if not self.running:
             raise RuntimeError("the bot is stopped: start it to trade")
-        pair = trade.instrument.pair or trade.instrument.name
-        held = self.account.held.get(pair.split("-")[0], Decimal(0))
+        pair = str(trade.instrument.pair)
+        held = self.account.held.get(pair.split("-", maxsplit=1)[0], Decimal(0))
         amount = self._wanted(trade, held) - held
         return self.account.trade(pair, amount, self.market.price(pair)) if amount else None
 
     def _wanted(self, trade: Trade, held: Decimal) -> Decimal:
         target, size = trade.position, self.settings["size"]
+        if trade.action is Action.CANCEL:
+            return held  # an order on paper is filled at once
         if trade.action is Action.CLOSE or (target and target.target is Side.FLAT):
             return Decimal(0)
         if target and target.target and target.size is not None:
             return target.size * size * (1 if target.target is Side.LONG else -1)
-        if not trade.order or not trade.order.quantity:
-            raise ValueError("the signal says neither how much nor which position it is to end in")
-        return held + trade.order.quantity.value * size * (1 if trade.action is Action.BUY else -1)
+        quantity = trade.order.quantity if trade.order else None
+        if quantity is None or quantity.unit not in {Unit.BASE, Unit.CONTRACTS}:
+            raise ValueError("the signal says neither how much of the base asset nor in which position it is to end")
+        wanted = held + quantity.value * size * (1 if trade.action is Action.BUY else -1)
+        return Decimal(0) if trade.effect is Effect.REDUCE and wanted * held <= 0 else wanted
 
     async def start(self, wanted: Start) -> str:
         if wanted.script not in {None, *STRATEGIES}:
@@ -195,11 +136,15 @@ def main() -> None:
     listener, commands = SignalListener.from_env(), RemoteCommands(bot)
     telemetry = listener.telemetry
 
-    @listener.on_trade("*")
     async def follow(signal: Signal) -> None:
         if trade := bot.follow(signal.body):
+            filled = f"{trade['trade_type']} {trade['quantity']} {trade['symbol']} at {trade['price']}"
+            log.info("%s for signal %s", filled, signal.id)
             telemetry.event("OrderFilled", trade)
-            telemetry.notify(f"{trade['trade_type']} {trade['quantity']} {trade['symbol']} at {trade['price']}")
+            telemetry.notify(filled)
+
+    for pair in bot.market.pairs:  # a pair alone never selects a derivative
+        listener.on_trade("*", pair=pair, name=f"follow {pair}")(follow)
 
     @commands.handles("flatten")
     async def flatten(_: Mapping[str, Any]) -> str:
@@ -207,13 +152,13 @@ def main() -> None:
         for pair, amount in held.items():
             if amount:
                 bot.account.trade(pair, -amount, bot.market.price(pair))
-        return f"{sum(map(bool, held.values()))} positions are closed"
+        return f"closed: {', '.join(pair for pair, amount in held.items() if amount) or 'nothing was open'}"
 
     listener.serve(commands)
     telemetry.performance_every(1.0, bot.performance)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     logging.getLogger().addHandler(telemetry.log_handler())
-    logging.getLogger().setLevel(logging.INFO)
-    print(f"bot {listener.settings.bot} trades on paper", flush=True)
+    log.info("bot %s trades on paper", listener.settings.bot)
     listener.main()
 
 

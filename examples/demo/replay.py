@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -60,10 +61,10 @@ class Demo:
         return json.dumps({"http": http, "broker": {"port": self._broker}, "sources": {"tradingview": {}}}, indent=2)
 
     def _wait(self) -> None:
-        program = Path(sys.executable).with_name("signal-gateway")
-        say("Everything runs on, until Ctrl-C. Look at it from a second shell:")
-        for look in ("signals", "bots list", "bots history trend", "bots command trend flatten", "listen"):
-            say(f"  {program} {look} --data {self.data}")
+        program, data = os.path.relpath(Path(sys.executable).with_name("signal-gateway")), os.path.relpath(self.data)
+        say("Everything runs on, until Ctrl-C. Look at it from a second shell, in this folder:")
+        for look in ("signals", "bots list", "bots show trend", "bots history trend", "bots command trend flatten"):
+            say(f"  {program} {look} --data {data}")
         signal.pause()
 
     def close(self) -> None:
@@ -159,6 +160,17 @@ def free_ports(number: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
+@contextlib.contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Let no second demo into the same folder."""
+    with (data / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.exit(f"a demo runs in {data} already: end it with Ctrl-C, or give this one another folder with --data")
+        yield
+
+
 def say(line: str) -> None:
     print(line, flush=True)
 
@@ -169,13 +181,11 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=16.0, help="minutes of the day per second")
     arguments = parser.parse_args()
     arguments.data.mkdir(parents=True, exist_ok=True)
-    demo = Demo(arguments.data, speed=arguments.speed)
-    try:
-        demo.run()
-    except KeyboardInterrupt:
-        say("stopped")
-    finally:
-        demo.close()
+    with only_one(arguments.data), contextlib.closing(Demo(arguments.data, speed=arguments.speed)) as demo:
+        try:
+            demo.run()
+        except KeyboardInterrupt:
+            say("stopped")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,6 +112,15 @@ def test_the_demo_lets_two_bots_follow_a_day_of_alerts_and_answer_commands(tmp_p
     replayed = [line for line in lines if "->" in line]
     days = (ROOT / "examples" / "demo" / "alerts.jsonl").read_text().splitlines()
     assert len(replayed) == len(days)
+    assert (
+        "already"
+        in subprocess.run(
+            [sys.executable, str(ROOT / "examples" / "demo" / "replay.py"), "--data", str(tmp_path)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=False,
+        ).stderr.decode()
+    )
     assert all("trend handled" in line and "careful handled" in line for line in replayed)
     assert [line.partition(" runs; ")[0] for line in lines if " runs; " in line] == [
         "trend: follow_signals",

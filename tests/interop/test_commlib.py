@@ -119,7 +119,7 @@ CALLS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     ("balance/paper", {"asset": "BTC", "amount": 1}, {"msg": "", "data": {"USDT": "100000", "BTC": "1"}}),
     ("balance/paper", {"asset": "BTC"}, {"status": 400, "msg": "amount: is missing."}),
-    ("command/flatten", {}, {"msg": "0 positions are closed"}),
+    ("command/flatten", {}, {"msg": "closed: nothing was open"}),
 ]
 
 
