@@ -116,6 +116,19 @@ async def test_when_a_bot_comes_all_that_reduces_goes_before_what_opens_and_each
     assert (await stock.life("opens B, in vain")).station is Station.SUPERSEDED
 
 
+async def test_what_reduces_goes_first_too_where_lanes_are_to_be_read_again_when_the_bot_comes(stock):
+    await stock.accept("reduces A", "src/A", effect="reduce")
+    await stock.held("reduces A")
+    stock.bench.bots(plugin="signals/v1/trade/+/+")
+    await stock.bench.until(lambda: all(queue.rewind for queue in stock.bench.delivery._queues.values()))
+    await stock.accept("opens B", "src/B")
+    await stock.held("opens B")
+
+    stock.come()
+    await stock.stand(Station.PUBLISHED, "reduces A", "opens B")
+    assert stock.events == ["reduces A", "opens B"]
+
+
 async def test_an_entry_that_an_exit_supersedes_ends_at_once_though_the_bot_is_away(stock):
     await stock.accept("opens")
     await stock.held("opens")
