@@ -8,7 +8,8 @@ import json
 import pytest
 
 from gateway.delivery.lane import Place
-from gateway.journal import Station
+from gateway.journal import Lane, Station
+from gateway.telemetry import NullTelemetry
 
 
 @pytest.fixture
@@ -264,6 +265,33 @@ async def test_an_exit_that_nobody_hears_does_not_keep_the_entries_back(bench):
     await stock.stand(Station.PUBLISHED, "opens")
     bench.clock.pass_(seconds=70)
     assert (await bench.ended(stock.names["reduces"])).station is Station.UNHEARD
+
+
+class Undelivered(NullTelemetry):
+    """Remembers what is told of signals that did not arrive."""
+
+    def __init__(self):
+        self.told = []
+
+    def undelivered(self, signal, *, station, reason):
+        self.told.append((signal.lane.destination, station, reason))
+
+
+@pytest.mark.parametrize("plugin", [False, True])
+async def test_that_no_plugin_hears_what_a_stock_bot_gets_is_told_only_where_one_should(bench, plugin):
+    bench.stock, bench.telemetry = {"src"}, Undelivered()
+    await bench.start(listener=False, tables=True)
+    bench.broker.hears = lambda topic: topic.startswith("hbot/")
+    bench.run()
+    if plugin:
+        bench.bots(absent=("p1",), p1="signals/v1/trade/+/+")
+    own = await bench.accept(effect="reduce")
+    await bench.until(lambda: bench.delivery._queues[Lane("signals", "src/BTC-USDT")].trial.unheard)
+    bench.clock.pass_(seconds=61)
+
+    assert (await bench.ended(own.draft.id)).station is Station.UNHEARD
+    expected = ("signals", Station.UNHEARD, "nobody listened to signals/v1/trade/src/BTC-USDT until the signal expired")
+    assert bench.telemetry.told == ([expected] if plugin else [])
 
 
 async def test_the_gateway_ends_in_good_order_while_signals_wait_for_a_bot(stock):
