@@ -94,6 +94,9 @@ class Watch(NullTelemetry):
         text = f"bot {bot} is dead: its last sign of life was at {micros_text(last_seen)[:19]}Z"
         self._say(Kind.BOT_DEAD, f"bot {bot}", text, bots=(bot,))
 
+    def bot_left(self, *, bot: str) -> None:
+        self._say(Kind.BOT_DEAD, f"bot {bot}", f"bot {bot} said goodbye", bots=(bot,), over=True)
+
     def bot_back(self, *, bot: str) -> None:
         self._say(Kind.BOT_DEAD, f"bot {bot}", f"bot {bot} is back", bots=(bot,), over=True)
 

@@ -207,6 +207,9 @@ class Recorder:
     def bot_dead(self, *, bot: str, last_seen: int) -> None:
         self._warn_some("bot_dead", bot=bot, last_seen=micros_text(last_seen))
 
+    def bot_left(self, *, bot: str) -> None:
+        self._log.info("bot_left", bot=bot)
+
     def bot_back(self, *, bot: str) -> None:
         self._log.info("bot_back", bot=bot)
 

@@ -144,12 +144,14 @@ def test_an_exit_that_came_too_late_for_its_bot_is_told_and_an_entry_is_not(benc
     assert told.text == "an exit of tv for BTC-USDT expired at bot demo: why"
 
 
-def test_a_bot_is_told_to_be_dead_and_to_be_back(bench: Bench) -> None:
+def test_a_bot_is_told_to_be_dead_and_to_be_back_or_gone_for_good(bench: Bench) -> None:
     bench.watch.bot_dead(bot="demo", last_seen=START)
     bench.watch.bot_back(bot="demo")
+    bench.watch.bot_left(bot="demo")
     bench.watch.bot_forgotten(bot="demo")
 
-    dead, back, forgotten = bench.told
+    dead, back, left, forgotten = bench.told
+    assert (left.over, left.moot, left.text) == (True, False, "bot demo said goodbye")
     assert {(told.kind, told.subject, told.bots) for told in bench.told} == {(Kind.BOT_DEAD, "bot demo", ("demo",))}
     assert dead.text == "bot demo is dead: its last sign of life was at 2026-11-22T12:55:01Z"
     assert (dead.over, back.over, back.moot, forgotten.over, forgotten.moot) == (False, True, False, True, True)

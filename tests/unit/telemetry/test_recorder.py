@@ -345,6 +345,7 @@ def test_what_became_of_a_signal_that_did_not_go_well_has_a_line_with_its_id_and
 
 def test_the_life_of_bots_and_sources_has_a_line_each(bench: Bench) -> None:
     bench.recorder.bot_dead(bot="demo", last_seen=NOW)
+    bench.recorder.bot_left(bot="demo")
     bench.recorder.bot_back(bot="demo")
     bench.recorder.bot_forgotten(bot="demo")
     bench.recorder.source_silent(source=SOURCE, seconds=61.2)
@@ -352,6 +353,7 @@ def test_the_life_of_bots_and_sources_has_a_line_each(bench: Bench) -> None:
 
     assert [line["event"] for line in bench.lines.entries] == [
         "bot_dead",
+        "bot_left",
         "bot_back",
         "bot_forgotten",
         "source_silent",
