@@ -90,7 +90,7 @@ def test_what_the_broker_will_not_have_is_told_whatever_it_is(
     bench.watch.undelivered(unanswered(effect), station=station, reason="because")
 
     (told,) = bench.told
-    assert (told.kind, told.subject) == (kind, "source tv")
+    assert (told.kind, told.subject) == (kind, "source tv, BTC-USDT" if effect == "reduce" else "source tv")
     assert told.text == f"{what} of tv for BTC-USDT ended as {station}: because"
 
 
@@ -132,6 +132,14 @@ def test_a_bot_that_left_a_signal_undone_is_told_with_its_reason(
     assert (told.kind, told.subject, told.source, told.bots, told.signal) == (kind, "bot demo", "tv", ("demo",), ID)
     assert told.text == f"handler act of bot demo {did} an entry of tv for BTC-USDT: ValueError: no"
     assert bare.text == f"bot demo {did} an entry of tv for BTC-USDT"
+
+
+@pytest.mark.parametrize("stage", [Stage.FAILED, Stage.INTERRUPTED, Stage.REFUSED])
+def test_an_exit_that_a_bot_left_undone_does_not_count_as_one_more_entry(bench: Bench, stage: Stage) -> None:
+    bench.watch.unhandled(unhandled(stage))
+    bench.watch.unhandled(unhandled(stage, effect="reduce"))
+
+    assert [told.subject for told in bench.told] == ["bot demo", "bot demo, BTC-USDT"]
 
 
 def test_an_exit_that_came_too_late_for_its_bot_is_told_and_an_entry_is_not(bench: Bench) -> None:
