@@ -102,16 +102,7 @@ class Gateway:
         )
         self._embedded = embedded
         self._link = self._make_link(embedded.broker if embedded else None)
-        self._delivery = Delivery(
-            journal,
-            self._link,
-            telemetry=self._telemetry,
-            clock=clock,
-            settings=DeliverySettings(),
-            present=self._registry.present,
-            named={source.name: source.bots for source in settings.sources.values() if source.bots},
-            limited=self._logins,
-        )
+        self._delivery = self._make_delivery()
         self._receipts = Receipts(
             journal,
             self._link,
@@ -244,6 +235,20 @@ class Gateway:
         watched.watch_journal(self._journal.trouble)
         watched.watch_clocks(self._clocks.offsets, named=self._logins)
         watched.watch_bots(self._registry.lives, named=lambda: self._settings.stock_bots.union(self._logins()))
+
+    def _make_delivery(self) -> Delivery:
+        sources = self._settings.sources.values()
+        return Delivery(
+            self._journal,
+            self._link,
+            telemetry=self._telemetry,
+            clock=clock,
+            settings=DeliverySettings(),
+            present=self._registry.present,
+            named={source.name: source.bots for source in sources if source.bots},
+            stock={source.name for source in sources if any(source.stock_bots)},
+            limited=self._logins,
+        )
 
     def _make_registry(self) -> Registry:
         return Registry(

@@ -16,7 +16,7 @@ _EACH = 192
 """Bytes that a message takes beside its payload."""
 
 _BOT, _RING = 400, 800
-"""Bytes that a bot takes, and an empty ring."""
+"""Bytes that a bot takes, and a ring beside its messages."""
 
 _AFTER_TRIMMING = 0.75
 """The part of its share that each bot keeps when all are trimmed, so that this is seldom."""
@@ -54,6 +54,9 @@ class _Rings:
             ring = self._rings.get(channel)
             while ring and self.size > share:
                 self._drop(ring)
+            if ring is not None and not ring:
+                del self._rings[channel]
+                self.size -= _RING
 
     def of(self, channel: str) -> Iterable[Entry]:
         return self._rings.get(channel, ())

@@ -74,10 +74,12 @@ class Life:
         back, self.told = self.told, False
         return back
 
-    def leave(self, *, at: int) -> None:
-        """The bot said that it goes."""
+    def leave(self, *, at: int) -> bool:
+        """The bot said that it goes; whether somebody was told that it is dead, which is over."""
         self._become(State.LEFT, at=at)
         self._go()
+        over, self.told = self.told, False
+        return over
 
     def lose(self, *, timer: float, at: int) -> None:
         """The broker says that the bot's connection ended; it has as long as for a silence to come again."""

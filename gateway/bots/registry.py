@@ -240,8 +240,9 @@ class Registry:
                 self._leave(card.bot, known)
 
     def _leave(self, bot: str, known: _Bot) -> None:
-        known.life.leave(at=self._clock())
         self._arrivals.gone(bot)
+        if known.life.leave(at=self._clock()):
+            self._telemetry.bot_left(bot=bot)
 
     def _read_card(self, topic: str, payload: bytes) -> BotCard | None:
         """Read a card; None for what is none, which is said elsewhere."""

@@ -34,7 +34,7 @@ def command_bot(
     path = "/".join(quote(step, safe="") for step in ("bots", bot, "commands", *word.split("/")))
     try:
         answer = call_api(
-            session.settings(), "POST", f"/{path}", query={"timeout": f"{timeout:g}"}, document=data,
+            session.settings(), "POST", f"/{path}", query={"timeout": f"{round(timeout, 3):g}"}, document=data,
             timeout=timeout + _GRACE,
         )  # fmt: skip
     except Failure as failure:

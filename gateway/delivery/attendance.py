@@ -8,7 +8,7 @@ from gateway.delivery.lane import Place, Queue
 from gateway.delivery.route import stock_bot
 from gateway.journal.model import Lane
 
-_ON = frozenset({Place.READY, Place.SUSPECT, Place.LOADING})
+_ON = frozenset({Place.READY, Place.SUSPECT, Place.LOADING, Place.REWINDING})
 """Where a lane is that goes on by itself."""
 
 

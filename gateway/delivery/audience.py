@@ -14,6 +14,7 @@ class Audience:
 
     Args:
         named: by source, the bots that its configuration names.
+        stock: the sources that name stock bots.
         limited: by bot, the sources that its login may read, where not all.
         window: signals that a bot may have been sent without a receipt.
         patience: seconds after which a bot that sent no receipt for a signal holds nobody up.
@@ -25,12 +26,14 @@ class Audience:
         self,
         named: Mapping[str, tuple[str, ...]],
         *,
+        stock: Collection[str] = (),
         limited: Callable[[], Mapping[str, tuple[str, ...]]],
         window: int,
         patience: float,
         clock: Callable[[], int],
         timer: Callable[[], float],
     ) -> None:
+        self._stock = stock
         self._expected = Expected(named, limited=limited, clock=clock)
         self._unreceived = Unreceived(window=window, patience=patience, timer=timer)
 
@@ -53,6 +56,10 @@ class Audience:
     def awaited(self, row: Waiting) -> tuple[str, ...]:
         """The bots that must receipt a row."""
         return self._expected.of(row)
+
+    def misses(self, row: Waiting) -> bool:
+        """Whether somebody misses a row that nobody heard: what stock bots get may have no other reader."""
+        return row.once or row.source not in self._stock or bool(self.awaited(row))
 
     def full(self, row: Waiting, *, held_for: float) -> str | None:
         """A bot that would get a row, which was held for seconds, where none has room for it; None where one has."""

@@ -32,6 +32,7 @@ class Delivery:
 
     Args:
         named: by source, the bots that its configuration names.
+        stock: the sources that name stock bots.
         limited: by bot, the sources that its login may read, where not all.
         present: whether a stock bot is surely there.
         clock: microseconds since the epoch.
@@ -49,6 +50,7 @@ class Delivery:
         settings: DeliverySettings,
         present: Callable[[str], bool],
         named: Mapping[str, tuple[str, ...]] | None = None,
+        stock: Collection[str] = (),
         limited: Callable[[], Mapping[str, tuple[str, ...]]] = dict,
     ) -> None:
         self._journal = journal
@@ -61,6 +63,7 @@ class Delivery:
         self._gaps: dict[tuple[str, str], float] = {}
         self._audience = Audience(
             named or {},
+            stock=stock,
             limited=limited,
             window=settings.unreceived_window,
             patience=settings.redeliver_after,

@@ -47,8 +47,15 @@ class Outcomes:
         if then is not None:
             self._hurry.set()
 
-    def tell(self, row: Waiting, outcome: Outcome, *, answered: bool) -> None:
-        """Report what became of a row; ``answered``: it is what the broker said."""
+    def tell(self, row: Waiting, outcome: Outcome, *, answered: bool, missed: bool = True) -> None:
+        """Report what became of a row.
+
+        Args:
+            row: the row.
+            outcome: how it ended.
+            answered: whether it is what the broker said.
+            missed: whether somebody misses it where nobody heard it.
+        """
         station, source = outcome.station, row.source
         if station is Station.PUBLISHED:
             if row.awaiting:
@@ -57,7 +64,7 @@ class Outcomes:
             if answered and row.lane.destination == SIGNALS:
                 seconds = (outcome.at - row.accepted_at) / 1e6
                 self._telemetry.published(source=source, body=row.body, seconds=seconds)
-        elif station in _UNDELIVERED:
+        elif station in _UNDELIVERED and (missed or station is not Station.UNHEARD):
             self._telemetry.undelivered(row, station=station, reason=outcome.reason)
             return
         self._telemetry.outcome(station=station, source=source)

@@ -296,4 +296,4 @@ class Pump:
         self.loaded -= 1
         if result.station is Station.PUBLISHED and row.sequence is not None and not row.awaiting:
             queue.last_put[row.topic] = row.sequence
-        self._outcomes.tell(row, result, answered=answered)
+        self._outcomes.tell(row, result, answered=answered, missed=self._audience.misses(row))

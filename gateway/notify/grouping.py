@@ -85,7 +85,8 @@ class Grouping:
 
     A problem is told ``group_for`` after it came, together with what came meanwhile. The same kind with the same
     subject is then told again after ``repeat_every`` at the earliest, with how often it happened, and what lasts is
-    told once more when it is over. Past ``limit`` notifications in an hour, all waits for the next that may be sent.
+    told once more when it is over. Past ``limit`` notifications in an hour, all waits for the next that may be sent;
+    past half of it, bots' own words do.
 
     Times are seconds that never go back.
     """
@@ -127,7 +128,7 @@ class Grouping:
             return None
         while self._sent and self._sent[0] <= now - _HOUR:
             self._sent.popleft()
-        if len(self._sent) >= self._pace.limit:
+        if len(self._sent) >= self._allowance():
             return None
         self._sent.append(now)
         entries = [self._tell(key, now) for key in self._news]
@@ -135,6 +136,11 @@ class Grouping:
         self._news.clear()
         self._opened = None
         return compose(entries, left_out)
+
+    def _allowance(self) -> int:
+        """How many an hour may have: bots' own words alone leave half of them to problems."""
+        kinds = {kind for kind, _ in self._news} | self._left_out.keys()
+        return self._pace.limit if kinds - {Kind.BOT_NOTIFIED} else (self._pace.limit + 1) // 2
 
     def _may_begin(self, case: _Case) -> bool:
         if case.window is None or case.latest.kind is Kind.BOT_NOTIFIED:

@@ -67,7 +67,7 @@ class Watch(NullTelemetry):
             self._reduce_expired(signal, f"ended as {station}: {reason}")
         elif kind is not None:
             text = f"{_named(signal)} ended as {station}: {reason}"
-            self._say(kind, f"source {signal.source}", text, source=signal.source, signal=signal.id)
+            self._say(kind, _subject(f"source {signal.source}", signal), text, source=signal.source, signal=signal.id)
 
     def unanswered(self, signal: Unanswered) -> None:
         bots = tuple(signal.bots)
@@ -85,14 +85,17 @@ class Watch(NullTelemetry):
         if kind is not None:
             who = f"handler {receipt.handler} of bot {receipt.bot}" if receipt.handler else f"bot {receipt.bot}"
             text = f"{who} {_DID[receipt.stage]} {_named(signal)}{because}"
-            bots = (receipt.bot,)
-            self._say(kind, f"bot {receipt.bot}", text, source=signal.source, bots=bots, signal=signal.id)
+            subject, bots = _subject(f"bot {receipt.bot}", signal), (receipt.bot,)
+            self._say(kind, subject, text, source=signal.source, bots=bots, signal=signal.id)
         elif signal.effect == _REDUCE:
             self._reduce_expired(signal, f"expired at bot {receipt.bot}{because}", bots=(receipt.bot,))
 
     def bot_dead(self, *, bot: str, last_seen: int) -> None:
         text = f"bot {bot} is dead: its last sign of life was at {micros_text(last_seen)[:19]}Z"
         self._say(Kind.BOT_DEAD, f"bot {bot}", text, bots=(bot,))
+
+    def bot_left(self, *, bot: str) -> None:
+        self._say(Kind.BOT_DEAD, f"bot {bot}", f"bot {bot} said goodbye", bots=(bot,), over=True)
 
     def bot_back(self, *, bot: str) -> None:
         self._say(Kind.BOT_DEAD, f"bot {bot}", f"bot {bot} is back", bots=(bot,), over=True)
@@ -175,6 +178,11 @@ class Watch(NullTelemetry):
                 signal=signal,
             )
         )
+
+
+def _subject(who: str, signal: Signal) -> str:
+    """What a signal's problem is about: an exit's is one by itself, and no more of the same that may wait."""
+    return f"{who}, {signal.instrument}" if signal.effect == _REDUCE else who
 
 
 def _named(signal: Signal) -> str:

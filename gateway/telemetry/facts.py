@@ -175,6 +175,9 @@ class Telemetry(Protocol):
     def bot_dead(self, *, bot: str, last_seen: int) -> None:
         """A bot has given no sign of life for too long, the last one at ``last_seen``: microseconds since the epoch."""
 
+    def bot_left(self, *, bot: str) -> None:
+        """A bot that was reported dead said goodbye: it is to be gone."""
+
     def bot_back(self, *, bot: str) -> None:
         """A bot that was dead gave a sign of life."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from typing import Any
 
@@ -59,7 +59,7 @@ _REMEMBERED = 8192
 """Signals whose first callback is still awaited; of older ones the latency is not known."""
 
 _LINES_PER_SECOND = 10
-"""Lines about callers without a secret; the counters have them all."""
+"""Lines of one event that a stranger, or many signals at once, can bring about; the counters have them all."""
 
 _LONGEST = 500
 """Characters of a bot's own words in a line."""
@@ -90,7 +90,7 @@ class Recorder:
         self._awaited: OrderedDict[str, tuple[str, int | None]] = OrderedDict()
         self._connected_before = False
         self._second = 0
-        self._lines = 0
+        self._lines: Counter[str] = Counter()
         self.exposition = self._metrics.exposition
 
     def received(self, *, source: str) -> None:
@@ -207,6 +207,9 @@ class Recorder:
     def bot_dead(self, *, bot: str, last_seen: int) -> None:
         self._warn_some("bot_dead", bot=bot, last_seen=micros_text(last_seen))
 
+    def bot_left(self, *, bot: str) -> None:
+        self._log.info("bot_left", bot=bot)
+
     def bot_back(self, *, bot: str) -> None:
         self._log.info("bot_back", bot=bot)
 
@@ -286,7 +289,8 @@ class Recorder:
     def _say_some(self, say: Callable[..., Any], event: str, **details: Any) -> None:
         second = self._now() // 1_000_000
         if second != self._second:
-            self._second, self._lines = second, 0
-        self._lines += 1
-        if self._lines <= _LINES_PER_SECOND:
+            self._second = second
+            self._lines.clear()
+        self._lines[event] += 1
+        if self._lines[event] <= _LINES_PER_SECOND:
             say(event, **details)

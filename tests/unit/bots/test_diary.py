@@ -72,6 +72,18 @@ def test_whatever_many_bots_tell_the_budget_holds_and_new_bots_find_room():
     assert all(diary.told(f"bot{number}", "log", limit=1) for number in range(0, 300, 4))
 
 
+def test_the_budget_holds_for_more_bots_than_it_has_room_for_a_ring_of_each_channel(monkeypatch):
+    trims = []
+    trim = Diary._trim
+    monkeypatch.setattr(Diary, "_trim", lambda diary: [trims.append(1), trim(diary)])
+    diary = Diary(budget=100_000)
+    for number in range(2_000):
+        diary.keep(f"b{number % 40}", list(RINGS)[number // 40 % 4], b"x", at=number)
+    assert diary.size <= 100_000
+    assert len(trims) < 100
+    assert diary.told("b39", "performance", limit=9)
+
+
 def test_what_is_counted_is_no_less_than_what_is_taken():
     payload = b"x" * 100
     entry = Entry(1_795_352_101_000_000, payload)

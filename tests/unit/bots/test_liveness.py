@@ -101,10 +101,11 @@ def test_the_last_will_of_a_bot_that_said_goodbye_says_nothing():
     assert made.state is State.LEFT
 
 
-def test_a_death_that_was_told_ends_without_a_word_when_the_bot_says_goodbye():
+def test_a_death_that_was_told_ends_when_the_bot_says_goodbye():
     made = life(Sign.HEARTBEAT)
     assert look(made, SILENCE)
-    made.leave(at=AT)
+    assert made.leave(at=AT)
+    assert not made.leave(at=AT)
     assert made.state is State.LEFT
     assert not look(made, 1000)
 

@@ -40,6 +40,9 @@ class Telemetry(NullTelemetry):
     def bot_back(self, *, bot):
         self.facts.append(("back", bot))
 
+    def bot_left(self, *, bot):
+        self.facts.append(("left", bot))
+
     def bot_forgotten(self, *, bot):
         self.facts.append(("forgotten", bot))
 
@@ -192,6 +195,17 @@ def test_whoever_waits_for_a_bot_is_told_when_it_is_there_and_not_for_each_heart
     bench.pass_(2)
     assert bench.came == ["b1", "b1", "b1"]
     assert not bench.registry.present("another")
+
+
+def test_a_death_that_was_told_is_over_when_the_bot_says_goodbye_and_nobody_worries_any_more(bench):
+    bench.tell(HB)
+    bench.pass_(31)
+    bench.tell(OFFLINE, OFFLINE)
+    bench.pass_(100)
+    assert (bench.state(), bench.telemetry.facts[1:]) == (State.LEFT, [("left", "b1")])
+    bench.tell(HB)
+    bench.registry.forget("b1")
+    assert bench.telemetry.facts[2:] == []
 
 
 def test_a_bot_that_says_offline_left(bench):

@@ -121,7 +121,7 @@ def test_what_the_bot_refused_is_said_in_its_words_and_ends_with_1(call: Call, g
 def test_what_nobody_knows_ends_with_3(call: Call, gateway: Gateway) -> None:
     call("init")
     gateway.answers[f"{PATH}/start"] = (504, {"detail": "one did not answer start within 2 s", "outcome": "unknown"})
-    ended, as_json = call("bots", "start", "one", "--timeout", "2"), call("bots", "start", "one", "--json")
+    ended, as_json = call("bots", "start", "one", "--timeout", "2.00049"), call("bots", "start", "one", "--json")
 
     assert (ended.code, ended.err) == (3, "one did not answer start within 2 s\n")
     assert as_json.error["outcome"] == "unknown"

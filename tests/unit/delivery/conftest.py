@@ -55,6 +55,8 @@ class Bench:
     named: dict[str, tuple[str, ...]] = field(default_factory=dict)
     limited: dict[str, tuple[str, ...]] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
+    stock: set[str] = field(default_factory=set)
+    telemetry: NullTelemetry = field(default_factory=NullTelemetry)
 
     async def start(self, *, listener: bool = True, **link: object) -> None:
         self.journal = MemoryJournal()
@@ -79,11 +81,12 @@ class Bench:
         self.delivery = Delivery(
             self.journal,
             self.link,
-            telemetry=NullTelemetry(),
+            telemetry=self.telemetry,
             clock=self.clock,
             timer=self.clock.timer,
             settings=self.settings,
             named=self.named,
+            stock=self.stock,
             limited=lambda: self.limited,
             present=lambda bot: bot in self.present,
         )

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from gateway.delivery.lane import Place
-from gateway.journal import Station
+from gateway.journal import Lane, Station
+from gateway.telemetry import NullTelemetry
 
 
 @pytest.fixture
@@ -114,6 +115,19 @@ async def test_when_a_bot_comes_all_that_reduces_goes_before_what_opens_and_each
     assert all(events.index(opens) > last for opens in ("opens A", "opens D", "opens E", "opens B again"))
     assert events.index("says nothing of C") < events.index("reduces C")
     assert (await stock.life("opens B, in vain")).station is Station.SUPERSEDED
+
+
+async def test_what_reduces_goes_first_too_where_lanes_are_to_be_read_again_when_the_bot_comes(stock):
+    await stock.accept("reduces A", "src/A", effect="reduce")
+    await stock.held("reduces A")
+    stock.bench.bots(plugin="signals/v1/trade/+/+")
+    await stock.bench.until(lambda: all(queue.rewind for queue in stock.bench.delivery._queues.values()))
+    await stock.accept("opens B", "src/B")
+    await stock.held("opens B")
+
+    stock.come()
+    await stock.stand(Station.PUBLISHED, "reduces A", "opens B")
+    assert stock.events == ["reduces A", "opens B"]
 
 
 async def test_an_entry_that_an_exit_supersedes_ends_at_once_though_the_bot_is_away(stock):
@@ -251,6 +265,33 @@ async def test_an_exit_that_nobody_hears_does_not_keep_the_entries_back(bench):
     await stock.stand(Station.PUBLISHED, "opens")
     bench.clock.pass_(seconds=70)
     assert (await bench.ended(stock.names["reduces"])).station is Station.UNHEARD
+
+
+class Undelivered(NullTelemetry):
+    """Remembers what is told of signals that did not arrive."""
+
+    def __init__(self):
+        self.told = []
+
+    def undelivered(self, signal, *, station, reason):
+        self.told.append((signal.lane.destination, station, reason))
+
+
+@pytest.mark.parametrize("plugin", [False, True])
+async def test_that_no_plugin_hears_what_a_stock_bot_gets_is_told_only_where_one_should(bench, plugin):
+    bench.stock, bench.telemetry = {"src"}, Undelivered()
+    await bench.start(listener=False, tables=True)
+    bench.broker.hears = lambda topic: topic.startswith("hbot/")
+    bench.run()
+    if plugin:
+        bench.bots(absent=("p1",), p1="signals/v1/trade/+/+")
+    own = await bench.accept(effect="reduce")
+    await bench.until(lambda: bench.delivery._queues[Lane("signals", "src/BTC-USDT")].trial.unheard)
+    bench.clock.pass_(seconds=61)
+
+    assert (await bench.ended(own.draft.id)).station is Station.UNHEARD
+    expected = ("signals", Station.UNHEARD, "nobody listened to signals/v1/trade/src/BTC-USDT until the signal expired")
+    assert bench.telemetry.told == ([expected] if plugin else [])
 
 
 async def test_the_gateway_ends_in_good_order_while_signals_wait_for_a_bot(stock):

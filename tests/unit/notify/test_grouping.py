@@ -231,6 +231,19 @@ def test_past_the_limit_problems_wait_and_come_in_one_notification() -> None:
     assert len(rest.body) <= LONGEST
 
 
+def test_bots_that_talk_all_the_time_leave_room_for_a_problem_to_be_told_at_once() -> None:
+    bench = Bench(Pace(group_for=10, repeat_every=3600, limit=4))
+    told = []
+    for _ in range(30):
+        bench.add(Kind.BOT_NOTIFIED, "bot demo", text="a word")
+        told += bench.after(20)
+    assert len(told) == 2
+
+    bench.add(Kind.REDUCE_EXPIRED, "tv/BTC-USDT", text="an exit expired")
+    (told_at_once,) = bench.after(11)
+    assert "an exit expired" in told_at_once.body
+
+
 def test_a_flood_of_different_subjects_is_bounded_and_counted_whole(bench: Bench) -> None:
     for number in range(MOST + 5000):
         bench.add(subject=f"source {number}")

@@ -90,7 +90,7 @@ def test_what_the_broker_will_not_have_is_told_whatever_it_is(
     bench.watch.undelivered(unanswered(effect), station=station, reason="because")
 
     (told,) = bench.told
-    assert (told.kind, told.subject) == (kind, "source tv")
+    assert (told.kind, told.subject) == (kind, "source tv, BTC-USDT" if effect == "reduce" else "source tv")
     assert told.text == f"{what} of tv for BTC-USDT ended as {station}: because"
 
 
@@ -134,6 +134,14 @@ def test_a_bot_that_left_a_signal_undone_is_told_with_its_reason(
     assert bare.text == f"bot demo {did} an entry of tv for BTC-USDT"
 
 
+@pytest.mark.parametrize("stage", [Stage.FAILED, Stage.INTERRUPTED, Stage.REFUSED])
+def test_an_exit_that_a_bot_left_undone_does_not_count_as_one_more_entry(bench: Bench, stage: Stage) -> None:
+    bench.watch.unhandled(unhandled(stage))
+    bench.watch.unhandled(unhandled(stage, effect="reduce"))
+
+    assert [told.subject for told in bench.told] == ["bot demo", "bot demo, BTC-USDT"]
+
+
 def test_an_exit_that_came_too_late_for_its_bot_is_told_and_an_entry_is_not(bench: Bench) -> None:
     bench.watch.unhandled(unhandled(Stage.EXPIRED))
     assert bench.told == []
@@ -144,12 +152,14 @@ def test_an_exit_that_came_too_late_for_its_bot_is_told_and_an_entry_is_not(benc
     assert told.text == "an exit of tv for BTC-USDT expired at bot demo: why"
 
 
-def test_a_bot_is_told_to_be_dead_and_to_be_back(bench: Bench) -> None:
+def test_a_bot_is_told_to_be_dead_and_to_be_back_or_gone_for_good(bench: Bench) -> None:
     bench.watch.bot_dead(bot="demo", last_seen=START)
     bench.watch.bot_back(bot="demo")
+    bench.watch.bot_left(bot="demo")
     bench.watch.bot_forgotten(bot="demo")
 
-    dead, back, forgotten = bench.told
+    dead, back, left, forgotten = bench.told
+    assert (left.over, left.moot, left.text) == (True, False, "bot demo said goodbye")
     assert {(told.kind, told.subject, told.bots) for told in bench.told} == {(Kind.BOT_DEAD, "bot demo", ("demo",))}
     assert dead.text == "bot demo is dead: its last sign of life was at 2026-11-22T12:55:01Z"
     assert (dead.over, back.over, back.moot, forgotten.over, forgotten.moot) == (False, True, False, True, True)

@@ -313,6 +313,16 @@ def test_what_bots_tell_is_counted_and_what_cannot_be_read_is_named_at_a_bounded
     assert max(len(str(line)) for line in bench.lines.entries) < 1000
 
 
+def test_strangers_and_talkative_bots_keep_no_line_of_another_kind_out_of_the_log(bench: Bench) -> None:
+    for _ in range(100):
+        bench.recorder.unauthorised(cause="wrong_secret")
+        bench.recorder.bot_notified(bot="demo", text="a word")
+    bench.recorder.bot_dead(bot="demo", last_seen=NOW)
+
+    assert [line["event"] for line in bench.lines.entries].count("unauthorised") == 10
+    assert bench.lines.entries[-1]["event"] == "bot_dead"
+
+
 def unhandled(stage: Stage = Stage.FAILED, reason: str = "ValueError: no") -> Unhandled:
     found = Receipt(signal="s1", bot="demo", stage=stage, handler="act", reason=reason, at=from_micros(NOW))
     return Unhandled(found, SOURCE, "BTC-USDT", "reduce")
@@ -335,6 +345,7 @@ def test_what_became_of_a_signal_that_did_not_go_well_has_a_line_with_its_id_and
 
 def test_the_life_of_bots_and_sources_has_a_line_each(bench: Bench) -> None:
     bench.recorder.bot_dead(bot="demo", last_seen=NOW)
+    bench.recorder.bot_left(bot="demo")
     bench.recorder.bot_back(bot="demo")
     bench.recorder.bot_forgotten(bot="demo")
     bench.recorder.source_silent(source=SOURCE, seconds=61.2)
@@ -342,6 +353,7 @@ def test_the_life_of_bots_and_sources_has_a_line_each(bench: Bench) -> None:
 
     assert [line["event"] for line in bench.lines.entries] == [
         "bot_dead",
+        "bot_left",
         "bot_back",
         "bot_forgotten",
         "source_silent",
