@@ -70,9 +70,12 @@ def _read(file: str) -> dict[str, str]:
     except UnicodeDecodeError:
         raise KeyRefused(f"{file} is no text") from None
     try:
-        return _pairs(line for line in lines if not line.lstrip().startswith("#"))
+        pairs = _pairs(line for line in lines if not line.lstrip().startswith("#"))
     except KeyRefused as error:
         raise KeyRefused(f"{file}: {error}") from None
+    if not pairs:
+        raise KeyRefused(f"{file} holds no key, and without one every command would be run: a key is spelled {SHAPE}")
+    return pairs
 
 
 def _pairs(texts: Iterable[str]) -> dict[str, str]:

@@ -86,6 +86,8 @@ class Remote:
                 log.error(  # noqa: TRY400
                     "no commands and no telemetry: %s Signals go on; the next try is in %g s.", error, self._patience
                 )
+            except Exception:
+                log.exception("no commands and no telemetry; signals go on; the next try is in %g s", self._patience)
             await asyncio.sleep(self._patience)
 
     def _connected(self) -> None:

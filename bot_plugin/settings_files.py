@@ -70,7 +70,7 @@ def read_conf_client(path: Path, *, names: Collection[str]) -> ConfClient:
     own = path.with_name(BESIDE)
     beside = (_read_yaml(own) or {}) if own.exists() else {}
     if not isinstance(beside, dict):
-        raise SettingsError([f"it is no list of settings, such as modes: live, but {beside!r}"], origin=str(own))
+        raise SettingsError(["it is no list of settings, such as modes: live"], origin=str(own))
     return ConfClient(
         document.get("instance_id"),
         bridge,
@@ -102,4 +102,12 @@ def _read_yaml(path: Path) -> Any:
     except OSError as error:
         raise SettingsError([f"it cannot be read: {error.strerror}"], origin=str(path)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError([f"it is not YAML: {error}"], origin=str(path)) from None
+        raise SettingsError([f"it is not YAML{_place(error)}"], origin=str(path)) from None
+
+
+def _place(error: Any) -> str:
+    """Where YAML ends, without the line itself: it may show a password."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return ""
+    return f", at line {mark.line + 1}, column {mark.column + 1}: {error.problem}"

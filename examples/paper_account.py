@@ -56,7 +56,7 @@ class Account:
         if before * after <= 0:
             self.entry[pair] = price
         elif abs(after) > abs(before):
-            self.entry[pair] = (self.entry[pair] * before + price * amount) / after
+            self.entry[pair] = (self.entry.get(pair, price) * before + price * amount) / after
         self.trades.append(
             {
                 "market": EXCHANGE,

@@ -123,6 +123,6 @@ def _covered(signature: str, keys: Mapping[str, CommandKey]) -> Signed:
         if key is None:
             raise SignatureRefused(f"no key {str(kid)[:80]!r} is known here")
         signed: Signed = load(SignedSchema, parse_object(_JWS.decode(signature, key.secret, algorithms=[ALGORITHM])))
-    except (jwt.PyJWTError, ContractError) as error:
+    except (jwt.PyJWTError, ContractError, RecursionError) as error:  # an older PyJWT recurses
         raise SignatureRefused(f"the signature is not valid: {error}") from None
     return signed

@@ -26,6 +26,10 @@ def any_time(value: Any) -> int | None:
         None for what is no time: negative, zero, not a number, or text that is neither a number nor RFC 3339.
     """
     if isinstance(value, str):
+        if len(value) > _LONGEST or not value.isascii():
+            return None
+        if (said := _instant(value)) is not None:
+            return said if said > 0 else None
         value = _number(value)
     if not is_number(value) or not 0 < value < _NANOSECONDS:
         return None
@@ -45,12 +49,13 @@ class Moment(fields.Field[int]):
         return moment
 
 
+def _instant(text: str) -> int | None:
+    with suppress(ValueError):
+        return to_micros(instant(text))
+    return None
+
+
 def _number(text: str) -> float | None:
-    if len(text) > _LONGEST or not text.isascii():
-        return None
     with suppress(ValueError):
         return int(text) if text.isdigit() else float(text)
-    try:
-        return to_micros(instant(text))
-    except ValueError:
-        return None
+    return None

@@ -22,7 +22,7 @@ from bot_plugin.client.streams import Read, Stream, reader, receipt_reader
 from bot_plugin.client.verdict import conclude
 from bot_plugin.client.waiting import Waitings
 from bot_plugin.reconnecting import MqttBroker
-from bot_plugin.transport import Link, LinkSettings, Message
+from bot_plugin.transport import Link, LinkSettings, Message, matches
 from schemas.receipt import Receipt
 from schemas.telemetry import Heartbeat, InternalEvent, LogLine, Notification, Performance, StatusUpdate
 
@@ -63,7 +63,6 @@ class BotClient(Commands):
         self._streams: set[Stream[Any]] = set()
         self._roster = Roster(self._topics, limit=settings.bots, now=now, monotonic=monotonic)
         self._replies = self._topics.replies(settings.name)
-        self._reply_prefix = f"{settings.root}/v1/reply/"
         self._line = self._new_line()
         self._sender = Sender(settings, self._line, self._waitings, now=now)
 
@@ -197,7 +196,7 @@ class BotClient(Commands):
         )
 
     async def _receive(self, message: Message) -> None:
-        if message.topic.startswith(self._reply_prefix):
+        if matches(self._replies, message.topic):
             self._waitings.take(message)
         else:
             self._roster.take(message)

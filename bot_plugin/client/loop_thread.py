@@ -15,6 +15,7 @@ class LoopThread:
     """Runs coroutines in its loop, for callers of any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._loop: AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -30,10 +31,11 @@ class LoopThread:
         Raises:
             RuntimeError: the loop has ended.
         """
-        if self._loop is None:
-            work.close()
-            raise RuntimeError("the client was closed")
-        running = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if self._loop is None:
+                work.close()
+                raise RuntimeError("the client was closed")
+            running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return running.result()
         except BaseException:
@@ -42,7 +44,8 @@ class LoopThread:
 
     def stop(self) -> None:
         """End the loop and its thread; what still waits in it is cancelled."""
-        loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        with self._lock:  # what others had begun by then is cancelled below, and nothing is begun any more
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(_cancel_others(), loop).result()

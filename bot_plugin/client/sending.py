@@ -22,6 +22,9 @@ from schemas.signature import AHEAD, Signed, sign
 MAX_REQUEST = 250_000
 """Bytes of a request: with its topic it passes the gateway's embedded broker, and a bot reads it."""
 
+_APART = 5_000_000
+"""Microseconds that a bot's clock may be behind this one, and a signature still not be too far ahead for it."""
+
 _LOOK = 0.02
 """Seconds between two looks for the broker, or for room in what is in flight."""
 
@@ -72,7 +75,7 @@ class Sender:
         now = self._now()
         key = self._settings.command_key
         ahead = int(timeout * 1_000_000)
-        deadline = now + (ahead if key is None else min(ahead, AHEAD))
+        deadline = now + (ahead if key is None else min(ahead, AHEAD - _APART))
         signature = ""
         if key is not None:
             signed = Signed(topic=topic, msg_id=msg_id, deadline=deadline, reply_to=reply_to, data=call.data)

@@ -94,7 +94,11 @@ class Stream(Generic[T_co]):
             LinkRefused: the broker does not let this login listen to it.
         """
         self._opened = True
-        await self._line.open(within=self._within)
+        try:
+            await self._line.open(within=self._within)
+        except BaseException:
+            self._opened = self._closed  # whoever asks again opens it again
+            raise
         return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -20,6 +20,9 @@ log = logging.getLogger("bot_plugin.commands")
 LIMIT = 1_000
 """Replies that wait at most; past it the oldest is dropped, and the log says so."""
 
+SIZE = 16_777_216
+"""Bytes that they may have together; past it too the oldest is dropped."""
+
 PATIENCE = 60_000_000
 """Microseconds after which nobody waits for a reply any more."""
 
@@ -56,10 +59,9 @@ class Replies:
 
     def put(self, topic: str, payload: bytes) -> None:
         """Send a reply, now or as soon as there is room."""
-        if len(self._waiting) >= LIMIT:
-            log.error("the reply on %s is dropped: %d wait already", self._waiting.popleft().topic, LIMIT)
         self._waiting.append(_Reply(topic, payload, self._monotonic() + PATIENCE))
         self.pump()
+        self._drop_excess()
 
     def pump(self) -> None:
         """Send what waits, as far as there is room."""
@@ -70,6 +72,13 @@ class Replies:
                 log.error("the reply on %s could not be sent: the connection ended each time", reply.topic)
             elif not self._send(link, reply):
                 return
+
+    def _drop_excess(self) -> None:
+        size = sum(len(reply.payload) for reply in self._waiting)
+        while len(self._waiting) > LIMIT or size > SIZE:
+            dropped = self._waiting.popleft()
+            size -= len(dropped.payload)
+            log.error("the reply on %s is dropped: too many wait, or too large ones", dropped.topic)
 
     async def run(self) -> NoReturn:
         """Look each second whether there is room, which others may have given back; until cancelled."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from asyncio import Queue, TaskGroup
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +19,8 @@ from bot_plugin.commands.turns import Arrival, Job, Settled, Turns
 from bot_plugin.transport import Link, Message
 from schemas.command import Command
 from schemas.rpc import write_reply
+
+log = logging.getLogger("bot_plugin.commands")
 
 UNREAD = 1_000
 """Messages that wait to be read; further ones are dropped."""
@@ -93,7 +97,8 @@ class CommandService:
                 while True:
                     message, arrival = await self._unread.get()
                     self._unread_bytes -= len(message.payload)
-                    await self._take(message, arrival, group)
+                    await self._take_up(message, arrival, group)
+                    await asyncio.sleep(0)  # signals are read in this loop too, however many commands wait
         finally:
             await self._ledger.close()
 
@@ -101,6 +106,12 @@ class CommandService:
         """Begin nothing more, give up what does not end in time, and send the replies."""
         await self._turns.stop(grace=self._grace)
         await self._replies.drained(timeout=1 if link.connected else 0)
+
+    async def _take_up(self, message: Message, arrival: Arrival, group: TaskGroup) -> None:
+        try:
+            await self._take(message, arrival, group)
+        except Exception:
+            log.exception("a command on %s was not taken", message.topic)
 
     async def _take(self, message: Message, arrival: Arrival, group: TaskGroup) -> None:
         call = read(message, self._rules, now=arrival.at)

@@ -19,7 +19,8 @@ from bot_plugin.commands.outcome import Outcome
 from bot_plugin.commands.reading import Call
 from bot_plugin.commands.secrecy import without_secrets
 from bot_plugin.commands.spelling import Unspellable
-from schemas.rpc import Reply
+from bot_plugin.wording import describe_error
+from schemas.rpc import Reply, write_reply
 
 log = logging.getLogger("bot_plugin.commands")
 
@@ -144,7 +145,12 @@ class Turns:
         return f"not run: its deadline is over since {over / 1e6:.1f} s" if over > 0 else ""
 
     async def _run(self, job: Job) -> None:
-        settled = await self._settled(job)
+        try:
+            settled = await self._settled(job)
+        except Exception as error:
+            log.exception("command %s did not end as it should", job.call.name)
+            words = f"what {job.call.name} has done is not known: {describe_error(error)}"
+            settled = self._refusal(Outcome.FAILED, words)
         del self._jobs[job.call.key]
         self._settle(job, settled)
         self._ended.set()
@@ -190,7 +196,8 @@ class Turns:
         if ended.outcome is not Outcome.DONE:
             return self._refusal(ended.outcome, ended.reason)
         try:
-            payload = self._encoded(reply_of(ended.result, command=job.call.name))
+            reply = reply_of(ended.result, command=job.call.name)
+            payload = encode(replace(reply, timestamp=self._now()), most=self._max_reply)
         except Unspellable as problem:
             return self._refusal(Outcome.FAILED, f"{job.call.name} was run, and its answer cannot be told: {problem}")
         except Exception as error:  # noqa: BLE001  # an answer is the handler's, and so are its errors
@@ -202,13 +209,14 @@ class Turns:
         if not isinstance(error, CommandFailed):
             told = "".join(traceback.format_exception(error))
             log.error("command %s failed:\n%s", job.call.name, without_secrets(told[-_MAX_TRACE:], job.call.data))
-        return Settled(outcome=Outcome.FAILED, payload=self._encoded(reply), reason=reply.msg)
+        return Settled(outcome=Outcome.FAILED, payload=self._written(reply), reason=reply.msg)
 
     def _refusal(self, outcome: Outcome, reason: str) -> Settled:
-        return Settled(outcome=outcome, payload=self._encoded(refusal(reason)), reason=reason)
+        return Settled(outcome=outcome, payload=self._written(refusal(reason)), reason=reason)
 
-    def _encoded(self, reply: Reply) -> bytes:
-        return encode(replace(reply, timestamp=self._now()), most=self._max_reply)
+    def _written(self, reply: Reply) -> bytes:
+        """Write a reply that says why; it is short, whatever ``max_reply`` is."""
+        return write_reply(replace(reply, timestamp=self._now()))
 
     async def _idle(self, *, timeout: float) -> None:  # noqa: ASYNC109
         """Return when no job is left, or after the timeout (seconds)."""

@@ -32,6 +32,17 @@ class TelemetryLogHandler(logging.Handler):
         self._exclude = (*_names(exclude), OWN)
         self.addFilter(self._is_chosen)
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Forward a line that is chosen, without the lock that logging gives each handler.
+
+        A finaliser may log in a thread that is in the outbox, and would wait for that lock, whose owner waits for the
+        outbox: for ever, and with it every line that the loop logs.
+        """
+        chosen = self.filter(record)
+        if chosen:
+            self.emit(chosen if isinstance(chosen, logging.LogRecord) else record)
+        return bool(chosen)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Forward one line, with the traceback that belongs to it."""
         try:

@@ -82,7 +82,10 @@ class Samples:
         while True:
             try:
                 self._tell(await self._answer(sample))
-            except Exception:
+            except BaseException as error:
+                task = asyncio.current_task()
+                if not isinstance(error, Exception | asyncio.CancelledError) or (task and task.cancelling()):
+                    raise
                 log.exception("%r did not say how the strategy does", sample.function)
             await asyncio.sleep(sample.seconds)
 

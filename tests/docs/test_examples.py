@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -126,3 +128,13 @@ def test_the_demo_lets_two_bots_follow_a_day_of_alerts_and_answer_commands(tmp_p
         "trend: follow_signals",
         "careful: half_size",
     ]
+
+
+def test_a_paper_account_trades_what_it_was_given() -> None:
+    """``balance/paper`` gives what nobody bought: it has the price of the first trade, and no trade is half done."""
+    account = runpy.run_path(str(ROOT / "examples" / "paper_bot.py"))["Account"]()
+    account.held["BTC"] = Decimal(5)
+
+    account.trade("BTC-USDT", Decimal(1), Decimal(100))
+
+    assert (account.held["BTC"], account.entry["BTC-USDT"], len(account.trades)) == (6, 100, 1)

@@ -90,6 +90,8 @@ def test_a_key_that_cannot_be_used_is_named_and_not_shown(given: Any, problem: s
         (b"\xff\xfe", "is no text"),
         (MAIN_TEXT.encode(), "a key is spelled NAME:SECRET"),
         (f"main:{OTHER_TEXT}".encode(), "the key 'main' is in"),
+        (b"", "holds no key, and without one every command would be run"),
+        (b"# none yet\n", "holds no key"),
     ],
 )
 def test_a_file_of_keys_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, problem: str) -> None:

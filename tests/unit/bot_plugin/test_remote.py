@@ -144,6 +144,29 @@ async def test_a_connection_that_is_refused_is_tried_again_and_said_in_words(
     ] * 2
 
 
+async def test_a_part_that_fails_on_a_connection_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Signals do not depend on the second connection, whatever happens on it."""
+
+    class Failing(Part):
+        def connected(self, link: Link) -> None:
+            if "failed" not in self.told:
+                self.told.append("failed")
+                raise ValueError("not now")
+            super().connected(link)
+
+    part, broker = Failing(), FakeBroker()
+    remote = Remote((part,), broker.link(LinkSettings(host="", client_id="signals.demo.cmd")), grace=0, patience=0.001)
+    remote.begin()
+    task = asyncio.ensure_future(remote.run())
+    await eventually(lambda: "connected" in part.told or task.done())
+    task.cancel()
+    await asyncio.wait({task})
+
+    assert part.told.count("failed") == 1
+    assert "connected" in part.told
+    assert "no commands and no telemetry; signals go on; the next try is in 0.001 s" in caplog.text
+
+
 async def test_signals_go_on_while_the_second_connection_is_refused() -> None:
     broker, bot, seen = FakeBroker(), Bot(Part()), []
 

@@ -315,6 +315,28 @@ def test_what_is_wrong_with_hummingbots_file_is_said(tmp_path: Path, text: str, 
         PluginSettings.from_conf_client(file)
 
 
+@pytest.mark.parametrize(
+    ("text", "beside", "problem"),
+    [
+        ("mqtt_bridge:\n  mqtt_password: @hunter2", None, "is not YAML, at line 2, column 18: found character '@'"),
+        ("mqtt_bridge: {}", "mqtt_password:hunter2", "it is no list of settings"),
+    ],
+)
+def test_a_file_that_cannot_be_read_shows_no_password(
+    tmp_path: Path, text: str, beside: str | None, problem: str
+) -> None:
+    """The message ends up in a log: it says where the slip is, and not what stands there."""
+    file = tmp_path / "conf_client.yml"
+    file.write_text(text)
+    if beside is not None:
+        (tmp_path / "conf_signal_gateway.yml").write_text(beside)
+
+    with pytest.raises(SettingsError, match=problem) as raised:
+        PluginSettings.from_conf_client(file)
+
+    assert "hunter2" not in str(raised.value)
+
+
 def test_without_pyyaml_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
 

@@ -44,6 +44,17 @@ def test_a_missing_signature_is_refused() -> None:
         verify("", topic=SIGNED.topic, keys=KEYS, now=NOW)
 
 
+def test_a_header_that_overflows_the_stack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older versions of PyJWT let ``json`` recurse until it cannot."""
+
+    def overflow(_signature: str) -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr("schemas.signature._JWS.get_unverified_header", overflow)
+    with pytest.raises(SignatureRefused, match="not valid: maximum recursion depth"):
+        verify("x.y.z", topic=SIGNED.topic, keys=KEYS, now=NOW)
+
+
 def test_an_unknown_key_is_refused_by_its_name() -> None:
     with pytest.raises(SignatureRefused, match="'old'"):
         verify(sign(SIGNED, replace(KEY, kid="old")), topic=SIGNED.topic, keys=KEYS, now=NOW)

@@ -35,6 +35,15 @@ def test_what_is_no_time_is_none(value: Any) -> None:
     assert any_time(value) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [("1970-01-02T00:00:00Z", 86_400_000_000), ("9999-12-31T00:00:00Z", 253_402_214_400_000_000)],
+)
+def test_a_written_date_is_itself_however_far_from_now(text: str, micros: int) -> None:
+    """Its size is no unit: a deadline of long ago must not be one of the year 4707."""
+    assert any_time(text) == micros
+
+
 @given(st.integers(1_000_000_000, 99_999_999_999), st.sampled_from([1, 1_000, 1_000_000, 1_000_000_000]))
 def test_every_whole_second_is_read_exactly_in_every_unit(second: int, unit: int) -> None:
     assert any_time(second * unit) == second * 1_000_000

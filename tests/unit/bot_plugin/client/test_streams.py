@@ -139,6 +139,23 @@ async def test_waiting_for_the_next_has_an_end(broker: FakeBroker) -> None:
         assert await lines.next(within=0.02) is None
 
 
+async def test_waiting_for_the_next_begins_again_where_the_broker_was_away(broker: FakeBroker) -> None:
+    """A stream that could not be opened in time is opened by the next question."""
+    network, bot = Network(broker), StandIn(broker)
+    async with client_on(network) as client:
+        lines = client.logs()
+        network.cut()
+        assert await lines.next(within=0.02) is None
+        network.mend()
+        waiting = asyncio.ensure_future(lines.next(within=5))
+        await eventually(lambda: lines.connected or waiting.done())
+        bot.tell("log", telemetry.LogLine(msg="again"))
+        told = await waiting
+
+    assert told is not None
+    assert told.said.msg == "again"
+
+
 async def test_a_stream_that_the_broker_refuses_is_refused(broker: FakeBroker) -> None:
     """A login without the permission is told at the start."""
 

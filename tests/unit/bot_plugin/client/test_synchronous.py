@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from typing import Any
 
 import pytest
 
@@ -158,3 +160,34 @@ def test_work_for_a_loop_that_has_ended_is_refused() -> None:
     with pytest.raises(RuntimeError, match="closed"):
         thread.do(work())
     thread.stop()
+
+
+def test_work_that_is_begun_as_the_loop_ends_is_cancelled_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No caller waits for ever in a thread beside the one that closes the client."""
+    thread, begun, ended = LoopThread(), threading.Event(), threading.Event()
+    begin = asyncio.run_coroutine_threadsafe
+    told: list[Exception] = []
+
+    def slowly(work: Any, loop: Any) -> Any:
+        if threading.current_thread() is beside:
+            begun.set()
+            ended.wait(0.2)
+        return begin(work, loop)
+
+    def call() -> None:
+        try:
+            thread.do(asyncio.sleep(60))
+        except (CancelledError, RuntimeError) as error:
+            told.append(error)
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", slowly)
+    beside = threading.Thread(target=call, daemon=True)
+    thread.start()
+    beside.start()
+    begun.wait(5)
+    thread.stop()
+    ended.set()
+    beside.join(5)
+
+    assert not beside.is_alive()
+    assert isinstance(told[0], CancelledError)

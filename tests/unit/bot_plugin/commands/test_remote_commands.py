@@ -257,6 +257,13 @@ def _fail_async(error: BaseException) -> Callable[[Any], Any]:
     return fail
 
 
+class Mute(CommandFailed):
+    """Its own text fails."""
+
+    def __str__(self) -> str:
+        raise KeyError("words")
+
+
 @pytest.mark.parametrize("how", [_fail, _fail_async])
 @pytest.mark.parametrize(
     ("error", "words"),
@@ -268,6 +275,7 @@ def _fail_async(error: BaseException) -> Callable[[Any], Any]:
         (asyncio.CancelledError("mine"), "CancelledError: mine"),
         (StopIteration("x"), "StopIteration"),
         (OSError("password=hunter2222"), "OSError: password=[redacted]"),
+        (Mute(), "what command/fail has done is not known: KeyError: 'words'"),
     ],
 )
 async def test_whatever_a_handler_raises_the_caller_reads_and_the_next_command_runs(
@@ -303,6 +311,17 @@ async def test_an_answer_that_cannot_be_told_is_a_400_that_says_why(answer: Any,
     assert reply.status == 400
     assert reply.msg.startswith("command/tell was run, and its answer cannot be told: ")
     assert words in reply.msg
+
+
+async def test_a_limit_for_replies_leaves_room_to_say_why() -> None:
+    """Whatever the limit is: a reply that says why not is short."""
+    commands = RemoteCommands(Bot(), max_reply=1)
+    commands.handles("fail")(_fail(ValueError("x" * 1_000)))
+    async with running(serving(commands)) as rig:
+        replies = [await rig.command(name) for name in ("command/fail", "stop", "command/none")]
+
+    assert [reply.status for reply in replies] == [400, 400, 400]
+    assert "at most 1 fit" in replies[1].msg
 
 
 async def test_an_answer_whose_values_fail_as_they_are_read_is_a_400() -> None:

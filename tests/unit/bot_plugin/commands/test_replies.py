@@ -129,7 +129,19 @@ async def test_so_many_replies_wait_and_the_oldest_goes(
     replies.connected(link)  # type: ignore[arg-type]
 
     assert link.topics() == ["b", "c"]
-    assert "the reply on a is dropped: 2 wait already" in caplog.text
+    assert "the reply on a is dropped: too many wait" in caplog.text
+
+
+async def test_replies_that_wait_are_bounded_by_their_bytes_too(
+    replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SIZE", 10)
+    for topic, size in (("a", 4), ("b", 4), ("c", 6)):
+        replies.put(topic, b"x" * size)
+    link = Link()
+    replies.connected(link)  # type: ignore[arg-type]
+
+    assert link.topics() == ["b", "c"]
 
 
 async def test_a_refused_reply_says_which_permission_the_login_lacks(

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from bot_plugin.testing import running
 from schemas.rpc import Request, write_request
 from tests.brokers import eventually
 from tests.unit.bot_plugin.clock import Clock
-from tests.unit.bot_plugin.commands.serving import REPLY, counted, publish, sent, serving
+from tests.unit.bot_plugin.commands.serving import REPLY, Counting, counted, publish, sent, serving
 
 
 class Held:
@@ -312,6 +313,40 @@ async def test_messages_that_come_faster_than_they_are_read_are_dropped_and_coun
         await eventually(lambda: sum(commands.counts.values()) == 31)
 
     assert commands.counts["full"] >= 10  # type: ignore[index]
+
+
+async def test_a_message_that_cannot_be_taken_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not for anything that a message has may a bot end that trades."""
+    commands = RemoteCommands(Counting())
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    async with running(serving(commands)) as rig:
+        with monkeypatch.context() as patch:
+            patch.setattr("bot_plugin.commands.service.read", fail)
+            await publish(rig, "stop", b"{}")
+            await eventually(lambda: "a command on hbot/demo/stop was not taken" in caplog.text)
+        reply = await rig.command("stop")
+
+    assert reply.msg == "run 1"
+
+
+async def test_the_loop_turns_between_messages_that_wait() -> None:
+    """Signals share it: a burst of commands holds them up by no more than one message at a time."""
+    commands, order = RemoteCommands(Held()), []
+    async with running(serving(commands)) as rig:
+        await publish(rig, "status", b"?")
+        await counted(commands, unreadable=1)
+        for _ in range(50):
+            rig.broker.publish("hbot/demo/status", b"?")
+        while sum(commands.counts.values()) < 51:
+            await asyncio.sleep(0)
+            order.append(sum(commands.counts.values()))
+
+    assert max(after - before for before, after in pairwise(order)) == 1
 
 
 async def test_bytes_that_wait_to_be_read_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -176,3 +177,36 @@ def test_switched_off_it_forwards_nothing(logger: logging.Logger) -> None:
     logger.error("x")
 
     assert lines(telemetry) == []
+
+
+def test_a_line_from_within_the_outbox_waits_for_no_other_thread(telemetry: Telemetry, logger: logging.Logger) -> None:
+    """Finalisers log, as a task's does, in whichever thread and wherever that is."""
+    formatting, inside = threading.Event(), threading.Event()
+
+    class Slow(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            if record.msg == "other":
+                formatting.set()
+                inside.wait(5)
+            return super().format(record)
+
+    def finalise() -> None:
+        inside.set()
+        logger.info("finaliser")
+
+    handler = telemetry.log_handler()
+    handler.setFormatter(Slow())
+    logger.addHandler(handler)
+    telemetry._outbox.wake(finalise)
+    threads = [
+        threading.Thread(target=tell, args=(text,), daemon=True)
+        for tell, text in ((logger.info, "other"), (telemetry.notify, "filled"))
+    ]
+    for thread in threads:
+        thread.start()
+        formatting.wait(5)
+    for thread in threads:
+        thread.join(5)
+
+    assert not any(thread.is_alive() for thread in threads)
+    assert sorted(line.msg for line in lines(telemetry)) == ["finaliser", "other"]
