@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from schemas.fields import is_name
-from schemas.signature import CommandKey
+from schemas.signature import KEY_SHAPE, CommandKey, read_secret
 
-SHAPE = "NAME:SECRET, the secret in base64url and of 32 bytes or more; several are joined by commas"
+SHAPE = f"{KEY_SHAPE}; several are joined by commas"
 
 
 class KeyRefused(ValueError):
@@ -99,16 +99,7 @@ def _split(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
 def _key(name: str, secret: str | bytes) -> CommandKey:
     if not is_name(name):
         raise KeyRefused(f"a command key's name has only A-Z a-z 0-9 _ and -; it is {name!r}")
-    raw = secret if isinstance(secret, bytes) else _decode(name, secret)
     try:
-        return CommandKey(kid=name, secret=raw)
+        return CommandKey(kid=name, secret=secret if isinstance(secret, bytes) else read_secret(name, secret))
     except ValueError as error:
         raise KeyRefused(str(error)) from None
-
-
-def _decode(name: str, secret: str) -> bytes:
-    text = secret.rstrip("=")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except ValueError:
-        raise KeyRefused(f"the secret of the command key {name!r} is not base64url") from None

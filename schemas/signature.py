@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from marshmallow import fields
 
 from schemas.document import dump, parse_object
 from schemas.errors import ContractError
-from schemas.fields import Object
+from schemas.fields import Object, is_name
 from schemas.record import RecordSchema, load
 from schemas.times import Moment
 
@@ -24,6 +25,9 @@ _JWS = jwt.PyJWS()
 
 LEAST_KEY = 32
 """Bytes of a command key, as RFC 7518, section 3.2 demands of HS256."""
+
+
+KEY_SHAPE = "NAME:SECRET, the secret in base64url and of 32 bytes or more"
 
 
 class SignatureRefused(ValueError):
@@ -50,6 +54,31 @@ class CommandKey:
         """
         if len(self.secret) < LEAST_KEY:
             raise ValueError(f"command key {self.kid!r} has {len(self.secret)} bytes; it needs {LEAST_KEY} or more")
+
+
+def read_secret(name: str, text: str) -> bytes:
+    """Read a key's secret in base64url, with or without its padding.
+
+    Raises:
+        ValueError: it is none; the text never shows it.
+    """
+    bare = text.rstrip("=")
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raise ValueError(f"the secret of the command key {name!r} is not base64url") from None
+
+
+def read_key(line: str) -> CommandKey:
+    """Read a key as files have it: ``NAME:SECRET``, the secret in base64url.
+
+    Raises:
+        ValueError: it is none; the text says why, and never shows the secret.
+    """
+    name, colon, secret = (part.strip() for part in line.partition(":"))
+    if not colon or not is_name(name):
+        raise ValueError(f"a key is spelled {KEY_SHAPE}")
+    return CommandKey(kid=name, secret=read_secret(name, secret))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
