@@ -116,7 +116,7 @@ async def test_a_login_commands_finds_and_hears_a_bot(broker: EmbeddedBroker, bo
 async def test_a_login_that_is_limited_to_bots_names_them(
     broker: EmbeddedBroker, bot: SignalListener, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It listens to its bots one by one, cards and receipts too: the broker denies nothing, and nothing is warned of."""
+    """It listens to its bots one by one, cards and receipts too: the broker denies nothing of it."""
     settings = replace(login(broker, "one"), bots=("bot1",))
     async with BotClient(settings) as client:
         await answering(client)
