@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot_plugin import CommandFailed, RemoteCommands
+from bot_plugin import CommandFailed, RemoteCommands, SignalListener
 from bot_plugin.commands import Outcome
 from bot_plugin.commands import turns as bounds
 from bot_plugin.commands.answer import _FIELDS, MAX_REPLY
@@ -44,11 +44,19 @@ async def test_a_block_of_python_runs_and_its_tests_pass(block: Block) -> None:
             await value()
 
 
-def test_the_bot_of_the_page_has_the_commands_that_it_shows() -> None:
+def test_the_bot_of_the_page_has_the_commands_that_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     names = run(PYTHON[0])
     commands: RemoteCommands = names["commands"]
 
-    assert commands.names(names["listener"].settings) == ("start", "stop", "status", "history", "command/rebalance")
+    def begin(listener: SignalListener) -> None:
+        assert listener._commands is commands
+        begun.append(listener)
+
+    begun: list[SignalListener] = []
+    monkeypatch.setattr(SignalListener, "main", begin)
+    names["main"]()
+
+    assert commands.names(begun[0].settings) == ("start", "stop", "status", "history", "command/rebalance")
 
 
 async def test_the_command_of_the_page_takes_what_the_other_pages_send() -> None:
