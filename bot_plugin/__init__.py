@@ -38,6 +38,7 @@ from bot_plugin.errors import LinkRefused, ListenerEnded, NameTaken, SettingsErr
 from bot_plugin.inbox import Inbox, MemoryInbox, SqliteInbox  # noqa: E402
 from bot_plugin.listener import SignalListener  # noqa: E402
 from bot_plugin.mailbox import Latest, QueuedSignal, SignalQueue  # noqa: E402
+from bot_plugin.program import run_program  # noqa: E402
 from bot_plugin.settings import PluginSettings  # noqa: E402
 from bot_plugin.signal import Signal  # noqa: E402
 from bot_plugin.threaded import ThreadedListener  # noqa: E402
@@ -63,4 +64,5 @@ __all__ = [
     "SqliteInbox",
     "ThreadedListener",
     "TopicQueue",
+    "run_program",
 ]

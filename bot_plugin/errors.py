@@ -10,8 +10,8 @@ class SettingsError(ValueError):
 
     def __init__(self, problems: Iterable[str], *, origin: str = "the settings") -> None:
         self.problems = tuple(problems)
-        lines = "".join(f"\n  - {problem}" for problem in self.problems)
-        super().__init__(f"{origin} cannot be used:{lines}")
+        many = "".join(f"\n  - {problem}" for problem in self.problems)
+        super().__init__(f"{origin} cannot be used:{f' {self.problems[0]}' if len(self.problems) == 1 else many}")
 
 
 class NameTaken(RuntimeError):

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot_plugin.commands import RemoteCommands
-from bot_plugin.errors import LinkRefused, NameTaken, SettingsError
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, SqliteInbox
 from bot_plugin.listening import listen
 from bot_plugin.plan import Plan
+from bot_plugin.program import MENDABLE
 from bot_plugin.reconnecting import MqttBroker
 from bot_plugin.remote import RemotePart
 from bot_plugin.runner import Connect, Runner
@@ -106,7 +106,7 @@ class SignalListener(Handlers):
         """
         try:
             asyncio.run(self._until_told_to_stop())
-        except (SettingsError, NameTaken, LinkRefused, OSError) as error:
+        except (*MENDABLE, OSError) as error:
             raise SystemExit(str(error)) from None
 
     async def _until_told_to_stop(self) -> None:

@@ -9,9 +9,11 @@ import random
 from asyncio import Future
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
 from bot_plugin.link import Connection, NoAnswer, VersionRefused
+from bot_plugin.outage import Outage, why_lost, why_not
 from bot_plugin.transport import Before, LinkSettings, Receive, at_once
 
 log = logging.getLogger("bot_plugin.link")
@@ -23,7 +25,7 @@ STABLE = 5.0
 
 
 class MqttBroker:
-    """One broker, and the versions that it was found to speak.
+    """One broker, the versions that it was found to speak, and its outages.
 
     The version that a connection has, or that the last one found, is where the next one begins, and that one only: a
     bot asks for its name first, then connects for signals, then for commands, so that a broker's silence costs one
@@ -34,6 +36,7 @@ class MqttBroker:
         self._spoken: set[int] = set()
         self._first: int | None = None
         self._spoken_now: list[int] = []
+        self.outage = Outage()
 
     def link(self, settings: LinkSettings) -> MqttLink:
         """A Link to this broker."""
@@ -57,6 +60,11 @@ class MqttBroker:
         """The versions to try now."""
         first = self._spoken_now[-1] if self._spoken_now else self._first
         return tuple(sorted(versions, key=lambda version: version != first))
+
+    @property
+    def stands(self) -> bool:
+        """Whether any connection to it stands."""
+        return bool(self._spoken_now)
 
     def speaks(self, version: int) -> bool:
         """Whether a version worked before: silence is a failure then, and says nothing of the version."""
@@ -99,6 +107,12 @@ class MqttLink:
 
     async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled."""
+        try:
+            await self._keep(receive, on_connect, before)
+        finally:
+            self._broker.outage.given_up(self, self._settings, others=self._broker.stands)
+
+    async def _keep(self, receive: Receive, on_connect: Callable[[], None], before: Before) -> NoReturn:
         attempt, time = 0, asyncio.get_running_loop().time
         while True:
             connected_at = math.inf
@@ -111,7 +125,7 @@ class MqttLink:
                 await self._be_patient(refusal)
                 continue
             except OSError as error:
-                log.warning("%r cannot connect: %s", self, error)
+                self._broker.outage.missed(self, self._settings, why_not(error))
             else:
                 connected_at = time()
                 await self._serve(connection, on_connect)
@@ -124,7 +138,10 @@ class MqttLink:
     async def _be_patient(self, refusal: LinkRefused) -> None:
         patience = self._settings.patience
         log.error(
-            "%r is refused now, though it was accepted before; the next try is in %g s: %s", self, patience, refusal
+            "%s is refused now, though it was accepted before; the next try is in %g s: %s",
+            self._settings.who or self._settings.client_id,
+            patience,
+            refusal,
         )
         await asyncio.sleep(patience * random.uniform(0.8, 1))  # noqa: S311
 
@@ -149,23 +166,24 @@ class MqttLink:
 
     async def _serve(self, connection: Connection, on_connect: Callable[[], None]) -> None:
         self._connection, self._accepted = connection, True
-        log.info("%r", self)
         try:
             with self._broker.speaking(connection.version):
+                self._broker.outage.made(self, self._settings)
                 on_connect()
-                reason = await self._ended(connection)
+                reason, why = await self._ended(connection)
         finally:
             self._connection = None
             await connection.close()
         if reason == _SESSION_TAKEN_OVER:
             raise TakenOver(f"another connection uses client id {self._settings.client_id!r}")
-        log.warning("%r: the connection ended (reason %s)", self, "unknown" if reason is None else hex(reason))
+        self._broker.outage.lost(self, self._settings, why)
 
-    async def _ended(self, connection: Connection) -> int | None:
+    async def _ended(self, connection: Connection) -> tuple[int | None, str]:
+        """The broker's reason code, and why it ended, in words."""
         timeout = self._settings.ack_timeout
         while not connection.lost.done():
             await asyncio.wait({connection.lost}, timeout=timeout / 2)
             if connection.acknowledgements.longest_wait > timeout:
-                log.warning("%r: no acknowledgement for %g s, connecting anew", self, timeout)
-                return None
-        return connection.lost.result()
+                return None, f"no acknowledgement for {timeout:g} s"
+        reason = connection.lost.result()
+        return reason, why_lost(reason, connection.client.broken)

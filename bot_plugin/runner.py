@@ -145,6 +145,7 @@ class Runner:
             host=settings.host,
             port=settings.port,
             client_id=f"{settings.root.replace('/', '.')}.{settings.bot}.{role}",
+            who=f"bot {settings.bot}",
             username=settings.username,
             password=settings.password,
             tls=settings.tls_context(),

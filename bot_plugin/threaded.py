@@ -28,6 +28,8 @@ class ThreadedListener:
         self._run, self._stop, self._up = run, stop, up
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._starting = False
+        self._telling = threading.Lock()
 
     @property
     def error(self) -> BaseException | None:
@@ -42,12 +44,14 @@ class ThreadedListener:
         """
         if self._thread is not None:
             raise RuntimeError("this listener was started already")
-        self._error = None
+        self._error, self._starting = None, True
         self._thread = threading.Thread(target=self._main, name="bot_plugin.listener", daemon=True)
         self._thread.start()
         deadline = time.monotonic() + timeout
         while not self._up.wait(0.01) and self._thread.is_alive() and time.monotonic() < deadline:
             pass
+        with self._telling:
+            self._starting = False
         if self._error is not None:
             self._thread = None
             raise self._error
@@ -79,5 +83,7 @@ class ThreadedListener:
         try:
             asyncio.run(self._run())
         except BaseException as error:  # noqa: BLE001  # start and stop raise it where the strategy lives
-            self._error = error
-            log.critical("the listener has ended: %s", error)
+            with self._telling:
+                self._error, raised = error, self._starting
+            if not raised:
+                log.critical("the listener has ended: %s", error)

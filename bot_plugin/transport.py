@@ -55,6 +55,7 @@ class LinkSettings:
     """How to reach the broker, and what to listen to.
 
     Args:
+        who: whose connection it is, in words for the log: ``bot demo``.
         filters: topic filters to subscribe with QoS 1; refusing one of them refuses the bot.
         optional: topic filters that the broker may refuse.
         versions: the MQTT versions to try, the preferred one first.
@@ -73,6 +74,7 @@ class LinkSettings:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    who: str = ""
     filters: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     versions: tuple[int, ...] = (V5, V311)

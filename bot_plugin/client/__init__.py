@@ -13,6 +13,7 @@ from bot_plugin.client.settings import ClientSettings
 from bot_plugin.client.streams import Stream, Told
 from bot_plugin.client.synchronous import SyncBotClient, SyncStream
 from bot_plugin.errors import LinkRefused, SettingsError
+from bot_plugin.program import run_program
 from schemas.signature import CommandKey
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "SyncStream",
     "Told",
     "TradeFill",
+    "run_program",
 ]

@@ -186,6 +186,7 @@ class BotClient(Commands):
             host=settings.host,
             port=settings.port,
             client_id=f"{settings.root.replace('/', '.')}.{settings.name}.{role}.{secrets.token_hex(4)}",
+            who=f"client {settings.name}",
             username=settings.username,
             password=settings.password,
             tls=settings.tls_context(),

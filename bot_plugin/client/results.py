@@ -16,8 +16,8 @@ class Outcome(StrEnum):
     DONE = "done"
     """The bot answered that it did it; whether that is more than a word, ``Result.confirmed`` tells."""
     REFUSED = "refused"
-    """The bot answered with an error: it was not done, or not to its end; or the broker let nobody have it.
-    ``Result.msg`` has their words."""
+    """The bot answered with an error: it was not done, or not to its end; or the broker let nobody have it, or
+    the client is not for this bot. ``Result.msg`` says which."""
     UNKNOWN = "unknown"
     """No answer came in time: it was done, or not. ``Result.reason`` says what is known."""
 

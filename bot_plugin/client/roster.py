@@ -54,7 +54,8 @@ class Roster:
     def filters(self) -> tuple[str, ...]:
         """What bots say of themselves is on these."""
         words = [word for channel in CHANNELS for word in telemetry_filters(self._topics, channel, self._limit)]
-        return (self._topics.every("bot"), *words)
+        cards = tuple(map(self._topics.bot, self._limit)) or (self._topics.every("bot"),)
+        return (*cards, *words)
 
     def bots(self) -> tuple[Bot, ...]:
         """Every bot that was seen, by name."""

@@ -55,6 +55,8 @@ class Sender:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         topic = self._topics.command(bot, call.command)
+        if self._settings.bots and bot not in self._settings.bots:
+            return Exchange(limit=self._settings.bots)
         reply_to = self._topics.reply(bot, self._settings.name, secrets.token_hex(16))
         payload = self._payload(topic, reply_to, call, msg_id=msg_id, timeout=timeout)
         with self._waitings.expect(reply_to) as waiting:

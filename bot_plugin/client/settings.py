@@ -40,7 +40,7 @@ class ClientSettings(BrokerSettings):
     Args:
         name: the client's name in its reply topics and in what bots log of it; the user name where that can be a name,
             else random. Two processes may share one.
-        bots: the bots to listen to, for a login that may not listen to every one; empty for all.
+        bots: the bots to command and to listen to, for a login that is limited to some; empty for all.
         command_key: signs every command; for bots that run signed ones only.
         timeout: seconds that a command waits for its answer; a stock Hummingbot takes up to 30.
         connect_within: seconds that entering waits for the broker; the client goes on connecting after that.

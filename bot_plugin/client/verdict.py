@@ -17,6 +17,11 @@ T = TypeVar("T")
 UNHEARD = 0x10
 """The broker's reason code for a message that nobody listens to (MQTT 5)."""
 
+_DENIED = (
+    "; or this login may not command it, of which a broker on MQTT 3.1.1 says nothing: "
+    "`signal-gateway clients list` says its role"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
@@ -29,6 +34,7 @@ class Exchange:
         lost: whether the connection to the broker ended while the call waited.
         unreadable: what was wrong with an answer that could not be read; empty where none came.
         took: seconds.
+        limit: the bots that the client is limited to, where this one is not among them: nothing was sent.
     """
 
     reply: Reply | None = None
@@ -37,6 +43,7 @@ class Exchange:
     lost: bool = False
     unreadable: str = ""
     took: float = 0.0
+    limit: tuple[str, ...] = ()
 
 
 def conclude(call: Call[T], bot: Bot, exchange: Exchange, *, msg_id: str) -> Result[T]:
@@ -57,6 +64,9 @@ def conclude(call: Call[T], bot: Bot, exchange: Exchange, *, msg_id: str) -> Res
     }
     if exchange.reply is not None:
         return _answered(call, bot, exchange.reply, {**known, "sent": True})
+    if exchange.limit:
+        words = f"not sent: this client is limited to {', '.join(exchange.limit)} (settings.bots, SIGNAL_GATEWAY_BOTS)"
+        return Result(outcome=Outcome.REFUSED, msg=words, **known)
     if exchange.code is not None and exchange.code >= REFUSED:
         words = f"the broker does not let this login send {call.command} to {bot.name} (reason {exchange.code:#x})"
         return Result(outcome=Outcome.REFUSED, msg=words, **{**known, "sent": False})
@@ -82,9 +92,12 @@ def _silence(bot: Bot, exchange: Exchange) -> str:
     if exchange.code == UNHEARD:
         who = f"bot {bot.name!r} is alive and does not take this command" if bot.alive else _seen(bot)
         return f"nobody listens for it: {who}. It was not run"
-    said = f"an answer came that cannot be read: {exchange.unreadable}" if exchange.unreadable else "no answer came"
+    if exchange.unreadable:
+        said, denied = f"an answer came that cannot be read: {exchange.unreadable}", ""
+    else:
+        said, denied = "no answer came", _DENIED
     lost = " The connection to the broker was lost meanwhile, and an answer with it, perhaps." if exchange.lost else ""
-    return f"{said} within {after}: {_seen(bot)}.{lost}"
+    return f"{said} within {after}: {_seen(bot)}{denied}.{lost}"
 
 
 def _seen(bot: Bot) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +32,19 @@ def run(block: Block) -> dict[str, Any]:
     return names
 
 
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[SignalListener]:
+    """The listeners that programs begin to run, which end at once."""
+    listeners: list[SignalListener] = []
+
+    def in_thread(listener: SignalListener) -> Any:
+        listeners.append(listener)
+        return nullcontext(SimpleNamespace(error=RuntimeError("ended")))
+
+    monkeypatch.setattr(SignalListener, "main", in_thread)
+    monkeypatch.setattr(SignalListener, "in_thread", in_thread)
+    return listeners
+
+
 @pytest.mark.parametrize("block", [block for _, block in BLOCKS], ids=lambda block: block.section)
 async def test_a_block_of_python_runs_and_its_tests_pass(block: Block) -> None:
     names = run(block)
@@ -39,14 +54,14 @@ async def test_a_block_of_python_runs_and_its_tests_pass(block: Block) -> None:
             await value()
 
 
-def test_the_page_shows_how_to_listen_to_tick_and_to_test() -> None:
+def test_the_page_shows_how_to_listen_to_tick_and_to_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    listeners = begun(monkeypatch)
     shown = [run(block) for name, block in BLOCKS if name == "docs/bots.md"]
-    handlers = {
-        handler
-        for names in shown
-        if isinstance(names.get("listener"), SignalListener)
-        for handler in names["listener"].plan.handlers
-    }
+    for names in shown:
+        if "run_program" in names:
+            names["main"]()
+    listeners += [names["listener"] for names in shown if isinstance(names.get("listener"), SignalListener)]
+    handlers = {handler for listener in listeners for handler in listener.plan.handlers}
 
     in_code = {"act", "note", "heard", "remember", "queue:btc-breakout", "latest:trend:BTC-USDT"}
     assert in_code | {"orders", "follow", "events"} == handlers

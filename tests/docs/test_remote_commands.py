@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from typing import Any
 
 import pytest
 
-from bot_plugin import RemoteCommands
+from bot_plugin import CommandFailed, RemoteCommands, SignalListener
 from bot_plugin.commands import Outcome
 from bot_plugin.commands import turns as bounds
 from bot_plugin.commands.answer import _FIELDS, MAX_REPLY
@@ -43,11 +44,36 @@ async def test_a_block_of_python_runs_and_its_tests_pass(block: Block) -> None:
             await value()
 
 
-def test_the_bot_of_the_page_has_the_commands_that_it_shows() -> None:
+def test_the_bot_of_the_page_has_the_commands_that_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     names = run(PYTHON[0])
     commands: RemoteCommands = names["commands"]
 
-    assert commands.names(names["listener"].settings) == ("start", "stop", "status", "history", "command/rebalance")
+    def begin(listener: SignalListener) -> None:
+        assert listener._commands is commands
+        begun.append(listener)
+
+    begun: list[SignalListener] = []
+    monkeypatch.setattr(SignalListener, "main", begin)
+    names["main"]()
+
+    assert commands.names(begun[0].settings) == ("start", "stop", "status", "history", "command/rebalance")
+
+
+async def test_the_command_of_the_page_takes_what_the_other_pages_send() -> None:
+    rebalance = run(PYTHON[0])["rebalance"]
+    (told,) = re.findall(r"bots command \S+ rebalance '(.+?)'", page("docs/cli.md"))
+    (here,) = re.findall(r"bots command \S+ rebalance '(.+?)'", PAGE)
+    called = re.findall(r'"rebalance", (\{.+?\}),', page("docs/clients.md"))
+
+    assert called
+    for sent in (told, here, *called):
+        assert await rebalance(json.loads(sent)) == "moving to 50%"
+
+
+@pytest.mark.parametrize("data", [{}, {"to": None}, {"to": "0.5"}, {"to": 1.5}, {"to": float("nan")}])
+async def test_the_command_of_the_page_checks_what_it_gets(data: dict[str, Any]) -> None:
+    with pytest.raises(CommandFailed, match="to is the share to hold, from 0 to 1, not"):
+        await run(PYTHON[0])["rebalance"](data)
 
 
 def test_the_page_names_every_command_with_its_method_its_parameters_and_its_field() -> None:

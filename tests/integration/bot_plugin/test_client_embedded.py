@@ -17,6 +17,7 @@ from bot_plugin.transport import LinkSettings, Message
 from gateway.mqtt import Permissions
 from gateway.mqtt.embedded import EmbeddedBroker, EmbeddedSettings
 from schemas import telemetry
+from schemas.topics import TELEMETRY
 from tests.brokers import eventually
 from tests.integration.bot_plugin.rig import connected, task
 
@@ -29,7 +30,12 @@ LOGINS = {
     "bot1": Permissions(publish=("signals/v1/+/bot1/#", "signals/v1/bot/bot1", "hbot/bot1/#"), subscribe=("#",)),
     "desk": Permissions(publish=("hbot/+/stop",), subscribe=(*WATCH, "signals/v1/reply/+/desk/+")),
     "one": Permissions(
-        publish=("hbot/bot1/stop",), subscribe=("hbot/bot1/hb", "hbot/bot1/log", "signals/v1/reply/+/one/+")
+        publish=("hbot/bot1/stop",),
+        subscribe=(
+            *(f"signals/v1/{kind}/bot1" for kind in ("bot", "receipt")),
+            *(f"hbot/bot1/{channel}" for channel in TELEMETRY),
+            "signals/v1/reply/+/one/+",
+        ),
     ),
     "guest": Permissions(subscribe=WATCH),
 }
@@ -110,15 +116,21 @@ async def test_a_login_commands_finds_and_hears_a_bot(broker: EmbeddedBroker, bo
 async def test_a_login_that_is_limited_to_bots_names_them(
     broker: EmbeddedBroker, bot: SignalListener, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It listens to its bots one by one; what it may not hear of others costs it nothing else."""
+    """It listens to its bots one by one, cards and receipts too: the broker denies nothing of it."""
     settings = replace(login(broker, "one"), bots=("bot1",))
-    async with BotClient(settings) as client, client.logs():
+    async with BotClient(settings) as client:
         await answering(client)
+        for stream in (client.heartbeats, client.statuses, client.events, client.notifications, client.logs):
+            async with stream():
+                pass
+        async with client.performance(), client.receipts():
+            seen = client.bot("bot1")
         with pytest.raises(LinkRefused, match="hbot/bot2/log"):
             async with client.logs("bot2"):
                 pass
 
-    assert "signals/v1/bot/+" in caplog.text
+    assert (seen.profile, seen.commands) == (Profile.PLUGIN, ("stop",))
+    assert "does not let" not in caplog.text
 
 
 async def test_a_login_that_may_not_read_its_replies_is_refused_unless_it_only_watches(broker: EmbeddedBroker) -> None:

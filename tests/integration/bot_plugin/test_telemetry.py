@@ -192,7 +192,7 @@ async def test_a_log_storm_blocks_nobody_and_says_what_it_lost(
 
 def ended(caplog: pytest.LogCaptureFixture) -> str:
     """What is said of connections that ended."""
-    return " ".join(record.getMessage() for record in caplog.records if "connection ended" in record.getMessage())
+    return " ".join(record.getMessage() for record in caplog.records if " ended: " in record.getMessage())
 
 
 @pytest.fixture
@@ -209,6 +209,7 @@ async def test_what_an_outage_cost_is_said_first_after_it(
     make_listener: Callable[..., SignalListener],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.DEBUG, logger="bot_plugin.link")
     listener = make_listener(port=proxy.port)
     async with connected(listener):
         await eventually(lambda: heard.on("hb"))
@@ -274,6 +275,7 @@ async def test_without_a_certificate_or_without_trust_there_is_no_connection_and
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.DEBUG, logger="bot_plugin.link")
     broker = make_broker(tls(authority, "require_certificate true"))
     ca = authority.ca if lacking == "certificate" else Authority(tmp_path, name="other").ca
     folder = str(tmp_path)
@@ -282,6 +284,10 @@ async def test_without_a_certificate_or_without_trust_there_is_no_connection_and
     )
     async with task(listener.run()):
         await eventually(lambda: WITHOUT[lacking] in caplog.text)
-        await eventually(lambda: caplog.text.count("cannot connect") > 1)
+        await eventually(lambda: caplog.text.count("signals.demo.probe") > 1)
 
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert said[-1].startswith(f"bot demo cannot connect to the broker at 127.0.0.1:{broker.port} (")
+    assert WITHOUT[lacking] in said[-1]
+    assert len(set(said)) == len(said)
     assert not listener._up.is_set()

@@ -193,3 +193,11 @@ async def test_two_may_wait_for_bots_at_once(roster: Roster) -> None:
         await asyncio.sleep(0)
 
     assert all(bot.alive for bot in await asyncio.gather(*waiting))
+
+
+def test_a_client_of_some_bots_listens_to_each_of_them_by_name(timer: Timer) -> None:
+    """A login that is limited to bots may subscribe to nothing else, cards included."""
+    limited = Roster(TOPICS, limit=("bot1", "bot2"), now=lambda: AT, monotonic=timer)
+
+    assert {f"signals/v1/bot/{bot}" for bot in ("bot1", "bot2")} < set(limited.filters)
+    assert not [each for each in limited.filters if "+" in each]

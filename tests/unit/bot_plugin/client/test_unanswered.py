@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from bot_plugin.client import (
 from bot_plugin.fake import FakeBroker
 from schemas.rpc import OK, Reply, write_reply
 from tests.unit.bot_plugin.client.stand_in import (
+    SETTINGS,
     DenyingBroker,
     Network,
     StandIn,
@@ -182,6 +184,16 @@ async def test_what_the_broker_forbids_is_refused_at_once() -> None:
 
     assert (result.outcome, result.status, result.sent) == (Outcome.REFUSED, None, False)
     assert "the broker does not let this login send stop to bot1 (reason 0x87)" in result.msg
+
+
+async def test_a_bot_that_the_client_is_not_for_is_refused_at_once(broker: FakeBroker) -> None:
+    """Nothing is sent to a bot that is not among the settings' bots, and the words name the setting."""
+    limited = replace(SETTINGS, bots=("bot1", "bot3"))
+    async with StandIn(broker, "bot2").running() as bot, client_on(broker, limited) as client, asyncio.timeout(2):
+        result = await client.stop("bot2", within=60)
+
+    assert (result.outcome, result.status, result.sent, bot.requests) == (Outcome.REFUSED, None, False, [])
+    assert result.msg == "not sent: this client is limited to bot1, bot3 (settings.bots, SIGNAL_GATEWAY_BOTS)"
 
 
 async def test_a_call_that_is_cancelled_leaves_nothing_waiting(broker: FakeBroker) -> None:

@@ -50,6 +50,17 @@ def test_no_answer_is_unknown_with_what_is_known(bot: Bot, exchange: Exchange, w
     assert (result.sent, result.msg_id, result.took) == (sent, "m1", exchange.took)
 
 
+@pytest.mark.parametrize("bot", [UNSEEN, ALIVE, SILENT, GONE])
+def test_a_broker_that_does_not_say_what_it_denies_is_thought_of(bot: Bot) -> None:
+    """Silence may be the login's; an answer that cannot be read, or nobody at the topic, is not."""
+    words = "or this login may not command it"
+    silence = Exchange(published=True, code=0, took=35)
+    known = Exchange(published=True, code=0, unreadable="not JSON"), Exchange(published=True, code=0x10), Exchange()
+
+    assert words in conclude(calls.status(), bot, silence, msg_id="m1").reason
+    assert not [each for each in known if words in conclude(calls.status(), bot, each, msg_id="m1").reason]
+
+
 @pytest.mark.parametrize("code", [0x80, 0x87, 0x97])
 def test_the_brokers_refusal_is_a_refusal(code: int) -> None:
     """A reason code from 0x80 means that nobody got it."""
