@@ -16,7 +16,7 @@ from typing import Any
 
 from paper_account import EXCHANGE, QUOTE, Account, Market
 
-from bot_plugin import Answer, CommandFailed, RemoteCommands, Signal, SignalListener
+from bot_plugin import Answer, CommandFailed, RemoteCommands, Signal, SignalListener, run_program
 from schemas.command import Balance, BalanceLimit, BalancePaper, Config, History, Import, Start, Status, Stop
 from schemas.trade import Action, Effect, Side, Trade, Unit
 
@@ -163,4 +163,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

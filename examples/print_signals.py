@@ -6,13 +6,9 @@ SIGNAL_GATEWAY_ENV_FILE=data/bots/demo.env python examples/print_signals.py
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-import signal
-import sys
 
-from bot_plugin import LinkRefused, NameTaken, SettingsError, Signal, SignalListener
+from bot_plugin import Signal, SignalListener, run_program
 
 
 def describe(signal: Signal) -> str:
@@ -21,7 +17,7 @@ def describe(signal: Signal) -> str:
     return " ".join(str(part) for part in (*what, text, f"id={signal.id}") if part is not None)
 
 
-async def main() -> None:
+def main() -> None:
     listener = SignalListener.from_env()
 
     @listener.on_trade("*")
@@ -32,17 +28,10 @@ async def main() -> None:
     async def note(signal: Signal) -> None:
         print("alert", describe(signal), flush=True)
 
-    with contextlib.suppress(NotImplementedError):  # Windows
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, listener.stop)
     print(f"bot {listener.settings.bot} listens", flush=True)
-    await listener.run()
+    listener.main()
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    try:
-        asyncio.run(main())
-    except (SettingsError, NameTaken, LinkRefused) as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        pass
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    run_program(main)

@@ -5,11 +5,10 @@ SIGNAL_GATEWAY_BOT=demo python examples/queue_strategy.py
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
-from bot_plugin import Latest, SignalListener, SignalQueue
+from bot_plugin import Latest, SignalListener, SignalQueue, run_program
 
 TICK = float(os.environ.get("TICK", "1"))
 
@@ -39,5 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        main()
+    run_program(main)
