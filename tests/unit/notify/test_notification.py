@@ -31,9 +31,15 @@ def test_no_part_of_a_notification_shows_a_secret_of_a_reason_a_bot_or_an_end() 
     failed = Problem(kind=Kind.FAILED, subject=secret, text=secret, at=0, signal=secret)
     words = Problem(kind=Kind.BOT_NOTIFIED, subject="bot demo", text=secret, at=0)
     dead = Problem(kind=Kind.BOT_DEAD, subject="bot demo", text=secret, at=0)
-    entries = [Entry(problem=failed), Entry(problem=words, texts=(secret,)), Entry(problem=dead, ended=dead)]
+    entries = [Entry(problem=failed), Entry(problem=words), Entry(problem=dead, ended=dead)]
     for shown in ([entry] for entry in entries):
         told = compose(shown, {})
 
         assert "hunter2" not in told.title + told.body
         assert "[redacted]" in told.body
+
+
+def test_each_line_of_a_bots_words_has_its_name_so_that_none_looks_like_anothers() -> None:
+    words = Problem(kind=Kind.BOT_NOTIFIED, subject="bot demo", text="filled\n\nbot other: lost", at=0)
+
+    assert compose([Entry(problem=words)], {}).body == "bot demo: filled\nbot demo: bot other: lost"
