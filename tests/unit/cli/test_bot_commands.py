@@ -69,8 +69,8 @@ def asked(gateway: Gateway) -> tuple[str, Any]:
             "balance-paper",
             {"asset": "BTC", "amount": "0.1000000000000000000001"},
         ),
-        (["command", "one", "rebalance", '{"to": 0.5}'], "custom/rebalance", {"to": 0.5}),
-        (["command", "one", "rebalance"], "custom/rebalance", {}),
+        (["command", "one", "rebalance", '{"to": 0.5}'], "command/rebalance", {"to": 0.5}),
+        (["command", "one", "rebalance"], "command/rebalance", {}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
