@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.notify.problems import Kind, Problem
+from gateway.notify.titles import ORDER, counted, counted_over, single
 from gateway.notify.wording import Wording
 from gateway.telemetry.logs import redacted
 from schemas.fields import micros_text
@@ -25,11 +26,9 @@ _TEXT = 300
 _BOTS_TEXT = 700
 _SIGNAL = 64
 _MOST_LINES = 10
-_MOST_KINDS = 5
 _SUMMONS = re.compile(r"(@|<!)(everyone|here|channel)\b")
 """What wakes up everybody in a chat; the gateway decides who is told, and no bot or alert."""
 
-_ORDER = {kind: place for place, kind in enumerate(Kind)}
 _FAILURES = frozenset(
     {Kind.REDUCE_EXPIRED, Kind.JOURNAL_UNWRITABLE, Kind.BROKER_AWAY, Kind.BOT_DEAD, Kind.INTERRUPTED, Kind.FAILED}
 )
@@ -94,7 +93,7 @@ class _Line:
 
 def compose(entries: Sequence[Entry], left_out: Mapping[Kind, int]) -> Notification:
     """Write a notification, the worst first; what does not fit is counted by its kinds, as ``left_out`` is."""
-    ordered = sorted(entries, key=lambda entry: (_ORDER[entry.problem.kind], entry.problem.at))
+    ordered = sorted(entries, key=lambda entry: (ORDER[entry.problem.kind], entry.problem.at))
     lines = sorted((line for entry in ordered for line in _lines(entry)), key=lambda line: line.place)
     fitting = list(_fitting(lines[:_MOST_LINES]))
     more = Counter(left_out)
@@ -105,7 +104,7 @@ def compose(entries: Sequence[Entry], left_out: Mapping[Kind, int]) -> Notificat
     more = +more
     texts = [line.text for line in fitting]
     if more:
-        texts.append(f"and {more.total()} more: {', '.join(_counted(more))}")
+        texts.append(f"and {more.total()} more: {', '.join(counted(more))}")
     return Notification(title=_title(ordered, left_out), body="\n".join(texts), level=_level(ordered, left_out))
 
 
@@ -140,15 +139,15 @@ def _lines(entry: Entry) -> Iterator[_Line]:
         over = f"over: {_time(entry.ended.at)} {_in_line(entry.ended.text)}"
     for turn, one in enumerate(entry.said):
         if kind is Kind.BOT_NOTIFIED:
-            yield _Line((_ORDER[kind], 0, one.problem.at), kind, one.count, _bots_words(one))
+            yield _Line((ORDER[kind], 0, one.problem.at), kind, one.count, _bots_words(one))
         else:
             happened = f"{_time(one.problem.at)} {_in_line(one.problem.text)}{_signal(one.problem)}{_times(one)}"
             text = f"{happened}; {over}" if over else happened
-            yield _Line((_ORDER[kind], turn, one.problem.at), kind, one.count, text)
+            yield _Line((ORDER[kind], turn, one.problem.at), kind, 1 if kind.lasts else one.count, text)
     if not entry.count:
         still = [f"still: {_in_line(entry.problem.text)}"] if entry.still else []
         text = "; ".join([*still, over] if over else still)
-        yield _Line((_ORDER[kind], 0, entry.problem.at), kind, 1, text)
+        yield _Line((ORDER[kind], 0, entry.problem.at), kind, 1, text)
 
 
 def _bots_words(one: Wording) -> str:
@@ -177,27 +176,24 @@ def _time(micros: int) -> str:
 def _title(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> str:
     if len(ordered) == 1 and not left_out:
         entry = ordered[0]
-        over = " is over" if entry.ended is not None else ""
-        title = f"{entry.problem.kind.words}{over}, {entry.problem.subject}"
+        kind, over = entry.problem.kind, entry.ended is not None
+        title = single(kind, entry.problem.subject, count=entry.count, over=over)
     else:
         title = ", ".join(_title_parts(ordered, left_out))
     return f"{PREFIX}: {_in_line(title, most=_LONGEST_TITLE)}"
 
 
 def _title_parts(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> Iterator[str]:
-    counts = Counter(left_out)
+    """The numbers by kind: of what happens, how often it did; of what lasts, with whom it does."""
+    counts, over = Counter(left_out), Counter[Kind]()
     for entry in ordered:
-        counts[entry.problem.kind] += entry.count or entry.still
-    over = Counter(entry.problem.kind for entry in ordered if entry.ended is not None)
-    yield from _counted(+counts)
-    yield from (f"{kind.words} is over" for kind in over)
-
-
-def _counted(kinds: Mapping[Kind, int]) -> Iterator[str]:
-    ordered = sorted(kinds, key=lambda kind: _ORDER[kind])
-    yield from (f"{kinds[kind]} {kind.words}" for kind in ordered[:_MOST_KINDS])
-    if len(ordered) > _MOST_KINDS:
-        yield "…"
+        kind = entry.problem.kind
+        if entry.ended is not None:
+            over[kind] += 1
+        else:
+            counts[kind] += 1 if kind.lasts else entry.count
+    yield from counted(+counts)
+    yield from counted_over(over)
 
 
 def _level(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> Level:

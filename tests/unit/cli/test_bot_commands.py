@@ -209,6 +209,11 @@ TRADE = {
                 "odd                  7",
             ],
         ),
+        (
+            reply_lines.balance,
+            {"data": {"binance": {"BTC": "0.5", "USDT": "100"}}},
+            ["exchange  asset  total", "binance   BTC      0.5", "binance   USDT     100"],
+        ),
         (reply_lines.balance, {"data": {}}, ["it holds nothing"]),
         (reply_lines.balance, {"data": None}, ["done"]),
         (

@@ -76,7 +76,7 @@ def test_different_problems_of_a_burst_are_lines_of_one_notification_the_worst_f
     bench.add(Kind.REDUCE_EXPIRED, "tv/BTC-USDT", text="an exit expired")
     (told,) = bench.after(60)
 
-    assert told.title == "signal-gateway: 1 reduce expired, 1 unanswered, 1 refused"
+    assert told.title == "signal-gateway: 1 exit expired, 1 unanswered, 1 refused"
     assert told.body.splitlines() == [
         "12:00:00 an exit expired",
         "12:00:00 bot demo sent no receipt, signal 0193",
@@ -119,7 +119,7 @@ def test_what_lasts_is_told_once_repeated_seldom_and_its_end_is_told_once(bench:
         "still: the broker is away",
     ]
     assert [(one.body, one.title, one.level) for one in ended] == [
-        ("over: 14:01:40 the broker is back", "signal-gateway: broker away is over, broker", Level.SUCCESS)
+        ("over: 14:01:40 the broker is back", "signal-gateway: broker back", Level.SUCCESS)
     ]
 
 
@@ -212,7 +212,7 @@ def test_a_bots_own_words_are_told_each_time_and_those_of_a_burst_together(bench
 
     assert burst.body.splitlines() == [
         *(f"bot demo: filled {number}" for number in range(5)),
-        "and 3 more: 3 bot notified",
+        "and 3 more: 3 messages of bots",
     ]
     assert later.body == "bot demo: filled 0"
     assert later.level is Level.INFO
