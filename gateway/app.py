@@ -122,6 +122,7 @@ class Gateway:
             look=self._clocks.card,
             clock=clock,
         )
+        self._roster = self._make_roster()
         self._commands = self._make_commands()
         self._pipeline = Pipeline(
             Road(sources=settings.sources, topics=self._topics),
@@ -203,7 +204,7 @@ class Gateway:
             exposition=self._recorder.exposition,
             mint=self._mint_token,
             withdraw=self._withdrawals.withdraw,
-            roster=self._make_roster(),
+            roster=self._roster,
             command=self._commands.send,
         )
         token = read_secret(self._settings.folder.api_token)
@@ -223,6 +224,7 @@ class Gateway:
             topics=self._topics,
             keys=self._settings.command_keys,
             remembers=self._cards.remembers,
+            find=self._roster.bot,
             telemetry=self._telemetry,
             clock=clock,
             new_id=new_id,

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.bots.absence import absence
 from gateway.bots.calls import CLIENT, Call, Ended, Message, NotDelivered, compose, judge, msg_id, unknown
 from gateway.bots.repeats import Repeats
+from gateway.bots.roster import BotState
 from gateway.errors import Code, Refused
 from gateway.mqtt import Ack, Link, LinkLost, PacketTooLarge
 from gateway.mqtt.reasons import in_words
@@ -50,6 +52,7 @@ class Commands:
         topics: the topic tree.
         keys: by bot, the key that signs its commands.
         remembers: whether a bot runs a command once per call, however often it is sent.
+        find: finds how a bot is, to say why it does not listen; None for one of which nothing is known.
         clock: microseconds since the epoch.
         new_id: makes ids.
         random: makes 128 random bits in hexadecimal digits.
@@ -63,6 +66,7 @@ class Commands:
         keys: Mapping[str, CommandKey],
         telemetry: Telemetry,
         remembers: Callable[[str, str], bool] = lambda *_: False,
+        find: Callable[[str], BotState | None],
         clock: Callable[[], int],
         new_id: Callable[[], str],
         random: Callable[[], str] = _random,
@@ -74,6 +78,7 @@ class Commands:
         self._keys = keys
         self._telemetry = telemetry
         self._remembers = remembers
+        self._find = find
         self._clock = clock
         self._new_id = new_id
         self._random = random
@@ -144,7 +149,7 @@ class Commands:
             if waiting.reply.done():
                 raise NotDelivered(_STOPPING)
             message = self._compose(call, id_=id_, number=number, seconds=until - _monotonic())
-            acknowledged = self._publish(message, bot=call.bot, seconds=until - _monotonic())
+            acknowledged = self._publish(message, call, seconds=until - _monotonic())
             return await self._answer(call, waiting.reply, acknowledged, until=until)
         finally:
             del self._waiting[number]
@@ -170,9 +175,9 @@ class Commands:
         except ValueError as error:
             raise Refused(Code.INVALID, Fault(where="", problem=f"The parameters cannot be sent: {error}")) from None
 
-    def _publish(self, message: Message, *, bot: str, seconds: float) -> Future[Ack]:
+    def _publish(self, message: Message, call: Call, *, seconds: float) -> Future[Ack]:
         if self._link.heard(message.topic) is False:
-            raise NotDelivered(_unheard(bot, message.topic))
+            raise NotDelivered(self._unheard(call, message.topic))
         try:
             answer = self._link.publish(message.topic, message.payload, expiry=max(1, math.ceil(seconds)))
         except LinkLost as lost:
@@ -215,12 +220,11 @@ class Commands:
                 " Give its login the permissions that docs/brokers.md names."
             )
         if ack.unheard:
-            raise NotDelivered(_unheard(call.bot, topic))
+            raise NotDelivered(self._unheard(call, topic))
         return ""
 
-
-def _unheard(bot: str, topic: str) -> str:
-    return f"Nobody listens on {topic}: {bot} is not connected, or has no such command."
+    def _unheard(self, call: Call, topic: str) -> str:
+        return f"Nobody listens on {topic}: {absence(self._find(call.bot), bot=call.bot, command=call.command)}"
 
 
 def _seen(done: Future[Ended] | Future[Ack]) -> None:

@@ -139,7 +139,7 @@ def balance_paper(session: Session, name: str, timeout: float, *, asset: str, am
 @click.argument("document", default="{}", metavar="[JSON]")
 def command(session: Session, name: str, timeout: float, *, command: str, document: str) -> None:
     """Send a bot one of its own commands, with a JSON object as its data."""
-    command_bot(session, name, f"custom/{command}", _object(document), timeout=timeout, lines=reply_lines.plain)
+    command_bot(session, name, f"command/{command}", _object(document), timeout=timeout, lines=reply_lines.plain)
 
 
 def _pair(change: str) -> tuple[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 def bot_lines(state: Mapping[str, Any]) -> Iterator[str]:
     """A line for a bot, and below it what it showed of itself and what is wrong; shorter without a gateway."""
     login = f"{', '.join(state['sources']) or 'all sources'}" if state["login"] else "no login"
-    since = f"  since {state['created']}" if state.get("created") else ""
-    yield f"{state['name']:<24} {_presence(state):<36} {login}{since}"
+    made = f", login made {state['created']}" if state.get("created") else ""
+    yield f"{state['name']:<24} {_presence(state):<36} {login}{made}"
     if state.get("subscriptions"):
         yield f"    listens to {', '.join(state['subscriptions'])}"
     if details := ", ".join(_details(state)):

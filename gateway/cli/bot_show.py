@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +13,8 @@ import click
 
 from gateway.cli.bot_lines import bot_lines
 from gateway.cli.http import call_api
-from gateway.cli.output import print_json, print_lines
+from gateway.cli.output import json_text, print_json, print_lines
+from gateway.cli.reply_lines import flat
 from gateway.cli.session import Session, session_command
 
 Entry = Mapping[str, Any]
@@ -25,6 +26,9 @@ _SHOWN = 10
 
 _WIDE = 160
 """Characters of an event's data in its line."""
+
+_LONGEST = 60
+"""Characters of one value in it."""
 
 
 @click.command("show")
@@ -79,14 +83,29 @@ def _below(head: str, text: str) -> Iterator[str]:
 
 def _told(state: Entry) -> Iterator[str]:
     for event in state["events"][-_SHOWN:]:
-        yield f"    {event['received_at']}  {event['type']}  {_short(event['data'])}"
+        yield f"    {event['received_at']}  {event['type']}  {_pairs(event['data'])}"
     for notification in state["notifications"][-_SHOWN:]:
         yield from _below(f"    {notification['received_at']}  told its owner: ", notification["text"])
     if performance := state["performance"]:
         for controller, numbers in performance["controllers"].items():
-            yield f"    {performance['received_at']}  {controller}: {_short(numbers)}"
+            yield f"    {performance['received_at']}  {controller}: {_pairs(numbers)}"
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _WIDE else f"{text[:_WIDE]}…"
+def _pairs(data: Any) -> str:
+    """NAME=VALUE as far as there is room, and how many are left out."""
+    if not isinstance(data, Mapping):
+        return _words(data)
+    pairs = [f"{_words(name)}={_words(value)}" for name, value in flat(data)]
+    shown = [pair for pair, end in zip(pairs, accumulate(len(pair) + 1 for pair in pairs), strict=True) if end <= _WIDE]
+    left = len(pairs) - len(shown)
+    return " ".join([*shown, *([f"and {left} more (--json shows all)"] if left else [])])
+
+
+def _words(value: Any) -> str:
+    """A value on one line, shortened between words where it has some."""
+    text = value if isinstance(value, str) else json_text(value, indent=None)
+    text = " ".join(text.split())
+    if len(text) <= _LONGEST:
+        return text
+    head = text[:_LONGEST]
+    return f"{head.rpartition(' ')[0] or head}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import itemgetter
 from pathlib import Path
 
@@ -58,8 +59,9 @@ def add(session: Session, name: str, sources: str, env_file: str | None) -> None
             raise Failure(Exit.REFUSED, f"bot {name} has a login: signal-gateway bots rotate {name} gives it a new one")
         if name in read_clients(session.folder.clients):
             raise Failure(Exit.REFUSED, f"there is a client {name}: give the bot another name")
-        handout, written = _change(settings, name, sources=allowed, env_file=env_file)
-    _hand_out(session, handout, written)
+        files = [Path(env_file)] if env_file else []
+        handout, written = _change(settings, name, sources=allowed, files=files)
+    _hand_out(session, handout, [*(f"wrote {file}" for file in files), *written])
 
 
 @command.command("rotate")
@@ -73,10 +75,11 @@ def rotate(session: Session, name: str, env_file: str | None) -> None:
         bot = read_bots(session.folder.bots).get(name)
         if bot is None:
             raise _nobody(name)
-        file = session.folder.bot_env(name)
-        env_file = env_file or (str(file) if file.exists() else None)
-        handout, written = _change(settings, name, sources=bot.sources, env_file=env_file)
-    _hand_out(session, handout, written)
+        kept = session.folder.bot_env(name)
+        files = [*([kept] if kept.exists() else []), *([Path(env_file)] if env_file else [])]
+        handout, written = _change(settings, name, sources=bot.sources, files=files)
+    restart = f"if bot {name} runs, restart it with the new login: the old one is not valid any more"
+    _hand_out(session, handout, [*(f"renewed {file}" for file in files), restart, *written])
 
 
 @command.command("remove")
@@ -87,15 +90,20 @@ def remove(session: Session, name: str) -> None:
     settings = session.settings()
     with locked(session.folder.changes):
         removed = remove_bot(session.folder.bots, name)
-        if removed:
-            session.folder.bot_env(name).unlink(missing_ok=True)
+        file = session.folder.bot_env(name)
+        had_file = removed and file.exists()
+        if had_file:
+            file.unlink(missing_ok=True)
         written = _written(settings) if removed else []
     forgotten = forget(settings, name)
     if not removed and not forgotten.known:
         raise _nobody(name)
-    words = f"bot {name} has no login any more" if removed else f"bot {name} had no login"
+    words = [f"bot {name} had no login"]
+    if removed:
+        words = [f"bot {name} has no login any more: if it runs, {_loses(settings)}"]
+        words += [f"removed {file}"] if had_file else []
     document = {"removed": name, "forgotten": forgotten.done, "left": list(forgotten.left)}
-    session.emit(document, [words, *forgotten.lines, *written])
+    session.emit(document, [*words, *forgotten.lines, *written])
 
 
 @command.command("list")
@@ -117,12 +125,12 @@ def list_bots(session: Session) -> None:
 
 
 def _change(
-    settings: Settings, name: str, *, sources: tuple[str, ...], env_file: str | None
+    settings: Settings, name: str, *, sources: tuple[str, ...], files: Iterable[Path]
 ) -> tuple[Handout, list[str]]:
     password = put_bot(settings.folder.bots, name, sources=sources, now=now_micros())
     handout = Handout.of(settings, name, password=password, sources=sources)
-    if env_file:
-        write(Path(env_file), handout.environment, mode=PRIVATE)
+    for file in files:
+        write(file, handout.environment, mode=PRIVATE)
     return handout, _written(settings)
 
 
@@ -146,6 +154,12 @@ def _lines(handout: Handout) -> list[str]:
         "",
         handout.python,
     ]
+
+
+def _loses(settings: Settings) -> str:
+    if settings.embedded:
+        return "it loses its connection"
+    return "its connection ends when the broker is reloaded or restarted, or later"
 
 
 def _written(settings: Settings) -> list[str]:

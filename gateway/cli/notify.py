@@ -40,5 +40,6 @@ def _chosen(targets: Sequence[Target], number: int | None) -> Sequence[Target]:
         raise Failure(Exit.REFUSED, problem, code="not_found")
     chosen = [target for target in targets if number in {None, target.number}]
     if not chosen:
-        raise Failure(Exit.REFUSED, f"there is no target {number}: there is 1 to {len(targets)}", code="not_found")
+        there = "there is only target 1" if len(targets) == 1 else f"there are 1 to {len(targets)}"
+        raise Failure(Exit.REFUSED, f"there is no target {number}: {there}", code="not_found")
     return chosen

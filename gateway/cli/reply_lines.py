@@ -14,6 +14,7 @@ Reply = Mapping[str, Any]
 
 Lines = Callable[[Reply], Iterator[str]]
 
+_NAMES = frozenset({"exchange", "asset"})
 _SPOKEN = frozenset({"status", "msg"})
 
 
@@ -42,7 +43,7 @@ def history(reply: Reply) -> Iterator[str]:
 
 
 def balance(reply: Reply) -> Iterator[str]:
-    """A table: exchange, asset, how much, and how much of it is free."""
+    """A table: exchange, asset, how much, and how much of it is free; a column that no row fills is left out."""
     data = reply.get("data")
     if not isinstance(data, Mapping):
         yield from plain(reply)
@@ -52,10 +53,12 @@ def balance(reply: Reply) -> Iterator[str]:
     if len(rows) == 1:
         yield "it holds nothing"
         return
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for exchange, asset, total, available in rows:
-        line = f"{exchange:<{widths[0]}}  {asset:<{widths[1]}}  {total:>{widths[2]}}  {available:>{widths[3]}}"
-        yield line.rstrip()
+    filled = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    sides = ["<" if column[0] in _NAMES else ">" for column in filled]
+    widths = [max(map(len, column)) for column in filled]
+    for row in zip(*filled, strict=True):
+        cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def config(reply: Reply) -> Iterator[str]:
@@ -65,7 +68,7 @@ def config(reply: Reply) -> Iterator[str]:
     for change in changes if isinstance(changes, list) else []:
         yield f"changed {': '.join(map(_text, change)) if isinstance(change, list) else _text(change)}"
     if isinstance(settings, Mapping):
-        yield from (f"{name}: {_text(value)}" for name, value in _flat(settings))
+        yield from (f"{name}: {_text(value)}" for name, value in flat(settings))
     elif settings is not None:
         yield _text(settings)
 
@@ -92,10 +95,11 @@ def _holdings(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
             yield exchange, asset, _text(told.get("total", "")), _text(told.get("available", ""))
 
 
-def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested objects as one, whose names have dots."""
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{above}{name}.")
+            yield from flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
 

@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from gateway.notify.notification import Entry, Notification, compose
 from gateway.notify.problems import Kind, Problem
 from gateway.notify.settings import Pace
+from gateway.notify.wording import Wording, wording
 
 MOST = 1000
 """Kinds with subjects that are remembered at most; of what is beyond, only the kinds are counted."""
 
 _HOUR = 3600.0
-_MOST_TEXTS = 5
+_MOST_WORDINGS = 5
+"""Wordings of one kind with one subject that a notification has; what else there is, is counted."""
+
+_MOST_KNOWN = 16
+"""Wordings told within ``repeat_every``: past them, a new one waits as a known one does."""
+
 _MOST_BEGINNINGS = 3
 """How often within ``repeat_every`` it is told at once that the same thing begins again."""
 
@@ -28,12 +34,14 @@ class _Case:
     """One kind with one subject: what was told of it, and what was not yet.
 
     ``window`` is when it was told first, or first again after ``repeat_every``; ``began`` is when it came last.
+    ``said`` is what waits to be told, by its wording, and ``known`` are the hashes of the wordings that were told.
     """
 
     latest: Problem
     count: int = 0
     since: int = 0
-    texts: list[str] = field(default_factory=list)
+    said: dict[int, Wording] = field(default_factory=dict)
+    known: dict[int, None] = field(default_factory=dict)
     on: bool = False
     ended: Problem | None = None
     told_on: bool = False
@@ -41,16 +49,17 @@ class _Case:
     window: float | None = None
     beginnings: int = 0
 
-    def add(self, problem: Problem, *, now: float) -> None:
-        """Take one more."""
+    def add(self, problem: Problem, *, now: float) -> bool:
+        """Take one more; whether it says what was not told yet."""
         self.began = now if not self.on else self.began
         self.since = self.since if self.count else problem.at
         self.count += 1
         self.latest = problem
         self.on = problem.kind.lasts
         self.ended = None
-        if problem.kind is Kind.BOT_NOTIFIED and len(self.texts) < _MOST_TEXTS:
-            self.texts.append(problem.text)
+        key = hash(wording(problem))
+        self._say(key, problem)
+        return key not in self.known and len(self.known) < _MOST_KNOWN
 
     def next(self, repeat_every: float) -> float | None:
         """When it is to be told again, or forgotten; None where it was not told yet."""
@@ -70,23 +79,44 @@ class _Case:
             ended=self.ended,
             again=again,
             still=still,
-            texts=tuple(self.texts),
+            wordings=tuple(self.said.values()),
         )
         if self.window is None or now >= self.window + repeat_every:
             self.window, self.beginnings = now, 0
+            self._know(most=_MOST_KNOWN // 2)
         self.beginnings += self.count > 0
         self.told_on, self.count, self.ended = self.on, 0, None
-        self.texts.clear()
+        self._know(most=_MOST_KNOWN)
+        self.said.clear()
         return entry
+
+    def _say(self, key: int, problem: Problem) -> None:
+        """Keep what is to be told; what is new takes the place of what was told before."""
+        held = self.said.get(key)
+        if held is None and len(self.said) >= _MOST_WORDINGS:
+            told = next((one for one in self.said if one in self.known), None)
+            if told is None or key in self.known:
+                return
+            del self.said[told]
+        since, count = (held.since, held.count) if held else (problem.at, 0)
+        self.said[key] = Wording(problem=problem, count=count + 1, since=since, again=key in self.known)
+
+    def _know(self, *, most: int) -> None:
+        """Remember the wordings that are told, and of all, the latest."""
+        for key in self.said:
+            self.known.pop(key, None)
+            self.known[key] = None
+        for key in list(self.known)[:-most]:
+            del self.known[key]
 
 
 class Grouping:
     """Gathers problems into notifications: one for a burst, few for what goes on.
 
     A problem is told ``group_for`` after it came, together with what came meanwhile. The same kind with the same
-    subject is then told again after ``repeat_every`` at the earliest, with how often it happened, and what lasts is
-    told once more when it is over. Past ``limit`` notifications in an hour, all waits for the next that may be sent;
-    past half of it, bots' own words do.
+    subject is then told again after ``repeat_every`` at the earliest, with how often it happened, unless it says
+    something else than was told; and what lasts is told once more when it is over. Past ``limit`` notifications in an
+    hour, all waits for the next that may be sent; past half of it, bots' own words do.
 
     Times are seconds that never go back.
     """
@@ -115,8 +145,8 @@ class Grouping:
                 return
             case = self._cases[key] = _Case(problem)
         goes_on = case.on and case.told_on
-        case.add(problem, now=now)
-        if not goes_on and self._may_begin(case):
+        new = case.add(problem, now=now)
+        if not goes_on and self._may_begin(case, new=new):
             self._news[key] = None
             self._open(now)
         self._await(case)
@@ -142,8 +172,8 @@ class Grouping:
         kinds = {kind for kind, _ in self._news} | self._left_out.keys()
         return self._pace.limit if kinds - {Kind.BOT_NOTIFIED} else (self._pace.limit + 1) // 2
 
-    def _may_begin(self, case: _Case) -> bool:
-        if case.window is None or case.latest.kind is Kind.BOT_NOTIFIED:
+    def _may_begin(self, case: _Case, *, new: bool) -> bool:
+        if case.window is None or new:
             return True
         return case.latest.kind.lasts and case.beginnings < _MOST_BEGINNINGS
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.notify.problems import Kind, Problem
+from gateway.notify.titles import ORDER, counted, counted_over, single
+from gateway.notify.wording import Wording
 from gateway.telemetry.logs import redacted
 from schemas.fields import micros_text
 from schemas.secrets import redact_text
@@ -24,11 +26,9 @@ _TEXT = 300
 _BOTS_TEXT = 700
 _SIGNAL = 64
 _MOST_LINES = 10
-_MOST_KINDS = 5
 _SUMMONS = re.compile(r"(@|<!)(everyone|here|channel)\b")
 """What wakes up everybody in a chat; the gateway decides who is told, and no bot or alert."""
 
-_ORDER = {kind: place for place, kind in enumerate(Kind)}
 _FAILURES = frozenset(
     {Kind.REDUCE_EXPIRED, Kind.JOURNAL_UNWRITABLE, Kind.BROKER_AWAY, Kind.BOT_DEAD, Kind.INTERRUPTED, Kind.FAILED}
 )
@@ -54,7 +54,7 @@ class Entry:
         ended: its end, where it is over.
         again: whether it was told before, so that the count is of what came since.
         still: whether it goes on, and was told before.
-        texts: a bot's own words, the first of them.
+        wordings: what was said in different words, the first of them; one for all of them unless given.
     """
 
     problem: Problem
@@ -63,7 +63,13 @@ class Entry:
     ended: Problem | None = None
     again: bool = False
     still: bool = False
-    texts: tuple[str, ...] = ()
+    wordings: tuple[Wording, ...] = ()
+
+    @property
+    def said(self) -> tuple[Wording, ...]:
+        """What is told of what happened; nothing where it only goes on, or is over."""
+        one = Wording(problem=self.problem, count=self.count, since=self.since, again=self.again)
+        return (self.wordings or (one,)) if self.count else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,67 +81,92 @@ class Notification:
     level: Level
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a body, where it belongs, and how much of what happened it tells."""
+
+    place: tuple[int, int, int]
+    kind: Kind
+    count: int
+    text: str
+
+
 def compose(entries: Sequence[Entry], left_out: Mapping[Kind, int]) -> Notification:
     """Write a notification, the worst first; what does not fit is counted by its kinds, as ``left_out`` is."""
-    ordered = sorted(entries, key=lambda entry: (_ORDER[entry.problem.kind], entry.problem.at))
-    lines = list(_fitting(_line(entry) for entry in ordered[:_MOST_LINES]))
+    ordered = sorted(entries, key=lambda entry: (ORDER[entry.problem.kind], entry.problem.at))
+    lines = sorted((line for entry in ordered for line in _lines(entry)), key=lambda line: line.place)
+    fitting = list(_fitting(lines[:_MOST_LINES]))
     more = Counter(left_out)
-    for entry in ordered[len(lines) :]:
-        more[entry.problem.kind] += max(1, entry.count)
+    for entry in ordered:
+        more[entry.problem.kind] += entry.count - sum(one.count for one in entry.said)
+    for line in lines[len(fitting) :]:
+        more[line.kind] += line.count
+    more = +more
+    texts = [line.text for line in fitting]
     if more:
-        lines.append(f"and {more.total()} more: {', '.join(_counted(more))}")
-    return Notification(title=_title(ordered, left_out), body="\n".join(lines), level=_level(ordered, left_out))
+        texts.append(f"and {more.total()} more: {', '.join(counted(more))}")
+    return Notification(title=_title(ordered, left_out), body="\n".join(texts), level=_level(ordered, left_out))
 
 
 def clean(text: str, *, most: int = _TEXT) -> str:
     """A text of a stranger's as a person may be shown it: no secrets, no controls, at most so many characters."""
     text = _SUMMONS.sub(r"\1 \2", redacted(redact_text(text[: 4 * most])))
     shown = "".join(one if one == "\n" or one.isprintable() else " " for one in text).strip()
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    return _cut(shown, most)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _in_line(text: str, *, most: int = _TEXT) -> str:
     return clean(text, most=most).replace("\n", " ")
 
 
-def _fitting(lines: Iterable[str]) -> Iterator[str]:
+def _fitting(lines: Iterable[_Line]) -> Iterator[_Line]:
     room = LONGEST - _LAST_LINE
     for line in lines:
-        room -= len(line) + 1
+        room -= len(line.text) + 1
         if room < 0:
             return
         yield line
 
 
-def _line(entry: Entry) -> str:
-    if entry.texts:
-        return _bots_words(entry)
-    parts = []
-    text = _in_line(entry.problem.text)
-    if entry.count:
-        parts.append(f"{_time(entry.problem.at)} {text}{_signal(entry)}{_times(entry)}")
-    elif entry.still:
-        parts.append(f"still: {text}")
+def _lines(entry: Entry) -> Iterator[_Line]:
+    """A line for each wording: those of one kind come in turns, so that one subject leaves room for the others."""
+    kind, over = entry.problem.kind, ""
     if entry.ended is not None:
-        parts.append(f"over: {_time(entry.ended.at)} {_in_line(entry.ended.text)}")
-    return "; ".join(parts)
+        over = f"over: {_time(entry.ended.at)} {_in_line(entry.ended.text)}"
+    for turn, one in enumerate(entry.said):
+        if kind is Kind.BOT_NOTIFIED:
+            yield _Line((ORDER[kind], 0, one.problem.at), kind, one.count, _bots_words(one))
+        else:
+            happened = f"{_time(one.problem.at)} {_in_line(one.problem.text)}{_signal(one.problem)}{_times(one)}"
+            text = f"{happened}; {over}" if over else happened
+            yield _Line((ORDER[kind], turn, one.problem.at), kind, 1 if kind.lasts else one.count, text)
+    if not entry.count:
+        still = [f"still: {_in_line(entry.problem.text)}"] if entry.still else []
+        text = "; ".join([*still, over] if over else still)
+        yield _Line((ORDER[kind], 0, entry.problem.at), kind, 1, text)
 
 
-def _bots_words(entry: Entry) -> str:
-    more = entry.count - len(entry.texts)
-    words = clean(f"{entry.problem.subject}: " + "\n".join(map(str.strip, entry.texts)), most=_BOTS_TEXT)
-    return f"{words} (and {more} more)" if more else words
+def _bots_words(one: Wording) -> str:
+    """Each line with the bot's name, so that none looks like another bot's, or the gateway's own."""
+    words = clean(one.problem.text, most=_BOTS_TEXT)
+    lines = [line for line in words.split("\n") if line.strip()] or ["(no words)"]
+    named = "\n".join(f"{_in_line(one.problem.subject)}: {line}" for line in lines)
+    return _cut(named, _BOTS_TEXT) + _times(one)
 
 
-def _signal(entry: Entry) -> str:
-    return f", signal {_in_line(entry.problem.signal, most=_SIGNAL)}" if entry.problem.signal else ""
+def _signal(problem: Problem) -> str:
+    return f", signal {_in_line(problem.signal, most=_SIGNAL)}" if problem.signal else ""
 
 
-def _times(entry: Entry) -> str:
-    if entry.count == 1 and not entry.again:
+def _times(one: Wording) -> str:
+    if one.count == 1 and not one.again:
         return ""
-    times = "once" if entry.count == 1 else f"{entry.count} times"
-    return f" ({times}{' more' if entry.again else ''} since {_time(entry.since)})"
+    times = "once" if one.count == 1 else f"{one.count} times"
+    return f" ({times}{' more' if one.again else ''} since {_time(one.since)})"
 
 
 def _time(micros: int) -> str:
@@ -145,27 +176,24 @@ def _time(micros: int) -> str:
 def _title(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> str:
     if len(ordered) == 1 and not left_out:
         entry = ordered[0]
-        over = " is over" if entry.ended is not None else ""
-        title = f"{entry.problem.kind.words}{over}, {entry.problem.subject}"
+        kind, over = entry.problem.kind, entry.ended is not None
+        title = single(kind, entry.problem.subject, count=entry.count, over=over)
     else:
         title = ", ".join(_title_parts(ordered, left_out))
     return f"{PREFIX}: {_in_line(title, most=_LONGEST_TITLE)}"
 
 
 def _title_parts(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> Iterator[str]:
-    counts = Counter(left_out)
+    """The numbers by kind: of what happens, how often it did; of what lasts, with whom it does."""
+    counts, over = Counter(left_out), Counter[Kind]()
     for entry in ordered:
-        counts[entry.problem.kind] += entry.count or entry.still
-    over = Counter(entry.problem.kind for entry in ordered if entry.ended is not None)
-    yield from _counted(+counts)
-    yield from (f"{kind.words} is over" for kind in over)
-
-
-def _counted(kinds: Mapping[Kind, int]) -> Iterator[str]:
-    ordered = sorted(kinds, key=lambda kind: _ORDER[kind])
-    yield from (f"{kinds[kind]} {kind.words}" for kind in ordered[:_MOST_KINDS])
-    if len(ordered) > _MOST_KINDS:
-        yield "…"
+        kind = entry.problem.kind
+        if entry.ended is not None:
+            over[kind] += 1
+        else:
+            counts[kind] += 1 if kind.lasts else entry.count
+    yield from counted(+counts)
+    yield from counted_over(over)
 
 
 def _level(ordered: Sequence[Entry], left_out: Mapping[Kind, int]) -> Level:

@@ -91,7 +91,8 @@ class Watch(NullTelemetry):
             self._reduce_expired(signal, f"expired at bot {receipt.bot}{because}", bots=(receipt.bot,))
 
     def bot_dead(self, *, bot: str, last_seen: int) -> None:
-        text = f"bot {bot} is dead: its last sign of life was at {micros_text(last_seen)[:19]}Z"
+        seen = f"its last sign of life was at {micros_text(last_seen)[:19]}Z"
+        text = f"bot {bot} is dead: {seen}; look at its process (signal-gateway bots show {bot})"
         self._say(Kind.BOT_DEAD, f"bot {bot}", text, bots=(bot,))
 
     def bot_left(self, *, bot: str) -> None:

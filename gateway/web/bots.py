@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp.web import BaseRequest, Response
 
 from gateway.bots import Roster
+from gateway.bots.absence import UNKNOWN
 from gateway.bots.roster import BotState
 from gateway.web import bot_views, views
 from gateway.web.problem import Problem
@@ -55,6 +56,6 @@ class BotsApi:
     def _known(self, name: str) -> BotState:
         state = self._roster.bot(name)
         if state is None:
-            detail = f"There is no bot {name[:64]}: it has no login, no source names it, and it was not heard."
+            detail = f"There is no bot {name[:64]}: {UNKNOWN}"
             raise Problem(404, "unknown_bot", "No bot has this name", detail=detail)
         return state

@@ -33,7 +33,7 @@ _SECONDS = re.compile(r"[0-9]{1,2}(\.[0-9]{1,3})?", re.ASCII)
 
 
 def command_of(words: list[str]) -> str:
-    """The command that the end of an address names, as in its topic: a known one, or ``custom/NAME``.
+    """The command that the end of an address names, as in its topic: a known one, or ``command/NAME``.
 
     Raises:
         Problem: it names none.
@@ -41,9 +41,9 @@ def command_of(words: list[str]) -> str:
     match words:
         case [word] if word in COMMANDS:
             return COMMANDS[word].value
-        case ["custom", name] if is_name(name):
+        case ["command", name] if is_name(name):
             return f"command/{name}"
-    detail = f"Commands are {', '.join(COMMANDS)}, and custom/NAME for a bot's own."
+    detail = f"Commands are {', '.join(COMMANDS)}, and command/NAME for a bot's own."
     raise Problem(404, "unknown_command", "No command has this name", detail=detail)
 
 

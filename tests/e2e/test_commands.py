@@ -109,6 +109,7 @@ def test_a_bot_that_says_nothing_is_unknown_and_one_that_is_not_there_was_not_co
     assert silent["message"] == "stock did not answer start within 1 s: it may have run the command, or not"
     absent = deployment.cli("bots", "start", "absent", "--json", code=1)["error"]
     assert absent["problem"]["code"] == "not_delivered"
+    assert "there is no bot absent: it has no login" in absent["message"]
     own = deployment.cli("bots", "command", "stock", "rebalance", "--json", code=1)["error"]
     assert "has no such command" in own["message"]
 

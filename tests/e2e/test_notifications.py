@@ -80,7 +80,7 @@ def test_an_exit_that_nobody_hears_is_told_and_an_entry_is_not(told, receiver):
     found = one_about(receiver, "an exit of quiet for BTC-USDT ended as unheard")
     until(lambda: deployment.metric("signal_gateway_outcomes_total", station="unheard") == 2)
 
-    assert found["title"] == "signal-gateway: reduce expired, quiet/BTC-USDT"
+    assert found["title"] == "signal-gateway: exit expired, quiet/BTC-USDT"
     assert found["type"] == "failure"
     assert f"signal {exit_['id']}" in found["message"]
     assert entry["id"] not in str(receiver.received)
@@ -171,7 +171,7 @@ def test_a_full_disk_is_told_and_that_there_is_room_again(told, receiver):
     resource.prlimit(deployment.gateway_pid, resource.RLIMIT_FSIZE, unlimited)
     room = one_about(receiver, "signals can be stored again")
 
-    assert full["title"] == "signal-gateway: journal unwritable, journal"
+    assert full["title"] == "signal-gateway: journal unwritable"
     assert (full["type"], room["type"]) == ("failure", "success")
     assert deployment.post("tv", alert())[0] == 202
 

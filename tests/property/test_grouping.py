@@ -13,6 +13,7 @@ from gateway.notify.grouping import Grouping
 from gateway.notify.notification import LONGEST, Entry, Notification, clean, compose
 from gateway.notify.problems import Kind, Problem
 from gateway.notify.settings import Pace
+from gateway.notify.wording import Wording
 
 TICK = 20.0
 HOUR = 3600.0
@@ -156,7 +157,9 @@ def test_any_words_make_a_notification_that_every_service_takes(
             ended=Problem(kind=kind, subject=subject, text=text, at=0, over=True) if kind.lasts else None,
             count=10**9,
             again=True,
-            texts=(text,) * 5 if kind is Kind.BOT_NOTIFIED else (),
+            wordings=tuple(
+                Wording(problem=Problem(kind=kind, subject=subject, text=one, at=0)) for one in (text, subject)
+            ),
         )
         for kind, subject, text in words
     ]

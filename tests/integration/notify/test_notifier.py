@@ -96,6 +96,12 @@ FACTS: dict[Kind, Callable[[Telemetry], None]] = {
     Kind.BOT_NOTIFIED: lambda telemetry: telemetry.bot_notified(bot="demo", text="why"),
 }
 
+TITLES = {
+    Kind.REDUCE_EXPIRED: "exit expired, ",
+    Kind.DEAD: "signal dead, ",
+    Kind.BOT_NOTIFIED: "50 messages of bot demo",
+}
+
 
 @pytest.mark.parametrize("kind", FACTS)
 async def test_a_burst_of_each_kind_arrives_as_one_notification(receiver: Receiver, kind: Kind) -> None:
@@ -109,7 +115,7 @@ async def test_a_burst_of_each_kind_arrives_as_one_notification(receiver: Receiv
         await eventually(lambda: len(rig.told.outcomes) == 2)
 
         burst, last = receiver.received
-        assert burst["title"].startswith(f"signal-gateway: {kind.words}")
+        assert burst["title"].startswith(f"signal-gateway: {TITLES.get(kind, kind.words)}")
         assert last["message"] == "bot other: the end"
         assert rig.told.outcomes == [("target 1, json://127.0.0.1", "sent", "")] * 2
         assert rig.told.problems[:50] == [kind.value] * 50

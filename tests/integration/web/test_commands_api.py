@@ -40,11 +40,13 @@ async def test_every_command_has_an_address_and_goes_out_as_it_came(bench: Bench
 
 
 async def test_a_bots_own_command_takes_any_object(bench: Bench) -> None:
-    assert (await post(bench, "custom/rebalance", {"to": [1, 2]}))[0] == 200
+    assert (await post(bench, "command/rebalance", {"to": [1, 2]}))[0] == 200
     assert (bench.calls[0].command, bench.calls[0].data) == ("command/rebalance", {"to": [1, 2]})
 
 
-@pytest.mark.parametrize("command", ["shutdown", "balance/limit", "custom", "custom/", "custom/a/b", "custom/a.b", ""])
+@pytest.mark.parametrize(
+    "command", ["shutdown", "balance/limit", "custom/a", "command", "command/", "command/a/b", "command/a.b", ""]
+)
 async def test_what_is_no_command_is_not_sent(bench: Bench, command: str) -> None:
     status, document = await post(bench, command)
     assert status == 404

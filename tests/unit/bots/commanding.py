@@ -12,6 +12,7 @@ import pytest
 
 from gateway.bots.calls import Call
 from gateway.bots.commands import Commands
+from gateway.bots.roster import BotState
 from gateway.mqtt.memory import MemoryBroker, MemoryLink, Published
 from gateway.telemetry import NullTelemetry
 from schemas.rpc import read_request
@@ -73,7 +74,12 @@ async def make() -> AsyncIterator[Callable[..., Any]]:
     benches: list[Bench] = []
 
     async def made(
-        *, keys: dict[str, CommandKey] | None = None, window: int = 16, remembers: bool = False, **options: Any
+        *,
+        keys: dict[str, CommandKey] | None = None,
+        window: int = 16,
+        remembers: bool = False,
+        state: BotState | None = None,
+        **options: Any,
     ) -> Bench:
         broker, heard, numbers = MemoryBroker(), Heard(), count(1)
         link = MemoryLink(broker, window=window, **options)
@@ -83,6 +89,7 @@ async def make() -> AsyncIterator[Callable[..., Any]]:
             keys=keys or {},
             telemetry=heard,
             remembers=lambda *_: remembers,
+            find=lambda _: state,
             clock=lambda: NOW,
             new_id=lambda: f"id-{next(numbers)}",
         )

@@ -69,8 +69,8 @@ def asked(gateway: Gateway) -> tuple[str, Any]:
             "balance-paper",
             {"asset": "BTC", "amount": "0.1000000000000000000001"},
         ),
-        (["command", "one", "rebalance", '{"to": 0.5}'], "custom/rebalance", {"to": 0.5}),
-        (["command", "one", "rebalance"], "custom/rebalance", {}),
+        (["command", "one", "rebalance", '{"to": 0.5}'], "command/rebalance", {"to": 0.5}),
+        (["command", "one", "rebalance"], "command/rebalance", {}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -208,6 +208,11 @@ TRADE = {
                 "binance   USDT     100         40",
                 "odd                  7",
             ],
+        ),
+        (
+            reply_lines.balance,
+            {"data": {"binance": {"BTC": "0.5", "USDT": "100"}}},
+            ["exchange  asset  total", "binance   BTC      0.5", "binance   USDT     100"],
         ),
         (reply_lines.balance, {"data": {}}, ["it holds nothing"]),
         (reply_lines.balance, {"data": None}, ["done"]),

@@ -196,6 +196,7 @@ def test_bots_list_shows_how_each_bot_is_and_whose_clock_is_wrong(call: Call, ga
 
     assert [bot["name"] for bot in as_json] == ["demo", "one", "two"]
     assert as_json[0]["created"]
+    assert f"all sources, login made {as_json[0]['created']}" in listed.out
     assert as_json[1] == BOT | {"created": None}
     demo, stock, one, subscriptions, details, wrong, two, *_ = listed.out.splitlines()
     assert "never seen" in demo
@@ -233,11 +234,13 @@ def test_bots_list_says_how_a_bot_is_that_is_not_heard(
 
 LINE = {"received_at": "2026-11-22T10:15:02.000000Z", "at": None, "level": "INFO", "logger": "a.b", "text": "one"}
 
+EVENT = {"amount": 1, "id": "x" * 500, "why": "a\n" + "word " * 99, "fee": {"flat": [1]}}
+
 
 def test_bots_show_tells_how_a_bot_is_and_what_it_told_lately(call: Call, gateway: Gateway) -> None:
     call("init")
     told = {
-        "events": [{"received_at": "T1", "at": None, "type": "OrderFilled", "data": {"amount": 1, "long": "x" * 500}}],
+        "events": [{"received_at": "T1", "at": None, "type": "OrderFilled", "data": EVENT}],
         "notifications": [{"received_at": "T2", "at": None, "text": "\nWinding\ndown\x1b[2J"}],
         "performance": {"received_at": "T3", "controllers": {"pmm": {"performance": {"pnl": 1.5}}}},
     }
@@ -246,10 +249,18 @@ def test_bots_show_tells_how_a_bot_is_and_what_it_told_lately(call: Call, gatewa
 
     assert call("bots", "show", "one", "--json").json == BOT | told
     assert "left since" in shown.out
-    assert 'T1  OrderFilled  {"amount": 1, "long": "xxx' in shown.out
+    assert f"T1  OrderFilled  amount=1 id={'x' * 60}… why=a{' word' * 11}… fee.flat=[1]\n" in shown.out
     assert "T2  told its owner: Winding\n        down\\x1b[2J" in shown.out
-    assert 'T3  pmm: {"performance": {"pnl": 1.5}}' in shown.out
+    assert "T3  pmm: performance.pnl=1.5\n" in shown.out
     assert max(map(len, shown.out.splitlines())) < 250
+
+
+def test_bots_show_counts_what_has_no_room(call: Call, gateway: Gateway) -> None:
+    call("init")
+    event = {"received_at": "T1", "at": None, "type": "Odd", "data": {f"name{n:02}": "0123456789" for n in range(50)}}
+    gateway.answers["/api/v1/bots/one"] = (200, BOT | {"events": [event], "notifications": [], "performance": None})
+
+    assert "name07=0123456789 and 42 more (--json shows all)" in call("bots", "show", "one").out
 
 
 def test_bots_logs_shows_the_latest_lines_and_no_text_of_a_bot_looks_like_a_line_of_its_own(

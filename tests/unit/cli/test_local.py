@@ -134,10 +134,26 @@ def test_a_rotated_demo_bot_keeps_its_file_up_to_date(call: Call, tmp_path: Path
     call("init")
     file = tmp_path / "data/bots/demo.env"
     before = file.read_text()
-    call("bots", "rotate", "demo")
+    rotated = call("bots", "rotate", "demo", "--env-file", "other.env").out
 
     assert file.read_text() != before
     assert file.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "other.env").read_text() == file.read_text()
+    assert [line for line in rotated.splitlines() if line.startswith("renewed ")] == [
+        "renewed data/bots/demo.env",
+        "renewed other.env",
+    ]
+    assert "if bot demo runs, restart it with the new login" in rotated
+
+
+def test_a_removed_bots_file_is_named_and_so_is_what_becomes_of_its_connection(call: Call) -> None:
+    call("init")
+    call("bots", "add", "one")
+    removed, without_file = call("bots", "remove", "demo").out, call("bots", "remove", "one").out
+
+    assert "removed data/bots/demo.env" in removed.splitlines()
+    assert "bot demo has no login any more: if it runs, it loses its connection" in removed
+    assert "removed " not in without_file
 
 
 @pytest.mark.parametrize("change", [("add", "two"), ("rotate", "one"), ("remove", "one")], ids=" ".join)

@@ -62,7 +62,7 @@ def test_one_target_can_be_asked_alone(call: Call, tmp_path: Path, receiver: Rec
     ended, none = call("notify", "test", "--target", "2"), call("notify", "test", "--target", "3")
 
     assert (ended.code, ended.out) == (0, "target 2, json://127.0.0.1: accepted\n")
-    assert (none.code, none.err) == (1, "there is no target 3: there is 1 to 2\n")
+    assert (none.code, none.err) == (1, "there is no target 3: there are 1 to 2\n")
     assert len(receiver.received) == 1
 
 

@@ -76,7 +76,7 @@ def test_different_problems_of_a_burst_are_lines_of_one_notification_the_worst_f
     bench.add(Kind.REDUCE_EXPIRED, "tv/BTC-USDT", text="an exit expired")
     (told,) = bench.after(60)
 
-    assert told.title == "signal-gateway: 1 reduce expired, 1 unanswered, 1 refused"
+    assert told.title == "signal-gateway: 1 exit expired, 1 unanswered, 1 refused"
     assert told.body.splitlines() == [
         "12:00:00 an exit expired",
         "12:00:00 bot demo sent no receipt, signal 0193",
@@ -119,7 +119,7 @@ def test_what_lasts_is_told_once_repeated_seldom_and_its_end_is_told_once(bench:
         "still: the broker is away",
     ]
     assert [(one.body, one.title, one.level) for one in ended] == [
-        ("over: 14:01:40 the broker is back", "signal-gateway: broker away is over, broker", Level.SUCCESS)
+        ("over: 14:01:40 the broker is back", "signal-gateway: broker back", Level.SUCCESS)
     ]
 
 
@@ -210,7 +210,10 @@ def test_a_bots_own_words_are_told_each_time_and_those_of_a_burst_together(bench
     bench.add(Kind.BOT_NOTIFIED, "bot demo", text="filled 0")
     (later,) = bench.after(60)
 
-    assert burst.body == "bot demo: filled 0\nfilled 1\nfilled 2\nfilled 3\nfilled 4 (and 3 more)"
+    assert burst.body.splitlines() == [
+        *(f"bot demo: filled {number}" for number in range(5)),
+        "and 3 more: 3 messages of bots",
+    ]
     assert later.body == "bot demo: filled 0"
     assert later.level is Level.INFO
 
@@ -261,3 +264,77 @@ def test_a_flush_tells_at_once_what_would_still_be_gathered(bench: Bench) -> Non
     assert told is not None
     assert told.body == "12:00:00 an alert was refused"
     assert bench.grouping.due(now=bench.now, flush=True) is None
+
+
+def failed(handler: str, reason: str = "ValueError: no") -> str:
+    return f"handler {handler} of bot demo failed on an entry of tv for BTC-USDT: {reason}"
+
+
+def test_what_differs_within_a_burst_is_told_in_lines_and_what_is_equal_with_its_number(bench: Bench) -> None:
+    for handler, price in [("trade", 1), ("trade", 2.5), ("log", 1), ("trade", 3)]:
+        bench.add(Kind.FAILED, "bot demo", text=failed(handler, f"ValueError: {price} is too much"))
+        bench.after(1)
+    (told,) = bench.after(60)
+
+    assert told.body.splitlines() == [
+        f"12:00:03 {failed('trade', 'ValueError: 3 is too much')} (3 times since 12:00:00)",
+        f"12:00:02 {failed('log', 'ValueError: 1 is too much')}",
+    ]
+    assert told.title == "signal-gateway: failed, bot demo"
+
+
+def test_of_many_that_differ_five_are_told_and_the_others_counted(bench: Bench) -> None:
+    for letter in "abcdefgh":
+        bench.add(text=f"mistake {letter}")
+    (told,) = bench.after(60)
+
+    assert told.body.splitlines() == [*(f"12:00:00 mistake {letter}" for letter in "abcde"), "and 3 more: 3 refused"]
+
+
+def test_many_mistakes_of_one_source_leave_room_for_another_source(bench: Bench) -> None:
+    for source in ["tv", "other", "third"]:
+        for letter in "abcde":
+            bench.add(subject=f"source {source}", text=f"mistake {letter} of {source}")
+    (told,) = bench.after(60)
+
+    first = {line.split()[-1] for line in told.body.splitlines()[:3]}
+    assert first == {"tv", "other", "third"}
+    assert told.body.endswith("and 5 more: 5 refused")
+
+
+def test_a_new_mistake_is_told_although_another_one_of_the_same_source_was(bench: Bench) -> None:
+    bench.add(text="the price 5 is no number")
+    bench.after(60)
+    bench.add(text="the price 6 is no number")
+    assert bench.after(60) == []
+    bench.add(text="the side is missing")
+    (told,) = bench.after(60)
+    bench.add(text="the side is missing")
+    rest = bench.after(3600, tick=5)
+
+    assert told.body.splitlines() == [
+        "12:01:00 the price 6 is no number (once more since 12:01:00)",
+        "12:02:00 the side is missing",
+    ]
+    assert [one.body for one in rest] == ["12:03:00 the side is missing (once more since 12:03:00)"]
+
+
+def test_a_new_mistake_is_told_although_many_known_ones_wait(bench: Bench) -> None:
+    for letter in "abcde":
+        bench.add(text=f"mistake {letter}")
+    bench.after(60)
+    for letter in "abcdex":
+        bench.add(text=f"mistake {letter}")
+    (told,) = bench.after(60)
+
+    assert told.body.splitlines()[-2:] == ["12:01:00 mistake x", "and 1 more: 1 refused"]
+
+
+def test_mistakes_that_are_new_each_time_are_told_at_once_a_bounded_number_of_times() -> None:
+    bench, told = Bench(Pace(group_for=1, repeat_every=3600, limit=1000)), []
+    for number in range(100):
+        bench.add(text="mistake " + "x" * number)
+        told += bench.after(10)
+
+    assert len(told) == 16
+    assert sum("more since" in one.body for one in told) == 0

@@ -161,7 +161,10 @@ def test_a_bot_is_told_to_be_dead_and_to_be_back_or_gone_for_good(bench: Bench) 
     dead, back, left, forgotten = bench.told
     assert (left.over, left.moot, left.text) == (True, False, "bot demo said goodbye")
     assert {(told.kind, told.subject, told.bots) for told in bench.told} == {(Kind.BOT_DEAD, "bot demo", ("demo",))}
-    assert dead.text == "bot demo is dead: its last sign of life was at 2026-11-22T12:55:01Z"
+    assert dead.text == (
+        "bot demo is dead: its last sign of life was at 2026-11-22T12:55:01Z; "
+        "look at its process (signal-gateway bots show demo)"
+    )
     assert (dead.over, back.over, back.moot, forgotten.over, forgotten.moot) == (False, True, False, True, True)
 
 
