@@ -61,12 +61,13 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
+async def run(settings: Settings, *, ready: Callable[[], None], stopped: Callable[[int], None]) -> None:
     """Run the gateway until SIGTERM or SIGINT.
 
     Args:
         settings: the configuration.
         ready: called once, when the gateway accepts signals.
+        stopped: called at the end with how many signals still wait to be published; not where a part died.
 
     Raises:
         Misconfigured: an address cannot be had, or the journal cannot be opened.
@@ -77,6 +78,8 @@ async def run(settings: Settings, *, ready: Callable[[], None] = lambda: None) -
         stack.push_async_callback(journal.close)
         broker = await stack.enter_async_context(run_embedded(settings)) if settings.embedded else None
         await Gateway(settings, journal, broker).run(ready)
+        waiting = journal.depth().waiting
+    stopped(waiting)
 
 
 def _listen(address: Address, setting: str) -> ListenSettings:
@@ -87,8 +90,7 @@ class Gateway:
     """The parts of one running gateway."""
 
     def __init__(self, settings: Settings, journal: Journal, embedded: Embedded | None) -> None:
-        self._settings = settings
-        self._journal = journal
+        self._settings, self._journal = settings, journal
         self._topics = settings.topics
         self._recorder = Recorder(sources=settings.sources, version=_VERSION, now=clock)
         self._notifier = Notifier(settings.notify, expected=settings.expected, telemetry=self._recorder, clock=clock)
@@ -123,7 +125,16 @@ class Gateway:
             clock=clock,
         )
         self._roster = self._make_roster()
-        self._commands = self._make_commands()
+        self._commands = Commands(
+            self._link,
+            topics=self._topics,
+            keys=settings.command_keys,
+            remembers=self._cards.remembers,
+            find=self._roster.bot,
+            telemetry=self._telemetry,
+            clock=clock,
+            new_id=new_id,
+        )
         self._pipeline = Pipeline(
             Road(sources=settings.sources, topics=self._topics),
             keys=self._keys,
@@ -180,12 +191,11 @@ class Gateway:
         settings = self._settings.link
         if broker is not None:
             settings = replace(settings, port=broker.port, max_packet_size=broker.max_packet_size)
-        heard = broker.heard if broker is not None else None
         return GmqttLink(
             replace(settings, will=self._presence.will),
             on_connected=self._connected,
             on_disconnected=self._disconnected,
-            heard=heard,
+            heard=broker.heard if broker is not None else None,
         )
 
     def _make_listeners(self) -> tuple[HttpListener, HttpListener]:
@@ -216,18 +226,6 @@ class Gateway:
         return (
             HttpListener(public, settings=_listen(http.public, "http.public"), telemetry=telemetry),
             HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
-        )
-
-    def _make_commands(self) -> Commands:
-        return Commands(
-            self._link,
-            topics=self._topics,
-            keys=self._settings.command_keys,
-            remembers=self._cards.remembers,
-            find=self._roster.bot,
-            telemetry=self._telemetry,
-            clock=clock,
-            new_id=new_id,
         )
 
     def _let_watch(self) -> None:

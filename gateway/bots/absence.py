@@ -35,7 +35,7 @@ def absence(state: BotState | None, *, bot: str, command: str) -> str:
     if shown is not None and not shown.commands:
         return f"{bot} is there, and its card lists no commands: it serves none."
     if heard is None or heard.seen_at is None:
-        return f"{bot} was not heard since the gateway started: start it."
+        return f"{bot} was not heard since the gateway started: it is not connected, or has no such command."
     return f"{bot} is not connected, or has no such command."
 
 

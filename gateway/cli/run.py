@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -26,7 +27,16 @@ def command(session: Session) -> None:
     session.warn(
         f"warning: {warning}" for warning in warnings(settings, session.environ) if "is not set" not in warning
     )
-    _run(app.run(settings, ready=lambda: session.emit(_addresses(settings), _lines(settings))))
+    ready = partial(session.emit, _addresses(settings), _lines(settings))
+    _run(app.run(settings, ready=ready, stopped=lambda waiting: session.warn([farewell(waiting)])))
+
+
+def farewell(waiting: int) -> str:
+    """What a person is told at the end, by how many signals still wait to be published."""
+    if not waiting:
+        return "stopped: everything that waited is published"
+    wait = "1 signal waits" if waiting == 1 else f"{waiting} signals wait"
+    return f"stopped: {wait} to be published, and will be at the next start, unless expired by then"
 
 
 def _run(gateway: Coroutine[Any, Any, None]) -> None:

@@ -212,6 +212,8 @@ def test_sigterm_ends_the_gateway_cleanly_and_the_same_webhook_works_after_a_res
     assert deployment.post("one", alert())[0] == 202
 
     assert deployment.stop_gateway() == 0
+    *_, last = (deployment.folder / "gateway.log").read_text().splitlines()
+    assert last.startswith("stopped: 1 signal waits to be published")
 
     deployment.start_gateway()
     assert deployment.post("one", alert())[0] == 202

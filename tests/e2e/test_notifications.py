@@ -70,7 +70,7 @@ def test_a_publish_that_the_acl_denies_is_told(told, receiver):
     found = one_about(receiver, "ended as denied: the broker refused it: not authorised (0x87)")
 
     assert found["title"] == "signal-gateway: denied, source barred"
-    assert "(5 times since " in found["message"]
+    assert all(f" for {base}-USDT ended as denied" in found["message"] for base in BASES[:5])
 
 
 def test_an_exit_that_nobody_hears_is_told_and_an_entry_is_not(told, receiver):

@@ -40,7 +40,7 @@ def bot(state: State | None = None, *, commands: set[str] | None = None, absent_
         (bot(State.DEAD), "one is dead since 2026-11-22T12:00:00Z; its last sign of life was at 2026-11-22T11:59:30Z."),
         (bot(State.LEFT, commands={"stop"}), "one left since 2026-11-22T12:00:00Z: start it."),
         (bot(commands={"stop"}, absent_since=NOON), "one is absent since 2026-11-22T12:00:00Z."),
-        (bot(), "one was not heard since the gateway started: start it."),
+        (bot(), "one was not heard since the gateway started: it is not connected, or has no such command."),
         (
             bot(State.ALIVE, commands={"stop", "command/flatten"}),
             "one is there and has no such command; it has command/flatten, stop.",
