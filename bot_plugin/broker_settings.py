@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot_plugin.errors import SettingsError
 from bot_plugin.settings_files import read_env_file
 from bot_plugin.tls import tls_context
-from bot_plugin.transport import V5, V311
+from bot_plugin.transport import V5, V311, LinkSettings
 from schemas.topics import TopicError, Topics
 
 PREFIX = "SIGNAL_GATEWAY_"
@@ -96,6 +96,25 @@ class BrokerSettings:
         """
         return tls_context(ca=self.ca, cert=self.cert, key=self.key) if self.tls else None
 
+    def link(self, name: str, role: str, *, who: str) -> LinkSettings:
+        """How a connection reaches the broker.
+
+        Args:
+            name: of the bot or the client.
+            role: what the connection is for; with the name it makes the client id.
+            who: whose connection it is, in words.
+        """
+        return LinkSettings(
+            host=self.host,
+            port=self.port,
+            client_id=f"{self.root.replace('/', '.')}.{name}.{role}",
+            who=who,
+            username=self.username,
+            password=self.password,
+            tls=self.tls_context(),
+            versions=self.versions,
+        )
+
     def broker_problems(self) -> Iterator[str]:
         """What cannot work, each in a sentence."""
         if not self.host:
@@ -115,6 +134,32 @@ class BrokerSettings:
             Topics(root=self.root, namespace=self.namespace)
         except TopicError as error:
             yield str(error)
+
+
+Kind = TypeVar("Kind", bound=BrokerSettings)
+
+
+def make(kind: type[Kind], values: Mapping[str, Any], problems: Iterable[str], *, origin: str) -> Kind:
+    """Make settings of what was read.
+
+    Args:
+        kind: which.
+        values: what could be read.
+        problems: what could not.
+        origin: where it stands, in words.
+
+    Raises:
+        SettingsError: with every problem, the settings' own too.
+    """
+    problems = list(problems)
+    try:
+        settings = kind(**values)
+    except SettingsError as error:
+        problems += error.problems
+    else:
+        if not problems:
+            return settings
+    raise SettingsError(problems, origin=origin)
 
 
 def text(value: Any) -> str:

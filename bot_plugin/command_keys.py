@@ -42,18 +42,6 @@ def command_keys(given: Mapping[str, str | bytes], file: str | None) -> dict[str
     return {name: _key(name, secret) for name, secret in secrets.items()}
 
 
-def read_key(text: str) -> CommandKey:
-    """Read one ``name:secret``.
-
-    Raises:
-        KeyRefused: saying why it cannot be used.
-    """
-    keys = command_keys(split_keys(text), None)
-    if len(keys) != 1:
-        raise KeyRefused("there is one key, that commands are signed with")
-    return keys.popitem()[1]
-
-
 def in_texts(keys: Iterable[CommandKey]) -> Iterator[str]:
     """What keys look like where a text holds them: in base64url, and as they are where they are text themselves."""
     for key in keys:

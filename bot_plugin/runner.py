@@ -140,17 +140,8 @@ class Runner:
 
     def base(self, role: str) -> LinkSettings:
         """How to reach the broker, with a client id for a role."""
-        settings = self.settings
-        return LinkSettings(
-            host=settings.host,
-            port=settings.port,
-            client_id=f"{settings.root.replace('/', '.')}.{settings.bot}.{role}",
-            who=f"bot {settings.bot}",
-            username=settings.username,
-            password=settings.password,
-            tls=settings.tls_context(),
-            versions=settings.versions,
-        )
+        bot = self.settings.bot
+        return self.settings.link(bot, role, who=f"bot {bot}")
 
     def _remote_settings(self) -> LinkSettings:
         wanted = dict.fromkeys(each for part in self.parts for each in part.filters)

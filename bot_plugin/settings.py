@@ -15,6 +15,7 @@ from bot_plugin.broker_settings import (
     Reader,
     as_it_is,
     by_setting,
+    make,
     read_spelled,
     spelled_in,
     switch,
@@ -194,13 +195,7 @@ def _build(values: Mapping[str, Any], problems: Iterable[str], *, origin: str, n
     problems = list(problems)
     if "bot" not in values:
         problems.append(f"{name} is missing: the name of this bot, as `signal-gateway bots add` made it")
-    try:
-        settings = PluginSettings(**{"bot": "unnamed", **values})
-    except SettingsError as error:
-        raise SettingsError([*problems, *error.problems], origin=origin) from None
-    if problems:
-        raise SettingsError(problems, origin=origin)
-    return settings
+    return make(PluginSettings, {"bot": "unnamed", **values}, problems, origin=origin)
 
 
 def _problems(settings: PluginSettings) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -181,20 +182,9 @@ class BotClient(Commands):
         return Line(link, self._receive, name="bot_plugin.client", ended=lambda: None)
 
     def _link_settings(self, role: str, *, filters: tuple[str, ...], optional: tuple[str, ...] = ()) -> LinkSettings:
-        settings = self.settings
-        return LinkSettings(
-            host=settings.host,
-            port=settings.port,
-            client_id=f"{settings.root.replace('/', '.')}.{settings.name}.{role}.{secrets.token_hex(4)}",
-            who=f"client {settings.name}",
-            username=settings.username,
-            password=settings.password,
-            tls=settings.tls_context(),
-            versions=settings.versions,
-            clean=True,
-            filters=filters,
-            optional=optional,
-        )
+        name = self.settings.name
+        link = self.settings.link(name, f"{role}.{secrets.token_hex(4)}", who=f"client {name}")
+        return replace(link, clean=True, filters=filters, optional=optional)
 
     async def _receive(self, message: Message) -> None:
         if matches(self._replies, message.topic):

@@ -12,14 +12,14 @@ from bot_plugin.broker_settings import (
     BROKER_VARIABLES,
     BrokerSettings,
     Reader,
+    make,
     read_spelled,
     spelled_in,
     words,
 )
-from bot_plugin.command_keys import read_key
 from bot_plugin.errors import SettingsError
 from schemas.fields import is_name
-from schemas.signature import CommandKey
+from schemas.signature import KEY_SHAPE, CommandKey, read_key
 
 VARIABLES = {"CLIENT": "name", "BOTS": "bots", "COMMAND_KEY": "command_key", **BROKER_VARIABLES}
 """Variables without their prefix, and the settings that they are."""
@@ -27,7 +27,7 @@ VARIABLES = {"CLIENT": "name", "BOTS": "bots", "COMMAND_KEY": "command_key", **B
 _READERS: Mapping[str, Reader] = {
     **BROKER_READERS,
     "bots": (words, "names, joined by commas"),
-    "command_key": (read_key, "NAME:SECRET, the secret in base64url and of 32 bytes or more"),
+    "command_key": (read_key, KEY_SHAPE),
 }
 _MOST_NAME = 64
 """Characters of a name: a broker's client id has it, the root, and what makes it unique."""
@@ -86,13 +86,7 @@ class ClientSettings(BrokerSettings):
         """
         given, origin = spelled_in(VARIABLES, environ=environ, env_file=env_file)
         values, problems = read_spelled(given, _READERS)
-        try:
-            settings = cls(**values)
-        except SettingsError as error:
-            raise SettingsError([*problems, *error.problems], origin=origin) from None
-        if problems:
-            raise SettingsError(problems, origin=origin)
-        return settings
+        return make(cls, values, problems, origin=origin)
 
 
 def _name_of(username: str | None) -> str:
