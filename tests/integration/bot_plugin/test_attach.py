@@ -1,4 +1,4 @@
-"""Handlers that come and go on a real Mosquitto, in both versions of MQTT: subscriptions, sessions, cards, and outages."""
+"""Handlers that come and go on a real Mosquitto, in both versions of MQTT: subscriptions, sessions, cards, outages."""
 
 from __future__ import annotations
 
