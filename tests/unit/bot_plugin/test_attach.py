@@ -682,3 +682,122 @@ async def test_more_than_a_handler_that_is_away_may_keep_waiting_is_refused(
         await eventually(lambda: rig.receipts(further.id))
 
     assert rig.receipts(further.id)[-1].stage is Stage.REFUSED
+
+
+async def test_a_plain_callback_may_detach_its_own_strategy_from_its_thread(bot: SignalListener) -> None:
+    """It asks the listener's loop for it, and is not waited for."""
+    strategy, loop = Handlers(), asyncio.get_running_loop()
+
+    @strategy.on_trade("trend")
+    def act(signal: Signal) -> None:
+        asyncio.run_coroutine_threadsafe(bot.detach(strategy), loop).result(5)
+
+    async with running(bot) as rig:
+        bot.attach(strategy)
+        await listening(rig, TOPIC)
+        envelope = trade(bot)
+        rig.send(envelope)
+        receipt = await ended(rig, envelope)
+
+    assert receipt.stage is Stage.HANDLED
+
+
+async def test_on_another_thread_handlers_do_not_come_and_go(bot: SignalListener) -> None:
+    """A mistake of the program is said where it is made, and changes nothing."""
+    strategy = Strategy()
+    async with running(bot):
+        with pytest.raises(RuntimeError, match="on the loop on which the listener runs"):
+            await asyncio.to_thread(bot.attach, strategy.handlers)
+
+    assert bot.plan.handlers == ()
+
+
+async def test_a_strategy_that_comes_while_the_bot_stops_leaves_what_waits_to_the_next_start(
+    make: Callable[..., SignalListener],
+) -> None:
+    """Nothing is started and nothing refused in the grace of a stop: the next process runs it."""
+    bot, busy, strategy = make(grace=0.3), Strategy("busy", "busy"), Strategy()
+    busy.gate.clear()
+    other = Strategy("other", pair="ETH-USDT")
+    bot.attach(strategy.handlers)
+    async with running(bot) as rig:
+        bot.attach(busy.handlers)
+        bot.attach(other.handlers)
+        await listening(rig, TOPIC, "signals/v1/trade/busy/+")
+        await bot.detach(strategy.handlers)
+        envelope = trade(bot, pair="BTC-USDT")
+        rig.send(envelope)
+        rig.send(build(bot, source="busy"))
+        await eventually(lambda: busy.called and rig.receipts(envelope.id))
+        bot.stop()
+        await asyncio.sleep(0.05)
+        bot.attach(strategy.handlers)
+    assert strategy.called == []
+    assert not any(receipt.stage.final for receipt in rig.receipts(envelope.id))
+    again = make()
+    again.attach(strategy.handlers)
+    async with running(again) as second:
+        receipt = await ended(second, envelope)
+
+    assert receipt.stage is Stage.HANDLED
+
+
+async def test_a_callback_that_does_not_heed_its_cancellation_holds_nobody_up_for_long(
+    bot: SignalListener, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Detach returns and the log names what goes on; what it says at its end is not believed any more."""
+    monkeypatch.setattr("bot_plugin.absence._STUBBORN", 0.05)
+    strategy, gate = Handlers(), asyncio.Event()
+
+    @strategy.on_trade("trend")
+    async def act(signal: Signal) -> None:
+        while not gate.is_set():
+            try:
+                await gate.wait()
+            except asyncio.CancelledError:
+                continue
+
+    async with running(bot) as rig:
+        bot.attach(strategy)
+        await listening(rig, TOPIC)
+        envelope = trade(bot)
+        rig.send(envelope)
+        await eventually(lambda: rig.receipts(envelope.id))
+        async with asyncio.timeout(2):
+            await bot.detach(strategy)
+        receipt = await ended(rig, envelope)
+        gate.set()
+        await asyncio.sleep(0.05)
+
+    assert receipt.stage is Stage.INTERRUPTED
+    assert {each.stage for each in rig.receipts(envelope.id) if each.stage.final} == {Stage.INTERRUPTED}
+    assert "was cancelled, and does not end" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["signals", "raw"])
+async def test_a_detach_that_meets_a_timeout_cuts_nothing_else(bot: SignalListener, kind: str) -> None:
+    """A callback that is being cancelled by its own timeout when it is detached ends, and detach returns."""
+    strategy = Handlers()
+    inside, gate = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_: Any) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            inside.set()
+            await gate.wait()
+
+    if kind == "raw":
+        strategy.on_topic("raw/#", timeout=0.01)(slow)
+    else:
+        strategy.on_trade("trend", timeout=0.01)(slow)
+    async with running(bot) as rig:
+        bot.attach(strategy)
+        await listening(rig, "raw/#" if kind == "raw" else TOPIC)
+        rig.broker.publish("raw/x", b"") if kind == "raw" else rig.send(trade(bot))
+        await inside.wait()
+        leaving = asyncio.create_task(bot.detach(strategy))
+        await asyncio.sleep(0.2)  # beyond the grace
+        gate.set()
+        async with asyncio.timeout(2):
+            await leaving
