@@ -64,14 +64,20 @@ class Runner:
         standing.name.card = self._shown(standing.name.card)
         return standing.session.change(plan, standing.name.card)
 
-    def renew(self) -> None:
-        """Take the connection for signals up anew where the plan wants other topics, and show what it wants."""
+    def renew(self) -> bool:
+        """Take the connection for signals up anew where the plan wants other topics, and show what it wants.
+
+        Returns:
+            Whether it is taken up anew; else it is as it was.
+        """
         if (standing := self._standing) is None:
-            return
+            return False
         if self._listen():
             standing.link.renew(self._link_settings(standing.name.card))
-        elif standing.link.connected:
+            return True
+        if standing.link.connected:
             standing.session.show_card()
+        return False
 
     def drop(self, filters: Iterable[str]) -> None:
         """Ask the broker not to send what an earlier process listened to, and this one does not."""
