@@ -1,7 +1,8 @@
 """The real Hummingbot, headless, in the folder where it is started: run_bot.py [--strategy CONF.yml].
 
-``home.py`` makes that folder. This is what bin/hummingbot_quickstart.py does, but that it waits for the bridge before it
-starts a strategy, which could not listen to it else. ``--call MODULE:FUNCTION`` calls that with the application as soon as there is one.
+``home.py`` makes that folder. This is what bin/hummingbot_quickstart.py does, but that it waits for the bridge before
+it starts a strategy, which could not listen to it else. ``--call MODULE:FUNCTION`` calls that with the application as
+soon as there is one.
 """
 
 from __future__ import annotations
