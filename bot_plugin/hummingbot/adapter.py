@@ -45,7 +45,7 @@ class Adapter:
     def __init__(self, application: Any) -> None:
         settings = settings_of(application)
         self._application = application
-        self._loop: asyncio.AbstractEventLoop = hummingbots.loop(application)
+        self.loop: asyncio.AbstractEventLoop = hummingbots.loop(application)
         self._bridge = Bridge(application, prefix=f"{settings.namespace}/{settings.bot}", host=settings.host)
         self._task: Task[None] | None = None
         self._closing = False
@@ -58,7 +58,7 @@ class Adapter:
         if self.settings.commands:
             topics, bot = self.settings.topics, self.settings.bot
             self._bridge.take([topics.command(bot, command) for command in Command])
-        self._task = self._loop.create_task(self.listener.run(), name="bot_plugin.hummingbot")
+        self._task = self.loop.create_task(self.listener.run(), name="bot_plugin.hummingbot")
         self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
@@ -128,7 +128,7 @@ def settings_of(application: Any) -> PluginSettings:
 
 
 def _start(adapter: Adapter) -> None:
-    loop = adapter._loop
+    loop = adapter.loop
     if loop.is_running() and not _is_current(loop):
         loop.call_soon_threadsafe(adapter.start)
     else:
