@@ -14,7 +14,7 @@ from bot_plugin.signal import Signal
 log = logging.getLogger("bot_plugin.hummingbot.orders")
 
 
-class Following:
+class SignalOrders:
     """The orders of one signal in one handler. ``filled`` is told once; orders that come later are the next signal's.
 
     Args:
@@ -58,7 +58,7 @@ class _Tracked:
 
     def __init__(self, order_id: str) -> None:
         self.order = Order(order_id)
-        self.followings: list[Following] = []
+        self.followings: list[SignalOrders] = []
 
     @property
     def over(self) -> bool:
@@ -80,8 +80,8 @@ class OrderWatch:
         self._limit, self._memory = limit, memory
         self._open: OrderedDict[str, _Tracked] = OrderedDict()
         self._rest: OrderedDict[str, _Tracked] = OrderedDict()
-        self._followings: WeakValueDictionary[int, Following] = WeakValueDictionary()
-        self._told: deque[Following] = deque(maxlen=memory)
+        self._followings: WeakValueDictionary[int, SignalOrders] = WeakValueDictionary()
+        self._told: deque[SignalOrders] = deque(maxlen=memory)
 
     def __len__(self) -> int:
         """How many orders it remembers."""
@@ -104,7 +104,7 @@ class OrderWatch:
         self._sort(following)
 
     @contextmanager
-    def holding(self, signal: Signal) -> Iterator[Following]:
+    def holding(self, signal: Signal) -> Iterator[SignalOrders]:
         """Wait with ``filled`` while the block lasts: a callback may place several orders."""
         following = self.following(signal)
         following.hold()
@@ -114,14 +114,14 @@ class OrderWatch:
             following.release()
             self._sort(following)
 
-    def following(self, signal: Signal) -> Following:
+    def following(self, signal: Signal) -> SignalOrders:
         """The orders of a signal. One signal object is one handler's: two handlers have each their own."""
         following = self._followings.get(id(signal))
         if following is None:
-            following = self._followings[id(signal)] = Following(signal)
+            following = self._followings[id(signal)] = SignalOrders(signal)
         return following
 
-    def release(self, following: Following) -> None:
+    def release(self, following: SignalOrders) -> None:
         """End one hold, and tell what is due."""
         following.release()
         self._sort(following)
@@ -141,7 +141,7 @@ class OrderWatch:
     def _known(self, order_id: str) -> _Tracked | None:
         return self._open.get(order_id) or self._rest.get(order_id)
 
-    def _sort(self, following: Following) -> None:
+    def _sort(self, following: SignalOrders) -> None:
         """Put each of its orders where it belongs by now."""
         for order_id in following.orders:
             if (tracked := self._known(order_id)) is not None:
