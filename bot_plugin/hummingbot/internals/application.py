@@ -1,0 +1,26 @@
+"""The running HummingbotApplication, and what of it everything here needs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hummingbot.client.hummingbot_application import HummingbotApplication
+
+from bot_plugin.hummingbot.internals.fit import require
+
+
+def running() -> Any | None:
+    """The application of this process; None where none runs. It never makes one."""
+    return require(HummingbotApplication, "_main_app")
+
+
+def loop(application: Any) -> asyncio.AbstractEventLoop:
+    """The loop that everything of Hummingbot runs on."""
+    found: asyncio.AbstractEventLoop = require(application, "ev_loop")
+    return found
+
+
+def notify(application: Any, words: str) -> None:
+    """Show its user something."""
+    require(application, "notify")(words)
