@@ -13,6 +13,7 @@ from bot_plugin.commands import RemoteCommands
 from bot_plugin.hummingbot.internals import application as hummingbots
 from bot_plugin.hummingbot.internals import configured
 from bot_plugin.hummingbot.internals.bridge import Bridge
+from bot_plugin.hummingbot.orders import OrderWatch
 from bot_plugin.listener import SignalListener
 from bot_plugin.settings import PluginSettings
 from bot_plugin.wording import describe_error
@@ -51,6 +52,7 @@ class Adapter:
         self._closing = False
         self.settings = settings
         self.listener = SignalListener(settings)
+        self.orders = OrderWatch()
         self.listener.serve(RemoteCommands(_StandIn()))
 
     def start(self) -> None:
