@@ -11,8 +11,11 @@ from typing import Any
 
 from bot_plugin.commands import RemoteCommands
 from bot_plugin.hummingbot.internals import application as hummingbots
-from bot_plugin.hummingbot.internals import configured
+from bot_plugin.hummingbot.internals import configured, order_events
 from bot_plugin.hummingbot.internals.bridge import Bridge
+from bot_plugin.hummingbot.internals.markets import MarketEvent, Markets
+from bot_plugin.hummingbot.orders import OrderWatch
+from bot_plugin.hummingbot.relay import Relay
 from bot_plugin.listener import SignalListener
 from bot_plugin.settings import PluginSettings
 from bot_plugin.wording import describe_error
@@ -51,14 +54,21 @@ class Adapter:
         self._closing = False
         self.settings = settings
         self.listener = SignalListener(settings)
+        self.orders = OrderWatch()
         self.listener.serve(RemoteCommands(_StandIn()))
+        self.markets = Markets(application)
+        figures = settings.topics.telemetry(settings.bot, "performance")
+        self._relay = Relay(application, self.listener.telemetry, self._bridge, self.markets, performance=figures)
 
     def start(self) -> None:
         """Begin, on Hummingbot's loop."""
         if self.settings.commands:
             topics, bot = self.settings.topics, self.settings.bot
             self._bridge.take([topics.command(bot, command) for command in Command])
-        self._task = self.loop.create_task(self.listener.run(), name="bot_plugin.hummingbot")
+        self.markets.watch()
+        self.markets.listen(self._heard)
+        self._relay.begin()
+        self._task = self.loop.create_task(self._live(), name="bot_plugin.hummingbot")
         self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
@@ -68,9 +78,35 @@ class Adapter:
         if self._task is not None:
             await asyncio.wait([self._task])
 
+    async def up(self, *, within: float) -> None:
+        """Return when it is connected, or after a time (seconds): it goes on connecting then.
+
+        Raises:
+            NameTaken, LinkRefused, SettingsError, OSError: as ``SignalListener.run`` says, where it ended already.
+        """
+        connected = self.loop.create_task(self.listener.wait_connected(), name="bot_plugin.hummingbot.up")
+        waited = [connected, *([self._task] if self._task else [])]
+        await asyncio.wait(waited, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        connected.cancel()
+        if self._task is not None and self._task.done():
+            await self._task
+
+    def _heard(self, event: MarketEvent) -> None:
+        if (fact := order_events.read(event.said)) is not None:
+            self.orders.hear(fact)
+
+    async def _live(self) -> None:
+        relaying = self.loop.create_task(self._relay.run(), name="bot_plugin.hummingbot.relay")
+        try:
+            await self.listener.run()
+        finally:
+            relaying.cancel()
+
     def _ended(self, task: Task[None]) -> None:
         """Leave Hummingbot to itself, and say why where nobody asked for it."""
         _forget(self)
+        self._relay.end()
+        self.markets.unwatch()
         self._bridge.give_back()
         if task.cancelled() or (error := task.exception()) is None:
             return

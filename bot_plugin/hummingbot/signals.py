@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bot_plugin.hummingbot.internals.executors import Executors, orchestrator
 from bot_plugin.hummingbot.subscription import Subscription, acting_for, acting_on
 from bot_plugin.signal import Signal
 
 if TYPE_CHECKING:
     from bot_plugin.hummingbot.adapter import Adapter
-    from bot_plugin.hummingbot.internals.executors import Executors
 
 
 class SignalMixin:
     """Gives a script (StrategyV2Base) or a controller (ControllerBase) signals; it stands before them among the bases.
 
-    Write what you need of ``on_trade(signal)``, ``on_alert(signal)`` and ``on_interrupted(signal)``, plain or async. They
-    are called on Hummingbot's own loop, as ``on_tick`` is: from when the strategy is ready to trade until it stops, one
-    at a time for each source and instrument, in order, once, and never late. What they place is told with the signal.
+    Write what you need of ``on_trade(signal)``, ``on_alert(signal)`` and ``on_interrupted(signal)``, plain or async.
+    They are called on Hummingbot's own loop, as ``on_tick`` is: from when the strategy is ready to trade until it
+    stops, one at a time for each source and instrument, in order, once, never late. What they place is told with it.
 
     It has no base of Hummingbot's, as Hummingbot takes the first class of a file that has one for the strategy.
     """
 
     signals: Mapping[str, Any] = {}
-    """Which signals it gets: ``source``, ``pair``, ``kind``, ``venue``, ``mode``; and ``timeout``, ``rerun``, as
-    ``SignalListener.on_trade`` has them. Every source's where it says nothing. May be a property of the configuration."""
+    """Which signals it gets: ``source``, ``pair``, ``kind``, ``venue``, ``mode``, and ``timeout`` and ``rerun``, as
+    ``SignalListener.on_trade`` has them. Every source's where it says nothing. May be a property."""
 
     def follow(self, signal: Signal, order_id: str) -> None:
         """Say that an order followed a signal, which ``buy`` or ``sell`` in its callback did not place.
@@ -109,10 +109,8 @@ class SignalMixin:
             self.executor_orchestrator.execute_actions(actions)  # type: ignore[attr-defined]
 
     def _executors(self) -> Executors:
-        from bot_plugin.hummingbot.internals import executors  # noqa: PLC0415  # it knows Hummingbot
-
-        own = None if self._is_controller else self.executor_orchestrator  # type: ignore[attr-defined]
-        return executors.Executors.of(own or executors.orchestrator(), self._subscription.orders)
+        own = orchestrator() if self._is_controller else self.executor_orchestrator  # type: ignore[attr-defined]
+        return Executors.of(own, self._subscription.orders)
 
     @property
     def _is_controller(self) -> bool:

@@ -71,10 +71,10 @@ class Subscription:
         """Where orders are told.
 
         Raises:
-            RuntimeError: it was not started.
+            RuntimeError: the companion is not attached.
         """
         if self._adapter is None:
-            raise RuntimeError(f"{self._name} has not been started by Hummingbot")
+            raise RuntimeError(f"{self._name} has no companion: it was not started, or the log says why")
         return self._adapter.orders
 
     def open(self) -> None:
@@ -141,6 +141,7 @@ class Subscription:
         try:
             step()
         except Exception as error:  # whatever it is: Hummingbot's clock goes on
-            log.exception("%s gets no signals: %s", self._name, describe_error(error))
+            why = describe_error(error)
+            log.exception("%s gets no signals: %s", self._name, why)
             return False
         return True

@@ -24,3 +24,9 @@ def loop(application: Any) -> asyncio.AbstractEventLoop:
 def notify(application: Any, words: str) -> None:
     """Show its user something."""
     require(application, "notify")(words)
+
+
+def notifiers(application: Any) -> list[Any]:
+    """What it tells each text that it shows its user; the list itself."""
+    found: list[Any] = require(application, "trading_core.notifiers")
+    return found

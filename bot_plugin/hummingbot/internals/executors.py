@@ -17,6 +17,17 @@ _EXPECTED = 1_000
 _SEAT = "_signal_gateway_executors"
 
 
+def orchestrator() -> Any:
+    """The orchestrator of the strategy that runs.
+
+    Raises:
+        Unfit: there is none where this Hummingbot should have one.
+    """
+    from bot_plugin.hummingbot.internals.application import running  # noqa: PLC0415  # it needs Hummingbot, the rest not
+
+    return require(running(), "trading_core.strategy.executor_orchestrator")
+
+
 class Executors:
     """The executors of one running strategy, seen as its orchestrator makes and stops them.
 
