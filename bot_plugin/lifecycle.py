@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from threading import Lock, get_ident
 
 from bot_plugin.clock import GatewayClock
 from bot_plugin.dispatch import Verdict, expiry
 from bot_plugin.inbox import Inbox, forget_at
 from bot_plugin.job import Job
+from bot_plugin.progress import Progress
 from bot_plugin.receipts import Receipts
 from bot_plugin.recovery import Left
 from bot_plugin.registration import Registration
@@ -22,9 +24,6 @@ from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
 
 log = logging.getLogger("bot_plugin.lifecycle")
-
-PATIENCE = 0.05
-"""Seconds after which ``received`` and ``started`` are sent; a handler that ends sooner tells them in its last one."""
 
 STOPPED = "the bot stopped before it was run"
 
@@ -49,15 +48,14 @@ class Lifecycle:
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         self._lock = Lock()
         self._jobs: dict[str, list[Job]] = {}
-        self._watched: list[tuple[float, Job, Stage]] = []
-        self._watching = False
+        self._progress = Progress(lambda job: self._send_stored(self._receipt(job)))
         self.stopped = False
 
     def received(self, signal: Signal, registrations: Iterable[Registration]) -> list[Job]:
         """Open a job for each handler."""
-        jobs = self._jobs[signal.id] = [Job(signal, registration) for registration in registrations]
+        jobs = self._jobs[signal.id] = [Job(signal, registration, self._told) for registration in registrations]
         for job in jobs:
-            self._watch(job)
+            self._progress.watch(job)
         return jobs
 
     def recovered(self, left: Left) -> list[Job]:
@@ -111,6 +109,7 @@ class Lifecycle:
                 return False
             job.stage = stage
         await self._end(self._receipt(job, reason))
+        self._follow(job)
         siblings = self._jobs.get(job.signal.id)
         if siblings is not None and all(other.ended for other in siblings):
             del self._jobs[job.signal.id]
@@ -222,9 +221,9 @@ class Lifecycle:
                 return False
             job.stage, job.started_at = Stage.STARTED, self._now()
         if get_ident() == self._thread:
-            self._watch(job)
+            self._progress.watch(job)
         else:
-            self._loop.call_soon_threadsafe(self._watch, job)
+            self._loop.call_soon_threadsafe(self._progress.watch, job)
         return True
 
     async def _end(self, receipt: Receipt) -> None:
@@ -251,29 +250,28 @@ class Lifecycle:
             handler=job.registration.name,
             stage=job.stage,
             reason=in_receipt(reason) if reason else None,
+            order_ids=job.orders.ids,
             at=from_micros(at),
             received_at=job.signal.received_at,
             started_at=None if started is None else from_micros(started),
             duration_ms=None if started is None or not job.ended else max(0, at - started) / 1000,
         )
 
-    def _watch(self, job: Job) -> None:
-        self._watched.append((self._loop.time() + PATIENCE, job, job.stage))
-        if not self._watching:
-            self._watching = True
-            self._loop.call_later(PATIENCE, self._look)
+    def _told(self, job: Job) -> None:
+        """A strategy told of its orders, on some thread."""
+        if get_ident() == self._thread:
+            self._follow(job)
+        else:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._follow, job)
 
-    def _look(self) -> None:
-        now = self._loop.time()
-        due = 0
-        for at, job, stage in self._watched:
-            if at > now:
-                break
-            due += 1
-            if job.stage is stage and not job.ended:
-                with suppress(OSError):  # it has ended the run already
-                    self._send_stored(self._receipt(job))
-        del self._watched[:due]
-        self._watching = bool(self._watched)
-        if self._watching:
-            self._loop.call_at(self._watched[0][0], self._look)
+    def _follow(self, job: Job) -> None:
+        """Tell that the orders were filled, once the handler has ended."""
+        if job.orders.reason is None or not job.ended or job.filled:
+            return
+        job.filled = True
+        at = from_micros(self._now())
+        receipt = replace(self._receipt(job), stage=Stage.FILLED, reason=in_receipt(job.orders.reason), at=at)
+        with suppress(OSError):  # it has ended the run already
+            self._inbox.finish(receipt)
+            self._send_stored(receipt)

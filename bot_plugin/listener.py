@@ -9,6 +9,7 @@ import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextlib import suppress
+from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,7 +63,10 @@ class SignalListener(Handlers):
         self.inbox = inbox
         self.telemetry = Telemetry(settings, now=now)
         self._commands: RemoteCommands | None = None
+        self._attached: list[Handlers] = []
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
+        self._runner: Runner | None = None
+        self._changing = False
         self._up = threading.Event()
 
     @classmethod
@@ -86,7 +90,43 @@ class SignalListener(Handlers):
     @property
     def plan(self) -> Plan:
         """What is registered by now, and what the settings let the bot listen to."""
-        return listen(super().plan, self._provided, self.settings)
+        own = listen(super().plan, self._provided, self.settings)
+        return reduce(Plan.joined, (handlers.plan for handlers in self._attached), own)
+
+    def attach(self, handlers: Handlers) -> None:
+        """Listen for these handlers too, from now on: before it runs, or on its loop's thread while it does.
+
+        Raises:
+            ValueError: a handler's name is taken.
+            SettingsError: they ask for what the settings do not allow.
+        """
+        if handlers in self._attached:
+            return
+        self._attached.append(handlers)
+        self._change_soon()
+
+    async def detach(self, handlers: Handlers) -> None:
+        """Listen for these handlers no more; return when none of them is called any more.
+
+        Callbacks that run have ``grace`` seconds to end, and are interrupted then. What waits for these handlers waits
+        until they are attached again, or it expires.
+        """
+        if handlers in self._attached:
+            self._attached.remove(handlers)
+            self._change_soon()
+        if self._runner is not None:
+            await self._runner.released(handlers.plan)
+
+    def _change_soon(self) -> None:
+        """Change once for all that changes in this turn of the loop."""
+        if self._running is not None and not self._changing:
+            self._changing = True
+            self._running[0].call_soon(self._change)
+
+    def _change(self) -> None:
+        self._changing = False
+        if self._runner is not None:
+            self._runner.change(self.plan)
 
     def serve(self, commands: RemoteCommands) -> None:
         """Answer remote commands while it runs.
@@ -139,7 +179,7 @@ class SignalListener(Handlers):
         plan = self.plan
         for queue in plan.topic_queues:
             queue.open()
-        runner = Runner(
+        runner = self._runner = Runner(
             settings=self.settings,
             plan=plan,
             inbox=self._durable() if self.inbox is None else self.inbox,
@@ -158,7 +198,7 @@ class SignalListener(Handlers):
             cause = error
             raise
         finally:
-            self._running = None
+            self._running = self._runner = None
             self._up.clear()
             for mailbox in plan.mailboxes:
                 mailbox.close(cause)

@@ -48,6 +48,15 @@ class Plan:
         targets = (registration.target for registration in self.topics)
         return tuple(dict.fromkeys(target for target in targets if isinstance(target, TopicQueue)))
 
+    def joined(self, other: Plan) -> Plan:
+        """What this plan and another one want."""
+        return Plan(
+            (*self.registrations, *other.registrations),
+            (*self.topics, *other.topics),
+            (*self.interrupted, *other.interrupted),
+            (*self.faults, *other.faults),
+        )
+
     def signal_filters(self, settings: PluginSettings) -> tuple[str, ...]:
         """The filters for signals: the bodies and sources that have handlers, in the trees that the modes allow."""
         wanted = {

@@ -26,7 +26,7 @@ Connect = Callable[[LinkSettings], Link]
 """Makes a Link, not connected yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Runner:
     """What one run needs.
 
@@ -47,6 +47,21 @@ class Runner:
     on_connect: Callable[[], None]
     parts: tuple[RemotePart, ...] = ()
     commands: tuple[str, ...] = ()
+    _standing: _Standing | None = None
+
+    def change(self, plan: Plan) -> None:
+        """Listen to what another plan wants from now on: the connection for signals is taken up anew with it."""
+        self.plan = plan
+        if self._standing is not None:
+            name, link, session = self._standing.name, self._standing.link, self._standing.session
+            name.card = replace(name.card, subscriptions=plan.signal_filters(self.settings), handlers=plan.handlers)
+            session.change(plan, name.card)
+            link.renew(self._link_settings(name.card))
+
+    async def released(self, plan: Plan) -> None:
+        """Return when no handler of a plan, which was given back, is called any more."""
+        if self._standing is not None:
+            await self._standing.session.released(plan)
 
     async def run(self, stop: Event) -> None:
         """Run until stopped or cancelled.
@@ -85,6 +100,7 @@ class Runner:
             async with TaskGroup() as group:
                 session = self._session(link, name.card, group, left)
                 await session.recover(left)
+                self._standing = _Standing(name, link, session)
                 serve = self._serve(link, session, remote, name)
                 serving.append(name.lines.create_task(serve, name="bot_plugin.link"))
                 await session.until(stop)
@@ -154,8 +170,18 @@ class Runner:
             self.base("sig"),
             filters=self.plan.filters(self.settings),
             optional=(topics.bot(bot), topics.receipted(bot)),
+            clean=not self.plan.filters(self.settings),
             will=Will(topic=topics.bot(bot), payload=offline),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What stands while a run listens."""
+
+    name: _Name
+    link: Link
+    session: Session
 
 
 class _Name:

@@ -149,6 +149,16 @@ class Session:
             if goodbye is not None:
                 await asyncio.wait({goodbye}, timeout=2)
 
+    def change(self, plan: Plan, card: BotCard) -> None:
+        """Listen to what another plan wants from now on."""
+        self._plan = plan
+        self._card.card = card
+        for mailbox in plan.mailboxes:
+            mailbox.open(LoopDesk(self._lifecycle, self._group))
+
+    async def released(self, plan: Plan) -> None:
+        """Return when no handler of a plan is called any more."""
+
     def closed(self) -> None:
         """Release the messages that came too late to be taken: unacknowledged, so that the broker sends them again."""
         self._closed.set()

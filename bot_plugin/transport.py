@@ -132,13 +132,17 @@ class Link(Protocol):
         """
         ...
 
+    def renew(self, settings: LinkSettings) -> None:
+        """Connect anew with these settings: at once, with a clean DISCONNECT, where it is connected; else next time."""
+        ...
+
     async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled; a clean DISCONNECT at the end.
 
         Args:
             receive: is started for each message in the order of arrival.
             on_connect: is called after each connection, when its subscriptions stand.
-            before: is awaited before each attempt.
+            before: is awaited before each attempt, but for one that follows a connection at once, as ``renew`` asks.
 
         Raises:
             LinkRefused: trying again would bring the same answer, and there was no connection before.

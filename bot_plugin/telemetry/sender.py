@@ -43,12 +43,25 @@ _HEADER = 16
 
 
 class Sender:
-    """What a bot tells in one run: a part of the second connection that listens to nothing."""
+    """What a bot tells in one run: a part of the second connection that listens to nothing.
+
+    Args:
+        elsewhere: whether somebody else sends a channel's heartbeats and status updates for this bot now.
+    """
 
     filters: tuple[str, ...] = ()
 
-    def __init__(self, settings: PluginSettings, outbox: Outbox, samples: Samples, *, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        settings: PluginSettings,
+        outbox: Outbox,
+        samples: Samples,
+        *,
+        elsewhere: Callable[[str], bool],
+        now: Callable[[], int],
+    ) -> None:
         self._settings, self._outbox, self._samples, self._now = settings, outbox, samples, now
+        self._elsewhere = elsewhere
         self._loop = asyncio.get_running_loop()
         self._link: Link | None = None
         self._something = asyncio.Event()
@@ -61,7 +74,7 @@ class Sender:
         if self._over:
             return
         self._link = link
-        self._say("status_updates", write(StatusUpdate(msg=ONLINE, at=self._now())))
+        self._here("status_updates", write(StatusUpdate(msg=ONLINE, at=self._now())))
         self._beat()
         self._something.set()
 
@@ -89,7 +102,7 @@ class Sender:
             return
         self._outbox.drop_waiting()
         self._tell_dropped()
-        self._say("status_updates", write(StatusUpdate(msg=OFFLINE, at=self._now())))
+        self._here("status_updates", write(StatusUpdate(msg=OFFLINE, at=self._now())))
         self._link = None
 
     async def _beats(self) -> None:
@@ -100,7 +113,17 @@ class Sender:
 
     def _beat(self) -> None:
         self._beat_at = self._loop.time() + HEARTBEAT
-        self._say("hb", write(Heartbeat(at=self._now())))
+        self._here("hb", write(Heartbeat(at=self._now())))
+
+    def _here(self, channel: str, payload: bytes) -> None:
+        """Say that the bot is there, or not, unless somebody else does."""
+        try:
+            said = self._elsewhere(channel)
+        except Exception:
+            log.exception("who sends %r is not known: it is sent", channel)
+            said = False
+        if not said:
+            self._say(channel, payload)
 
     async def _send(self) -> None:
         while True:

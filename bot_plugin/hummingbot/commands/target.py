@@ -14,7 +14,7 @@ from bot_plugin.hummingbot.commands.strategies import Strategies
 from bot_plugin.hummingbot.commands.trades import Trades
 from bot_plugin.hummingbot.internals import configuration
 from bot_plugin.hummingbot.internals.accounts import Accounts
-from bot_plugin.hummingbot.internals.application import tell
+from bot_plugin.hummingbot.internals.application import notify
 from bot_plugin.hummingbot.internals.saving import save_client
 from bot_plugin.hummingbot.internals.trading import Trading
 from schemas.command import Balance, BalanceLimit, BalancePaper, Config, History, Import, Start, Status, Stop
@@ -41,7 +41,7 @@ class HummingbotTarget:
 
     def __init__(self, application: Any) -> None:
         trading, accounts = Trading(application), Accounts(application)
-        tells = partial(tell, application)
+        tells = partial(notify, application)
         strategies = Strategies(trading, accounts)
         self._running = Running(application, trading, strategies, exchanges=lambda: accounts.exchanges)
         self._strategies = strategies

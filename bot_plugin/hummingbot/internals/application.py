@@ -1,4 +1,4 @@
-"""The application that runs in this process: found, never created, and what everybody asks of it."""
+"""The running HummingbotApplication, and what of it everything here needs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from hummingbot.client import settings
+from hummingbot.client.hummingbot_application import HummingbotApplication
+
 from bot_plugin.hummingbot.internals.fit import require
 
 
 def running() -> Any | None:
-    """The application of this process; None where it has none, as when a tool only imports a script."""
-    from hummingbot.client.hummingbot_application import HummingbotApplication  # noqa: PLC0415  # it is heavy
-
+    """The application of this process; None where none runs. It never makes one."""
     return require(HummingbotApplication, "_main_app")
 
 
-def loop_of(application: Any) -> asyncio.AbstractEventLoop:
+def loop(application: Any) -> asyncio.AbstractEventLoop:
     """The loop that everything of Hummingbot runs on."""
-    loop: asyncio.AbstractEventLoop = require(application, "ev_loop")
-    return loop
+    found: asyncio.AbstractEventLoop = require(application, "ev_loop")
+    return found
 
 
-def is_headless(application: Any) -> bool:
-    """Whether it runs without its terminal UI."""
-    return bool(require(application, "headless_mode"))
+def notify(application: Any, words: str) -> None:
+    """Show its user something."""
+    require(application, "notify")(words)
+
+
+def notifiers(application: Any) -> list[Any]:
+    """What it tells each text that it shows its user; the list itself."""
+    found: list[Any] = require(application, "trading_core.notifiers")
+    return found
 
 
 def client_config(application: Any) -> Any:
@@ -32,18 +39,6 @@ def client_config(application: Any) -> Any:
     return require(application, "client_config_map")
 
 
-def instance_of(application: Any) -> str:
-    """The id under which it is on the broker."""
-    return str(require(application, "client_config_map.instance_id"))
-
-
-def tell(application: Any, text: str) -> None:
-    """Show a text to whoever sits before it: in the UI, or in the log, and through its notifiers."""
-    require(application, "notify")(text)
-
-
 def folder(name: str) -> Path:
-    """One of its folders, by the name that its settings have for it, such as ``STRATEGIES_CONF_DIR_PATH``."""
-    from hummingbot.client import settings  # noqa: PLC0415
-
+    """One of its folders or files, by the name that its settings have for it: ``STRATEGIES_CONF_DIR_PATH``."""
     return Path(require(settings, name))

@@ -27,6 +27,7 @@ class Overheard(logging.Filter):
 
     def __enter__(self) -> Self:
         for logger in self._loggers:
+            logger.disabled = False  # as a new set-up of the logs leaves it
             logger.addFilter(self)
         return self
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot_plugin.hummingbot.internals.application import tell
+from bot_plugin.hummingbot.internals.application import notify
 from bot_plugin.hummingbot.internals.fit import offers, require
 from bot_plugin.hummingbot.internals.orphans import Orphans
 from bot_plugin.hummingbot.internals.overheard import Overheard
@@ -108,7 +108,7 @@ class Trading:
             NotStarted: with its cause.
         """
         before, orphans = self.loaded, Orphans()
-        self._application._in_start_check = True  # noqa: SLF001  # as the UI's own start has it
+        self._application._in_start_check = True  # as the UI's own start has it
         try:
             await self._start(strategy, conf, script=script)
         except BaseException:
@@ -116,7 +116,7 @@ class Trading:
             await asyncio.shield(clearing)
             raise
         finally:
-            self._application._in_start_check = False  # noqa: SLF001
+            self._application._in_start_check = False
 
     async def end(self, *, skip_order_cancellation: bool) -> list[BaseException]:
         """Stop what runs, and everything with it; what went wrong on the way is given back.
@@ -142,7 +142,7 @@ class Trading:
         from hummingbot.strategy.strategy_v2_base import StrategyV2Base  # noqa: PLC0415
 
         core = self._core
-        core._config_source = core._config_data = None  # noqa: SLF001  # of a start that failed before
+        core._config_source = core._config_data = None  # of a start that failed before
         require(self._application, "_initialize_notifiers")()
         begin = require(core, "start_strategy")
         with Overheard(require(core, "logger")(), StrategyV2Base.logger()) as heard:
@@ -186,4 +186,4 @@ class Trading:
 
     def tell(self, text: str) -> None:
         """Show a text to whoever sits before it."""
-        tell(self._application, text)
+        notify(self._application, text)
