@@ -19,6 +19,9 @@ from bot_plugin.hummingbot.terms.figures import instant
 from bot_plugin.hummingbot.terms.plan import Imported, Plan, plan
 from schemas.command import Start, Stop
 
+_NAMED = 10
+"""Orders that are named in words; all are in the data."""
+
 
 class Running:
     """Starts and stops strategies.
@@ -81,7 +84,7 @@ class Running:
         written = False
         try:
             if chosen.generate:
-                written = library.generate(str(chosen.conf), chosen.generate)
+                written = library.generate(str(chosen.conf), script=chosen.strategy, controllers=chosen.generate)
             logs.set_up(self._application, file=chosen.conf or chosen.strategy, level=level)
             await self._trading.start(chosen.strategy, chosen.conf, script=not chosen.own)
         except BaseException as error:
@@ -138,13 +141,18 @@ class Running:
 
 
 def _orders_in_words(known: dict[str, OpenOrder], cancelled: set[str], left: list[OpenOrder], *, skipped: bool) -> str:
-    done = ", ".join(_named(known.get(id_), id_) for id_ in sorted(cancelled)) or "no order"
+    done = _listed([_named(known.get(id_), id_) for id_ in sorted(cancelled)]) or "no order"
     if not left:
         return f"cancelled {done}"
-    still = ", ".join(_named(order, order.id) for order in left)
+    still = _listed([_named(order, order.id) for order in left])
     return (
         f"cancelled {done}; left open {still}" if skipped else f"cancelled {done}; not known to be cancelled: {still}"
     )
+
+
+def _listed(orders: list[str]) -> str:
+    more = f", and {len(orders) - _NAMED} more" if len(orders) > _NAMED else ""
+    return ", ".join(orders[:_NAMED]) + more
 
 
 def _named(order: OpenOrder | None, id_: str) -> str:

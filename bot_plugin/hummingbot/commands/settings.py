@@ -38,8 +38,8 @@ class Settings:
         changes = [(key, REDACTED if secret_name(key) else value) for key, value in wanted.params]
         if changes:
             self._tell("Changed by a remote command: " + ", ".join(f"{key} = {value}" for key, value in changes))
-        later = [key for proposal in proposals for key in proposal.later]
-        words = f"from the next start: {', '.join(later)}" if later else ""
+        later = [words for proposal in proposals for words in proposal.later]
+        words = f"takes effect later: {'; '.join(later)}" if later else ""
         return Answer(msg=words, more={"changes": changes, "config": _told(self._sections())})
 
     async def _validated(self, sections: Sequence[Section], changes: Sequence[Change]) -> list[Proposal]:

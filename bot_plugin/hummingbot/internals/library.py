@@ -10,7 +10,7 @@ from bot_plugin.commands import CommandFailed
 from bot_plugin.hummingbot.internals.application import folder
 from bot_plugin.hummingbot.internals.fit import require
 from bot_plugin.hummingbot.internals.saving import write
-from bot_plugin.hummingbot.terms.plan import LOADER, Library, Shelf
+from bot_plugin.hummingbot.terms.plan import Library, Shelf
 
 _FOLDERS = {
     Shelf.SCRIPTS: "SCRIPT_STRATEGY_CONF_DIR_PATH",
@@ -46,11 +46,12 @@ def read(path: Path) -> Mapping[str, Any]:
     return held
 
 
-def generate(name: str, controllers: tuple[str, ...]) -> bool:
+def generate(name: str, *, script: str, controllers: tuple[str, ...]) -> bool:
     """Write the configuration that runs controllers, unless it is there; whether it was written.
 
     Args:
         name: its file.
+        script: that runs them.
         controllers: the files of the controllers' configurations.
 
     Raises:
@@ -59,11 +60,11 @@ def generate(name: str, controllers: tuple[str, ...]) -> bool:
     path = conf(Shelf.SCRIPTS, name)
     if path.exists():
         held = read(path)
-        if held.get("script_file_name") == f"{LOADER}.py" and held.get("controllers_config") == list(controllers):
+        if held.get("script_file_name") == f"{script}.py" and held.get("controllers_config") == list(controllers):
             return False
         raise CommandFailed(f"{path} is there, and is no configuration that runs {', '.join(controllers)} alone")
     listed = "".join(f"- {controller}\n" for controller in controllers)
-    write(path, lambda: _write(path, f"script_file_name: {LOADER}.py\ncontrollers_config:\n{listed}"))
+    write(path, lambda: _write(path, f"script_file_name: {script}.py\ncontrollers_config:\n{listed}"))
     return True
 
 

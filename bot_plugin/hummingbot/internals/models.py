@@ -13,8 +13,12 @@ from bot_plugin.hummingbot.internals.saving import save_model
 from bot_plugin.hummingbot.terms.faults import why
 from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, shown, simple
 
-_AT_START = ("mqtt_bridge", "instance_id", "db_mode", "gateway", "log_file_path")
-"""What Hummingbot reads when it is started, and not again."""
+_OF_HUMMINGBOT = ("mqtt_bridge", "instance_id", "gateway", "log_file_path", "paper_trade.paper_trade_exchanges")
+_OF_STRATEGY = (
+    "tick_size", "kill_switch_mode", "db_mode", "rate_limits_share_pct", "paper_trade", "market_data_collection",
+    "anonymized_metrics_mode",
+)  # fmt: skip
+"""What is read when Hummingbot, or a strategy, is started, and not again."""
 
 
 class Model:
@@ -77,8 +81,12 @@ class ModelChanges:
 
     @property
     def later(self) -> Sequence[str]:
-        """The keys that Hummingbot reads at its start only."""
-        return [key for key, _ in self.changes if key.split(".", 1)[0] in _AT_START]
+        """What has an effect only when Hummingbot, or a strategy, is started."""
+        keys = [key for key, _ in self.changes]
+        of_hummingbot = [key for key in keys if key.startswith(_OF_HUMMINGBOT)]
+        of_strategy = [key for key in keys if key.startswith(_OF_STRATEGY) and key not in of_hummingbot]
+        told = ((of_hummingbot, "Hummingbot"), (of_strategy, "a strategy"))
+        return [f"{', '.join(found)} when {what} is started" for found, what in told if found]
 
     def apply(self) -> None:
         """Change the model in place, as others hold it, and its file."""

@@ -82,7 +82,8 @@ class VariableChanges:
         """Change the variables, their file, and what runs with them as far as it can be changed."""
         _put(self.config, self.after)
         save_legacy(self.path, self.config)
-        self.later = [key for key in self.keys if not self._adjusted(key, self.after)]
+        later = [key for key in self.keys if not self._adjusted(key, self.after)]
+        self.later = [f"{', '.join(later)} when the strategy is started"] if later else []
 
     def undo(self) -> None:
         """Put the values back."""

@@ -12,8 +12,8 @@ from typing import Any
 from bot_plugin.commands import CommandFailed
 from schemas.command import Start
 
-LOADER = "v2_with_controllers"
-"""Hummingbot's script that runs controllers."""
+LOADERS = ("v2_with_controllers", "signal_controllers")
+"""The scripts that run controllers and are nothing else: Hummingbot's, and the one of our examples."""
 
 _SCRIPT = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SUFFIXES = (".yml", ".yaml")
@@ -57,7 +57,7 @@ class Plan:
     Args:
         strategy: its name: a script's, or one of Hummingbot's own.
         conf: the configuration's file; None for a script with its defaults.
-        generate: the controllers of a configuration that is yet to be written, for ``v2_with_controllers``.
+        generate: the controllers of a configuration that is yet to be written, for the script that runs them.
         own: whether it is one of Hummingbot's own strategies, with a file of ``conf/strategies``.
         load: whether that file is yet to be imported.
     """
@@ -150,14 +150,15 @@ def _conf(conf: str, library: Library) -> Plan:
 
 
 def _controller(conf: str, library: Library) -> Plan:
-    runner = library.script(LOADER)
-    if not runner.exists():
+    loader = next((name for name in LOADERS if library.script(name).is_file()), None)
+    if loader is None:
         raise CommandFailed(
-            f"{conf} configures a controller, which Hummingbot's script {LOADER}.py runs, and there is no {runner}: "
-            "copy it there from Hummingbot's repository"
+            f"{conf} configures a controller, which a script has to run, and there is none: no file "
+            f"{library.script(LOADERS[0])}; take it from Hummingbot's repository, or {LOADERS[1]}.py from the examples "
+            "of signal-gateway"
         )
-    loader = f"{conf.rsplit('.', 1)[0].replace('.', '_')}.yml"
-    return Plan(strategy=LOADER, conf=loader, generate=(conf,))
+    name = f"{conf.rsplit('.', 1)[0].replace('.', '_')}.yml"  # Hummingbot cuts a database's name at its first dot
+    return Plan(strategy=loader, conf=name, generate=(conf,))
 
 
 def _present(path: Path, what: str) -> Path:

@@ -29,7 +29,7 @@ class Proposal(Protocol):
 
     @property
     def later(self) -> Sequence[str]:
-        """The keys whose change has no effect before the next start."""
+        """What has no effect yet, and when it has."""
 
     def apply(self) -> None:
         """Make them, in memory and in the file; raises OSError where the file cannot be written."""
