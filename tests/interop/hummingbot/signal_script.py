@@ -6,9 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from bot_plugin.hummingbot.signals import SignalMixin
 from hummingbot.core.data_type.common import OrderType
 from hummingbot.strategy.strategy_v2_base import StrategyV2Base, StrategyV2ConfigBase
+
+from bot_plugin.hummingbot.signals import SignalMixin
 
 RECORD = Path("data/signals.jsonl")
 
