@@ -71,9 +71,14 @@ class Adapter:
     async def stop(self) -> None:
         """Let running handlers and commands end, say goodbye, and leave Hummingbot as it was."""
         self._closing = True
+        self._relay.conclude()
         self.listener.stop()
         if self._task is not None:
             await asyncio.wait([self._task])
+
+    def listen_to_logs(self) -> None:
+        """Take up Hummingbot's loggers at once, as it has set them up anew."""
+        self._relay.set_up()
 
     async def up(self, *, within: float) -> None:
         """Return when it is connected, or after a time (seconds): it goes on connecting then.

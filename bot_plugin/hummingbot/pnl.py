@@ -106,8 +106,8 @@ class Tally:
         """
         pairs = [_pair(place, position, price(*place)) for place, position in self._positions.items()]
         quotes = {one["quote"] for one in pairs}
-        total = _total(pairs) if len(quotes) == 1 else {}
-        return {**total, **({"quote": quotes.pop()} if total else {}), "pairs": pairs}
+        total = _total(pairs) if len(quotes) <= 1 else {}
+        return {**total, **({"quote": quotes.pop()} if len(quotes) == 1 else {}), "pairs": pairs}
 
 
 def _pair(place: Place, position: Position, price: Decimal | None) -> dict[str, Any]:

@@ -1,0 +1,158 @@
+"""Starts the application as Hummingbot's own quickstart script does, and ends it properly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hummingbot import init_logging
+from hummingbot.client import runner
+from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger, store_password_verification
+from hummingbot.client.config.config_helpers import load_client_config_map_from_file
+from hummingbot.client.config.security import Security
+from hummingbot.client.ui import login_prompt
+from hummingbot.client.ui.style import load_style
+from hummingbot.core.event.event_listener import EventListener
+from hummingbot.core.event.events import HummingbotUIEvent
+
+from bot_plugin.hummingbot.internals.fit import require
+
+log = logging.getLogger("bot_plugin.hummingbot")
+
+_LOGS = "hummingbot_logs.yml"
+
+
+class NotStarted(Exception):
+    """Hummingbot cannot be started as it was asked to; the words say why."""
+
+
+def own(user_and_group: str) -> None:
+    """Give Hummingbot's folders to a user, and become it: ``UID:GID``."""
+    require(runner, "autofix_permissions")(user_and_group)
+
+
+def secrets_of(password: str | None) -> Any | None:
+    """What unlocks the exchanges' keys; the terminal is asked where no password is given. None where it gave up.
+
+    The first password that a folder sees becomes its own.
+
+    Raises:
+        NotStarted: the password is wrong.
+    """
+    if password is None:
+        return login_prompt(ETHKeyFileSecretManger, style=load_style(load_client_config_map_from_file()))
+    secrets = ETHKeyFileSecretManger(password)
+    if Security.new_password_required():
+        store_password_verification(secrets)
+    if not Security.login(secrets):
+        raise NotStarted("the password is not the one that this folder was set up with")
+    return secrets
+
+
+async def application_of(secrets: Any, *, headless: bool) -> Any:
+    """Make the application, with the stock bridge where ``mqtt_autostart`` says so.
+
+    Raises:
+        NotStarted: the password is wrong.
+    """
+    configuration = load_client_config_map_from_file()
+    application = await require(runner, "bootstrap_application")(configuration, secrets, headless=headless)
+    if application is None:
+        raise NotStarted("the password is not the one that this folder was set up with")
+    return application
+
+
+async def bridge_up(application: Any, *, within: float) -> None:
+    """Return when the stock bridge is connected, where it is to be, or after a time (seconds).
+
+    What listens to it before it is there is told that it is offline.
+    """
+    until = asyncio.get_running_loop().time() + within
+    while require(application, "client_config_map.mqtt_bridge.mqtt_autostart"):
+        bridge = require(application, "_mqtt")
+        if (bridge is not None and bridge.health) or asyncio.get_running_loop().time() > until:
+            return
+        await asyncio.sleep(0.05)
+
+
+def log_as(application: Any, configuration: str | None) -> None:
+    """Write the log of a strategy into a file of its own name."""
+    level = require(application, "client_config_map.log_level")
+    name = Path(configuration).stem if configuration else "hummingbot"
+    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    spoke = [each for each in loggers if not each.disabled]
+    init_logging(_LOGS, application.client_config_map, override_log_level=level, strategy_file_path=name)
+    for logger in spoke:
+        logger.disabled = False
+
+
+async def load(application: Any, *, v2: str | None, v1: str | None, headless: bool) -> None:
+    """Load a strategy, and start it where there is no terminal.
+
+    Raises:
+        NotStarted: it cannot be; Hummingbot's log says why.
+    """
+    start = require(runner, "load_and_start_strategy")
+    if not await start(application, config_file_name=v1, v2_conf=v2, headless=headless):
+        raise NotStarted(f"{v2 or v1} could not be started; the lines above and {Path('logs')} say why")
+    await require(runner, "wait_for_gateway_ready")(application)
+
+
+def forward_events(application: Any) -> None:
+    """Let the stock bridge hear the connectors, as Hummingbot's own headless run does."""
+    if (bridge := require(application, "_mqtt")) is not None:
+        require(bridge, "start_market_events_fw")()
+
+
+class WhenShown(EventListener):  # type: ignore[misc]  # it has no types
+    """Is called when the terminal's screen is there."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._act = act
+
+    def __call__(self, _: object) -> None:
+        """Act; Hummingbot's event says nothing more."""
+        self._act()
+
+
+async def show(application: Any, *, when_shown: Callable[[], None]) -> None:
+    """Run the terminal's screen until its user exits."""
+    listener = WhenShown(when_shown)  # which is held weakly
+    require(application, "app.add_listener")(HummingbotUIEvent.Start, listener)
+    await require(application, "run")()
+    del listener
+
+
+def start_shown(application: Any, v2: str | None) -> None:
+    """Start what was loaded, as the command ``start`` of the terminal does."""
+    require(application, "start")(v2_conf=v2, is_quickstart=True)
+
+
+def leave(application: Any) -> None:
+    """Close the terminal's screen."""
+    require(application, "app.exit")()
+
+
+async def wind_down(application: Any) -> None:
+    """Stop the strategy, cancel its orders, and end what trades."""
+    core = require(application, "trading_core")
+    if core._strategy_running or core.connectors:
+        await _attempt(require(application, "stop_loop")(), "the strategy was not stopped as it should be")
+    await _attempt(require(core, "shutdown")(), "Hummingbot did not end as it should")
+
+
+async def stop_bridge(application: Any) -> None:
+    """Disconnect the stock bridge, where there is one."""
+    if require(application, "_mqtt") is not None:
+        await _attempt(require(application, "stop_mqtt_async")(), "the stock bridge did not end as it should")
+
+
+async def _attempt(doing: Any, words: str) -> None:
+    try:
+        await doing
+    except Exception:
+        log.exception("%s", words)
