@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bot_plugin.hummingbot.signals import SignalMixin
+
 if TYPE_CHECKING:
     from bot_plugin.hummingbot.adapter import Adapter
 
-__all__ = ["attach"]
+__all__ = ["SignalMixin", "attach"]
 
 
 def attach(application: Any = None) -> Adapter:

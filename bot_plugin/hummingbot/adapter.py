@@ -9,11 +9,12 @@ from asyncio import Task
 from dataclasses import replace
 from typing import Any
 
-from bot_plugin.commands import RemoteCommands
+from bot_plugin.hummingbot.commands.target import remote_commands
 from bot_plugin.hummingbot.internals import application as hummingbots
-from bot_plugin.hummingbot.internals import configured
+from bot_plugin.hummingbot.internals import configured, order_events
 from bot_plugin.hummingbot.internals.bridge import Bridge
-from bot_plugin.hummingbot.internals.markets import Markets
+from bot_plugin.hummingbot.internals.markets import MarketEvent, Markets
+from bot_plugin.hummingbot.orders import OrderWatch
 from bot_plugin.hummingbot.relay import Relay
 from bot_plugin.listener import SignalListener
 from bot_plugin.settings import PluginSettings
@@ -53,7 +54,8 @@ class Adapter:
         self._closing = False
         self.settings = settings
         self.listener = SignalListener(settings)
-        self.listener.serve(RemoteCommands(_StandIn()))
+        self.orders = OrderWatch()
+        self.listener.serve(remote_commands(application))
         self.markets = Markets(application)
         figures = settings.topics.telemetry(settings.bot, "performance")
         self._relay = Relay(application, self.listener.telemetry, self._bridge, self.markets, performance=figures)
@@ -64,6 +66,7 @@ class Adapter:
             topics, bot = self.settings.topics, self.settings.bot
             self._bridge.take([topics.command(bot, command) for command in Command])
         self.markets.watch()
+        self.markets.listen(self._heard)
         self._relay.begin()
         self._task = self.loop.create_task(self._live(), name="bot_plugin.hummingbot")
         self._task.add_done_callback(self._ended)
@@ -92,6 +95,10 @@ class Adapter:
         connected.cancel()
         if self._task is not None and self._task.done():
             await self._task
+
+    def _heard(self, event: MarketEvent) -> None:
+        if (fact := order_events.read(event.said)) is not None:
+            self.orders.hear(fact)
 
     async def _live(self) -> None:
         relaying = self.loop.create_task(self._relay.run(), name="bot_plugin.hummingbot.relay")
@@ -180,9 +187,3 @@ def _forget(adapter: Adapter) -> None:
     for key, one in list(_attached.items()):
         if one is adapter:
             del _attached[key]
-
-
-class _StandIn:
-    def status(self, _: object) -> str:
-        """Answer that it is there."""
-        return "running"

@@ -1,0 +1,125 @@
+"""Which executor placed which order, told to the signal that asked for it."""
+
+from __future__ import annotations
+
+import inspect
+from collections import OrderedDict
+from typing import Any
+
+from bot_plugin.hummingbot.internals.fit import require
+from bot_plugin.hummingbot.orders import OrderWatch
+from bot_plugin.signal import Signal
+
+_HELD_OPEN = frozenset({"position_executor"})
+"""Executors whose work for a signal is done once they are in: what they place later closes what they opened."""
+
+_EXPECTED = 1_000
+_SEAT = "_signal_gateway_executors"
+
+
+def orchestrator() -> Any:
+    """The orchestrator of the strategy that runs.
+
+    Raises:
+        Unfit: there is none where this Hummingbot should have one.
+    """
+    from bot_plugin.hummingbot.internals.application import running  # noqa: PLC0415  # it needs Hummingbot, the rest not
+
+    return require(running(), "trading_core.strategy.executor_orchestrator")
+
+
+class Executors:
+    """The executors of one running strategy, seen as its orchestrator makes and stops them.
+
+    Args:
+        orchestrator: Hummingbot's ExecutorOrchestrator.
+        orders: is told of the orders.
+
+    Raises:
+        Unfit: the orchestrator of this Hummingbot makes or stops executors otherwise.
+    """
+
+    def __init__(self, orchestrator: Any, orders: OrderWatch) -> None:
+        self._orchestrator, self._orders = orchestrator, orders
+        self._create = require(orchestrator, "create_executor")
+        self._stop = require(orchestrator, "stop_executor")
+        self._made: OrderedDict[str, Signal] = OrderedDict()
+        self._stopped: OrderedDict[str, Signal] = OrderedDict()
+        orchestrator.create_executor, orchestrator.stop_executor = self._creating, self._stopping
+
+    @classmethod
+    def of(cls, orchestrator: Any, orders: OrderWatch) -> Executors:
+        """The one of an orchestrator."""
+        found = getattr(orchestrator, _SEAT, None)
+        if found is None:
+            found = cls(orchestrator, orders)
+            setattr(orchestrator, _SEAT, found)
+        return found
+
+    def expect(self, signal: Signal, action: Any) -> None:
+        """Follow for a signal what an action makes of an executor, when the orchestrator comes to it."""
+        if hasattr(action, "executor_config"):
+            self.expect_made(signal, require(action, "executor_config.id"))
+        elif hasattr(action, "keep_position"):
+            _note(self._stopped, require(action, "executor_id"), signal)
+
+    def expect_made(self, signal: Signal, executor_id: str) -> None:
+        """Follow for a signal the executor of this id, when the orchestrator makes it."""
+        _note(self._made, executor_id, signal)
+
+    def _creating(self, action: Any) -> None:
+        executor_id = require(action, "executor_config.id")
+        signal = self._made.pop(executor_id, None)
+        self._create(action)
+        executor = self._find(action.controller_id, executor_id)
+        if signal is not None and executor is not None:
+            side = getattr(executor.config, "side", None)
+            self._follow(executor, signal, side=side, held=executor.config.type in _HELD_OPEN)
+
+    def _stopping(self, action: Any) -> None:
+        signal = self._stopped.pop(require(action, "executor_id"), None)
+        executor = self._find(action.controller_id, action.executor_id)
+        if signal is not None and executor is not None and not require(executor, "is_closed"):
+            self._follow(executor, signal, side=None, held=False)
+        self._stop(action)
+
+    def _find(self, controller_id: str, executor_id: str) -> Any | None:
+        executors = require(self._orchestrator, "active_executors").get(controller_id, [])
+        return next((executor for executor in executors if executor.config.id == executor_id), None)
+
+    def _follow(self, executor: Any, signal: Signal, *, side: Any, held: bool) -> None:
+        """Follow what an executor places from now on.
+
+        Args:
+            executor: not started on its orders yet, or asked to stop.
+            signal: whose orders they are.
+            side: only orders of this side; None for all.
+            held: it stays open when its orders are filled; of others all orders are awaited until the executor is over.
+        """
+        place, stop = require(executor, "place_order"), require(executor, "stop")
+        form = inspect.signature(place)
+        following = self._orders.following(signal)
+
+        def placing(*arguments: Any, **options: Any) -> Any:
+            order_id = place(*arguments, **options)
+            if side is None or form.bind(*arguments, **options).arguments.get("side") == side:
+                self._orders.follow(signal, order_id)
+            return order_id
+
+        def stopping(*arguments: Any, **options: Any) -> Any:
+            executor.stop = stop
+            try:
+                return stop(*arguments, **options)
+            finally:
+                self._orders.release(following)
+
+        executor.place_order = placing
+        if not held:
+            following.hold()
+            executor.stop = stopping
+
+
+def _note(expected: OrderedDict[str, Signal], executor_id: str, signal: Signal) -> None:
+    expected[executor_id] = signal
+    while len(expected) > _EXPECTED:
+        expected.popitem(last=False)
