@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +23,10 @@ from tests.interop.hummingbot.home import EXCHANGE, Home
 pytestmark = pytest.mark.more
 
 EXAMPLES = ROOT / "examples" / "hummingbot"
+OUTAGE = 30.0
+"""Seconds."""
+TICK = 1.0
+"""Seconds between two ticks of Hummingbot's clock."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def trading(make_home: MakeHome, tmp_path: Path) -> Iterator[Callable[..., Tradi
 
 @pytest.mark.parametrize("external", [True, False], ids=["mosquitto", "embedded"])
 def test_an_alert_becomes_an_order_and_its_life_tells_which_and_that_it_is_filled(
-    trading: Callable[..., Trading], external: bool
+    trading: Callable[..., Trading],
+    external: bool,  # noqa: FBT001  # a parameter of the test
 ) -> None:
     """The example script buys on an entry and sells on the exit; the ids are those of the exchange's orders."""
     made = trading(external=external)
@@ -129,3 +133,103 @@ def test_an_alert_becomes_an_order_and_its_life_tells_which_and_that_it_is_fille
 
     nothing = made.post(action="sell", market_position="flat", prev_market_position="long")
     assert "nothing to sell" in made.told(nothing, "failed")["reason"]
+
+
+@pytest.fixture
+def recording(trading: Callable[..., Trading]) -> Trading:
+    """Mosquitto, and a bot with signal_script, not started yet."""
+    made = trading(external=True)
+    made.home.script(HERE / "signal_script.py")
+    return made
+
+
+def test_a_callback_that_a_kill_cut_short_is_told_at_the_next_start_and_not_repeated(recording: Trading) -> None:
+    """on_interrupted is called once the strategy runs again; what waited behind it runs then."""
+    bot = recording.start("signal_script.yml")
+    cut = recording.post(contracts="1", comment="wait")
+    until(lambda: recording.seen("called") == [cut])
+    behind = recording.post(contracts="2")
+    recording.told(behind, "received")
+    bot.kill()
+    recording.start("signal_script.yml")
+
+    filled = recording.told(behind, "filled", within=STARTS_WITHIN)
+    assert filled["reason"] == "bought 2 BTC-USDT at 100.1"
+    assert recording.told(cut, "interrupted")["handler"] == "SignalScript.on_trade"
+    assert recording.seen("called") == [cut, behind]
+    assert recording.seen("interrupted") == [cut]
+    assert [order["amount"] for order in recording.home.exchange.orders()] == ["2"]
+
+
+def test_the_broker_may_be_away_for_half_a_minute(recording: Trading) -> None:
+    """The strategy ticks on all the while; what was accepted meanwhile arrives afterwards, each once and in order."""
+    bot = recording.start("signal_script.yml")
+    before = recording.post(contracts="1")
+    recording.told(before, "filled")
+    assert recording.deployment.mosquitto is not None
+    recording.deployment.mosquitto.kill()
+    began = time.time()
+    until(lambda: not recording.deployment.api("status")["broker"]["connected"])
+    meanwhile = [recording.post(contracts=str(number)) for number in (2, 3)]
+    until(lambda: time.time() - began > OUTAGE, within=OUTAGE + 10)
+    recording.deployment.mosquitto.start()
+
+    reasons = [recording.told(id_, "filled", within=60)["reason"] for id_ in meanwhile]
+    assert reasons == [f"bought {number} BTC-USDT at 100.1" for number in (2, 3)], tail(bot)
+    assert recording.seen("called") == [before, *meanwhile]
+    ticks = [tick for tick in recording.seen("tick") if began - 2 < tick < began + OUTAGE]
+    assert max(later - tick for tick, later in itertools.pairwise(ticks)) < 2 * TICK, ticks
+    assert len(ticks) > 0.9 * OUTAGE
+
+
+def test_an_order_that_waits_is_told_at_once_and_filled_when_all_of_it_is(recording: Trading) -> None:
+    """A limit order is in the receipt while it is open, and filled when the price comes."""
+    recording.start("signal_script.yml")
+    waits = recording.post(contracts="1", comment="limit", price="99.5", order_type="limit")
+    handled = recording.told(waits, "handled")
+    (order,) = recording.home.exchange.orders(state="OPEN")
+    assert handled["order_ids"] == [order["client_id"]]
+    assert "filled" not in recording.stages(waits)
+
+    recording.home.exchange.price("BTC-USDT", bid="99.3", ask="99.5", share="0.4")
+    until(lambda: Decimal(recording.home.exchange.orders()[0]["filled"]) == Decimal("0.4"))
+    assert "filled" not in recording.stages(waits)
+    recording.home.exchange.price("BTC-USDT", bid="99.2", ask="99.4", share="0.6")
+    assert recording.told(waits, "filled")["reason"] == "bought 1 BTC-USDT at 99.5"
+
+
+def test_a_controller_opens_an_executor_on_an_entry_and_closes_it_on_the_exit(trading: Callable[..., Trading]) -> None:
+    """The entry is filled when the position is open, the exit when it is closed, each with its own order."""
+    made = trading(external=True)
+    controller = EXAMPLES / "controllers" / "directional_trading" / "signal_directional.py"
+    conf = made.home.controller(
+        controller,
+        "directional_trading",
+        connector_name=EXCHANGE,
+        trading_pair="BTC-USDT",
+        total_amount_quote="100",
+        max_executors_per_side=1,
+        leverage=1,
+        cooldown_time=1,
+        stop_loss="0.5",
+        take_profit="0.5",
+        time_limit=3600,
+    )
+    script = EXAMPLES / "scripts" / "signal_controllers.py"
+    bot = made.start(made.home.script(script, controllers_config=[conf]))
+
+    entry = made.post()
+    filled = made.told(entry, "filled")
+    opening = made.home.exchange.orders()[0]
+    assert filled["handler"] == "signal_directional.on_trade"
+    assert filled["order_ids"] == [opening["client_id"]], tail(bot)
+    assert filled["reason"] == "bought 1 BTC-USDT at 100.1"
+
+    again = made.post()
+    assert "max_executors_per_side" in made.told(again, "failed")["reason"]
+    exit_ = made.post(action="sell", market_position="flat", prev_market_position="long")
+    filled = made.told(exit_, "filled", within=30)
+    closing = made.home.exchange.orders()[-1]
+    assert (closing["side"], closing["state"]) == ("SELL", "FILLED")
+    assert filled["order_ids"] == [closing["client_id"]]
+    assert filled["reason"].startswith("sold ")
