@@ -9,7 +9,7 @@ from asyncio import Task
 from dataclasses import replace
 from typing import Any
 
-from bot_plugin.commands import RemoteCommands
+from bot_plugin.hummingbot.commands.target import remote_commands
 from bot_plugin.hummingbot.internals import application as hummingbots
 from bot_plugin.hummingbot.internals import configured, order_events
 from bot_plugin.hummingbot.internals.bridge import Bridge
@@ -55,7 +55,7 @@ class Adapter:
         self.settings = settings
         self.listener = SignalListener(settings)
         self.orders = OrderWatch()
-        self.listener.serve(RemoteCommands(_StandIn()))
+        self.listener.serve(remote_commands(application))
         self.markets = Markets(application)
         figures = settings.topics.telemetry(settings.bot, "performance")
         self._relay = Relay(application, self.listener.telemetry, self._bridge, self.markets, performance=figures)
@@ -182,9 +182,3 @@ def _forget(adapter: Adapter) -> None:
     for key, one in list(_attached.items()):
         if one is adapter:
             del _attached[key]
-
-
-class _StandIn:
-    def status(self, _: object) -> str:
-        """Answer that it is there."""
-        return "running"

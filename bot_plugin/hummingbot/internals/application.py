@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+from hummingbot.client import settings
 from hummingbot.client.hummingbot_application import HummingbotApplication
 
 from bot_plugin.hummingbot.internals.fit import require
@@ -30,3 +32,13 @@ def notifiers(application: Any) -> list[Any]:
     """What it tells each text that it shows its user; the list itself."""
     found: list[Any] = require(application, "trading_core.notifiers")
     return found
+
+
+def client_config(application: Any) -> Any:
+    """Its ``conf_client.yml`` as it is in memory."""
+    return require(application, "client_config_map")
+
+
+def folder(name: str) -> Path:
+    """One of its folders or files, by the name that its settings have for it: ``STRATEGIES_CONF_DIR_PATH``."""
+    return Path(require(settings, name))

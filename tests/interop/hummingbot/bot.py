@@ -42,7 +42,7 @@ class Hummingbot:
             self._command += ["--v2", strategy] if strategy else []
             return
         self._command = [str(home.python), str(RUN), *(f"--call={call}" for call in calls), "--call=probe:serve"]
-        self._command += [f"--call={PLUGIN}:attach"] if plugin == "attach" else []
+        self._command += [f"--call={PLUGIN}.adapter:attach"] if plugin == "attach" else []
         self._command += ["--strategy", strategy] if strategy else []
 
     @property
@@ -70,6 +70,11 @@ class Hummingbot:
         with closing(socket.create_connection(("127.0.0.1", int(port.read_text())), timeout=10)) as connection:
             text = connection.makefile().read()
         return json.loads(text)
+
+    def trades(self) -> bool:
+        """Whether a strategy runs in it, and every exchange that it trades on is ready."""
+        state = self.state()
+        return bool(state.get("connectors")) and all(one["ready"] for one in state["connectors"].values())
 
     def end(self, number: int = signal.SIGTERM, *, within: float = 30.0) -> int:
         """Send a signal, and say how the process ended (seconds)."""

@@ -72,7 +72,7 @@ class Trading:
         return [receipt["stage"] for receipt in self.deployment.api(f"signals/{id_}")["receipts"]]
 
     def seen(self, key: str) -> list[Any]:
-        """What signal_script wrote down under a key."""
+        """What diary_script wrote down under a key."""
         record = self.home.folder / "data" / "signals.jsonl"
         lines = record.read_text().splitlines() if record.exists() else []
         return [entry[key] for entry in map(json.loads, lines) if key in entry]
@@ -137,25 +137,25 @@ def test_an_alert_becomes_an_order_and_its_life_tells_which_and_that_it_is_fille
 
 @pytest.fixture
 def recording(trading: Callable[..., Trading]) -> Trading:
-    """Mosquitto, and a bot with signal_script, not started yet."""
+    """Mosquitto, and a bot with diary_script, not started yet."""
     made = trading(external=True)
-    made.home.script(HERE / "signal_script.py")
+    made.home.script(HERE / "diary_script.py")
     return made
 
 
 def test_a_callback_that_a_kill_cut_short_is_told_at_the_next_start_and_not_repeated(recording: Trading) -> None:
     """on_interrupted is called once the strategy runs again; what waited behind it runs then."""
-    bot = recording.start("signal_script.yml")
+    bot = recording.start("diary_script.yml")
     cut = recording.post(contracts="1", comment="wait")
     until(lambda: recording.seen("called") == [cut])
     behind = recording.post(contracts="2")
     recording.told(behind, "received")
     bot.kill()
-    recording.start("signal_script.yml")
+    recording.start("diary_script.yml")
 
     filled = recording.told(behind, "filled", within=STARTS_WITHIN)
     assert filled["reason"] == "bought 2 BTC-USDT at 100.1"
-    assert recording.told(cut, "interrupted")["handler"] == "SignalScript.on_trade"
+    assert recording.told(cut, "interrupted")["handler"] == "DiaryScript.on_trade"
     assert recording.seen("called") == [cut, behind]
     assert recording.seen("interrupted") == [cut]
     assert [order["amount"] for order in recording.home.exchange.orders()] == ["2"]
@@ -163,7 +163,7 @@ def test_a_callback_that_a_kill_cut_short_is_told_at_the_next_start_and_not_repe
 
 def test_the_broker_may_be_away_for_half_a_minute(recording: Trading) -> None:
     """The strategy ticks on all the while; what was accepted meanwhile arrives afterwards, each once and in order."""
-    bot = recording.start("signal_script.yml")
+    bot = recording.start("diary_script.yml")
     before = recording.post(contracts="1")
     recording.told(before, "filled")
     assert recording.deployment.mosquitto is not None
@@ -184,7 +184,7 @@ def test_the_broker_may_be_away_for_half_a_minute(recording: Trading) -> None:
 
 def test_an_order_that_waits_is_told_at_once_and_filled_when_all_of_it_is(recording: Trading) -> None:
     """A limit order is in the receipt while it is open, and filled when the price comes."""
-    recording.start("signal_script.yml")
+    recording.start("diary_script.yml")
     waits = recording.post(contracts="1", comment="limit", price="99.5", order_type="limit")
     handled = recording.told(waits, "handled")
     (order,) = recording.home.exchange.orders(state="OPEN")

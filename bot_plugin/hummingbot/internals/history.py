@@ -1,0 +1,121 @@
+"""What was traded, from Hummingbot's own database, and what came of it by its own reckoning."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from bot_plugin.hummingbot.internals.fit import require
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a strategy's trades are filed under.
+
+    Args:
+        file: the configuration's.
+        database: where they are.
+    """
+
+    file: str
+    database: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fills:
+    """Trades.
+
+    Args:
+        spelled: each as Hummingbot's own history spells it.
+        more: each with what that leaves out: order, type, position, leverage.
+        by_market: Hummingbot's own records of them, by exchange and pair.
+    """
+
+    spelled: Sequence[Mapping[str, Any]]
+    more: Sequence[Mapping[str, Any]]
+    by_market: Mapping[tuple[str, str], list[Any]]
+
+
+def latest_run(application: Any) -> Run | None:
+    """The run whose trades are asked for: the one that is on, else the last one; None before the first."""
+    from hummingbot.connector.markets_recorder import MarketsRecorder  # noqa: PLC0415
+
+    core = require(application, "trading_core")
+    database, file = require(core, "trade_fill_db"), require(core, "strategy_file_name")
+    recorder = require(MarketsRecorder, "_shared_instance")  # of the last run: nothing else knows its file
+    if database is None:
+        return None
+    if require(core, "markets_recorder") is None and recorder is not None:
+        file = require(recorder, "_config_file_path")
+    return Run(file=file, database=database) if file else None
+
+
+def started(application: Any) -> float:
+    """When the application was started: seconds since the epoch."""
+    return float(require(application, "init_time"))
+
+
+async def fills(application: Any, run: Run, *, since: float) -> Fills:
+    """The trades of a run; the database is read beside the loop.
+
+    Args:
+        application: the running one.
+        run: whose trades.
+        since: seconds since the epoch.
+    """
+    query = require(application, "_get_trades_from_session")
+    return await asyncio.to_thread(_read, query, run, int(since * 1000))
+
+
+def _read(query: Any, run: Run, since: int) -> Fills:
+    from hummingbot.model.trade_fill import TradeFill  # noqa: PLC0415
+
+    spell = require(TradeFill, "to_bounty_api_json")
+    with require(run.database, "get_new_session")() as session:
+        found = query(since, session=session, config_file_path=run.file)
+        by_market: dict[tuple[str, str], list[Any]] = {}
+        for fill in found:
+            by_market.setdefault((str(fill.market), str(fill.symbol)), []).append(fill)
+        session.expunge_all()  # Hummingbot's reckoning changes them
+        return Fills(spelled=[spell(fill) for fill in found], more=[_more(fill) for fill in found], by_market=by_market)
+
+
+def _more(fill: Any) -> dict[str, Any]:
+    names = ("order_id", "order_type", "position", "leverage", "strategy", "trade_fee_in_quote")
+    return {"trade_id": fill.exchange_trade_id, **{name: getattr(fill, name) for name in names}}
+
+
+async def reckon(pair: str, found: list[Any], balances: Mapping[str, Decimal]) -> Any:
+    """What came of a pair's trades, by Hummingbot's own reckoning; never asks the network for a price.
+
+    Args:
+        pair: such as ``BTC-USDT``.
+        found: its trades, the oldest first; at least one.
+        balances: what the exchange holds now, by asset; empty where that is not known.
+    """
+    from hummingbot.client.performance import PerformanceMetrics  # noqa: PLC0415
+    from hummingbot.core.rate_oracle.rate_oracle import RateOracle  # noqa: PLC0415
+
+    oracle = require(RateOracle, "get_instance")()
+    prices: dict[str, Decimal] = require(oracle, "_prices")
+    lent = not prices
+    if lent:  # the oracle would ask its source, which takes long or fails; with one price it takes what is there
+        prices[pair] = require(oracle, "get_pair_rate")(pair) or Decimal(str(found[-1].price))
+    try:
+        return await require(PerformanceMetrics, "create")(pair, found, dict(balances))
+    finally:
+        if lent:
+            prices.pop(pair, None)
+
+
+def rounded(value: Decimal, precision: int | None) -> Decimal:
+    """A figure with so many decimals as Hummingbot rounds it; as it is where None."""
+    if precision is None:
+        return value
+    from hummingbot.client.performance import PerformanceMetrics  # noqa: PLC0415
+
+    found: Decimal = require(PerformanceMetrics, "smart_round")(value, precision)
+    return found
