@@ -59,6 +59,10 @@ class Trading:
         assert status == 202, answer
         return answer["id"]
 
+    def command(self, name: str, *arguments: str) -> dict[str, Any]:
+        """Command the bot, as an operator does; what it answered."""
+        return self.deployment.cli("bots", name, BOT, *arguments, "--json")
+
     def told(self, id_: str, stage: str, *, within: float = 20.0) -> dict[str, Any]:
         """The receipt that says a stage, once it is there."""
 
@@ -159,6 +163,29 @@ def test_a_callback_that_a_kill_cut_short_is_told_at_the_next_start_and_not_repe
     assert recording.seen("called") == [cut, behind]
     assert recording.seen("interrupted") == [cut]
     assert [order["amount"] for order in recording.home.exchange.orders()] == ["2"]
+
+
+def test_what_comes_while_the_strategy_is_stopped_runs_once_when_it_is_started_again(recording: Trading) -> None:
+    """Its bot is there all the while, and acknowledges nothing that it has no handler for."""
+    recording.start("diary_script.yml", plugin="attach")
+    waits = recording.post(contracts="1", comment="limit", price="99.5")
+    recording.told(waits, "handled")
+    recording.home.exchange.price("BTC-USDT", bid="99.3", ask="99.5", share="0.4")
+    until(lambda: Decimal(recording.home.exchange.orders()[0]["filled"]) == Decimal("0.4"))
+    recording.command("stop")
+    (order,) = recording.home.exchange.orders(state="CANCELED")
+    cancelled = f"bought 0.4 BTC-USDT at 99.5; {order['client_id']} was cancelled"
+    assert recording.told(waits, "filled")["reason"] == cancelled
+
+    meanwhile = recording.post(contracts="2")
+    recording.home.exchange.price("BTC-USDT", bid="99.3", ask="99.5")
+    status = recording.command("status")
+    assert status["reply"]["data"]["strategy"] is None
+    recording.command("start", "--script", "diary_script.py")
+    assert recording.told(meanwhile, "filled", within=40)["reason"] == "bought 2 BTC-USDT at 99.5"
+    later = recording.post(contracts="3")
+    recording.told(later, "filled")
+    assert recording.seen("called") == [waits, meanwhile, later]
 
 
 def test_the_broker_may_be_away_for_half_a_minute(recording: Trading) -> None:
