@@ -50,9 +50,9 @@ class Shown:
 class Cards:
     """Knows the bots, also those that an earlier process of the gateway saw.
 
-    ``on_change`` gets all bots, and the names of those that came: that were not online, or are other processes now. It
-    is called at once when something changed, and again at the end of each ``every`` seconds in which more did; that a
-    bot is forgotten is told at once.
+    ``on_change`` gets all bots, and the names of those that came: that were not online, are other processes now, or
+    listen to what they did not. It is called at once when something changed, and again at the end of each ``every``
+    seconds in which more did; that a bot is forgotten is told at once.
 
     Args:
         greet: called with each bot that says that it is online.
@@ -125,7 +125,7 @@ class Cards:
         commands = frozenset(one for one in card.commands[:_FILTERS] if len(one) <= _LONGEST_FILTER)
         now = Shown(bot, card.instance[:_TEXT], card.plugin and card.plugin[:_TEXT], card.durable, commands)
         if before != now:
-            if before is None or before.bot.absent_since is not None or before.instance != now.instance:
+            if before is None or _came(before, now):
                 self._came.add(card.bot)
             self._change(now)
 
@@ -188,3 +188,10 @@ class Cards:
     def _tell_now(self) -> None:
         came, self._came = self._came, set()
         self._on_change([known.bot for known in self._known.values()], came)
+
+
+def _came(before: Shown, now: Shown) -> bool:
+    """Whether a bot may lack what it was sent before this card."""
+    if before.bot.absent_since is not None or before.instance != now.instance:
+        return True
+    return not set(now.bot.filters) <= set(before.bot.filters)

@@ -42,7 +42,7 @@ class Hummingbot:
             self._command += ["--v2", strategy] if strategy else []
             return
         self._command = [str(home.python), str(RUN), *(f"--call={call}" for call in calls), "--call=probe:serve"]
-        self._command += [f"--call={PLUGIN}.adapter:attach"] if plugin == "attach" else []
+        self._command += [f"--call={PLUGIN}:attach"] if plugin == "attach" else []
         self._command += ["--strategy", strategy] if strategy else []
 
     @property

@@ -104,7 +104,15 @@ async def test_a_new_process_a_new_bot_and_other_filters_are_news(bench, then):
     await bench.say(ONLINE, **then)
     assert len(bench.told) == 2
     assert bench.came[0] == {"demo"}
-    assert bench.came[1] == (set() if "filters" in then else {then.get("bot", "demo")})
+    assert bench.came[1] == {then.get("bot", "demo")}
+
+
+async def test_a_bot_that_listens_to_more_came_and_one_that_listens_to_less_did_not(bench):
+    """What was published while it did not listen is sent to it again."""
+    for filters in (("a", "b"), ("a",), (), ("a",)):
+        await bench.say(ONLINE, filters=filters)
+
+    assert bench.came == [{"demo"}, set(), set(), {"demo"}]
 
 
 async def test_a_bot_that_comes_or_leaves_is_news_and_one_that_asks_is_not(bench):
