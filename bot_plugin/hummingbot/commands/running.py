@@ -121,18 +121,19 @@ class Running:
     async def _end(self, wanted: Stop) -> Answer:
         connectors = dict(self._trading.connectors)
         loaded, before = self._trading.loaded, open_orders(connectors)
+        name = loaded.strategy or self._trading.kind or "what was left of a start"
         with Endings(connectors) as endings:
             problems = await self._trading.end(skip_order_cancellation=wanted.skip_order_cancellation)
         after = open_orders(connectors)
         left = [order for order in after if order.id not in endings.cancelled | endings.ended]
         known = {order.id: order for order in (*before, *after)}
-        stopped = f"{loaded.strategy or 'what ran'} is stopped"
+        stopped = f"{name} is stopped"
         words = _orders_in_words(known, endings.cancelled, left, skipped=wanted.skip_order_cancellation)
         if problems or (left and not wanted.skip_order_cancellation):
             failures = "".join(f"; on the way {why(problem)}" for problem in problems[:3])
             raise CommandFailed(f"{stopped}, but not everything was done: {words}{failures}")
         data = {
-            "stopped": loaded.strategy,
+            "stopped": loaded.strategy or self._trading.kind,
             "conf": loaded.file,
             "cancelled": sorted(endings.cancelled),
             "open": [order.id for order in left],
