@@ -260,6 +260,8 @@ class Connection:
 
     async def _subscribe(self) -> None:
         filters = [*self._settings.filters, *self._settings.optional]
+        if dropped := [one for one in self._settings.dropped if one.isascii()]:  # gmqtt counts characters, not bytes
+            self.client.unsubscribe(dropped)
         if not filters:
             return
         mid = self.client.subscribe([Subscription(text, qos=1) for text in filters])
