@@ -162,7 +162,7 @@ def test_a_callback_that_a_kill_cut_short_is_told_at_the_next_start_and_not_repe
     assert recording.told(cut, "interrupted")["handler"] == "DiaryScript.on_trade"
     assert recording.seen("called") == [cut, behind]
     assert recording.seen("interrupted") == [cut]
-    assert [order["amount"] for order in recording.home.exchange.orders()] == ["2"]
+    assert [Decimal(order["amount"]) for order in recording.home.exchange.orders()] == [2]
 
 
 def test_what_comes_while_the_strategy_is_stopped_runs_once_when_it_is_started_again(recording: Trading) -> None:
