@@ -10,6 +10,7 @@ from asyncio import Task
 from dataclasses import replace
 from typing import Any
 
+from bot_plugin.errors import SettingsError
 from bot_plugin.hummingbot.commands.target import remote_commands
 from bot_plugin.hummingbot.internals import application as hummingbots
 from bot_plugin.hummingbot.internals import configured, order_events
@@ -20,6 +21,7 @@ from bot_plugin.hummingbot.relay import Relay
 from bot_plugin.listener import SignalListener
 from bot_plugin.program import MENDABLE
 from bot_plugin.settings import PluginSettings
+from bot_plugin.settings_files import BESIDE
 from bot_plugin.wording import describe_error
 from schemas.command import Command
 
@@ -164,6 +166,8 @@ def settings_of(application: Any) -> PluginSettings:
         configured.mqtt_bridge(application),
         folder=configured.configuration_folder(),
     )
+    if settings.listen:
+        raise SettingsError([f"{BESIDE}: listen: here the strategy says what it listens to, as SignalMixin has it"])
     if settings.state_dir is not None:
         return settings
     return replace(settings, state_dir=str(configured.data_folder() / "signal-gateway" / settings.bot))

@@ -20,6 +20,7 @@ from bot_plugin.hummingbot.internals.fit import require
 
 log = logging.getLogger("bot_plugin.hummingbot")
 
+
 class NotStarted(Exception):
     """Hummingbot cannot be started as it was asked to; the words say why."""
 

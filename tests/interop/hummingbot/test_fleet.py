@@ -44,12 +44,17 @@ def test_the_same_body_makes_every_bot_trade_once_on_its_exchange(fleet: Fleet) 
         (trade,) = bot.home.exchange.trades()
         assert (trade["side"], Decimal(trade["amount"]), trade["price"]) == ("BUY", Decimal("0.5"), "100.1")
         balances = bot.home.exchange.balances()
-        assert (balances["BTC"], balances["USDT"]) == (Decimal("10.5"), Decimal(100_000) - Decimal("50.05") * Decimal("1.001"))
+        assert (balances["BTC"], balances["USDT"]) == (
+            Decimal("10.5"),
+            Decimal(100_000) - Decimal("50.05") * Decimal("1.001"),
+        )
 
 
 def test_a_stock_bot_is_told_in_the_shape_that_hummingbot_accepts(fleet: Fleet) -> None:
     """Its model takes an integer timestamp, and drops what stands beside data."""
-    id_ = fleet.post("hb", alert("BTC", action="sell", contracts="0.1", market_position="short", prev_market_position="flat"))
+    id_ = fleet.post(
+        "hb", alert("BTC", action="sell", contracts="0.1", market_position="short", prev_market_position="flat")
+    )
     for name in STOCK:
         event = until(lambda name=name: next((one for one in fleet.events(name) if one["data"]["id"] == id_), None))
         assert set(event) == {"event", "timestamp", "sequence", "type", "data"}
@@ -69,9 +74,9 @@ def test_the_signals_life_shows_what_each_bot_made_of_it(fleet: Fleet) -> None:
     for name in PLUGIN:
         bought = fleet.bots[name].home.exchange.orders()[-1]
         assert (bought["state"], Decimal(bought["amount"])) == ("FILLED", Decimal("0.2"))
-        assert {tuple(one["order_ids"]) for one in receipts(fleet, id_, name) if one["stage"] in {"handled", "filled"}} == {
-            (bought["client_id"],)
-        }
+        assert {
+            tuple(one["order_ids"]) for one in receipts(fleet, id_, name) if one["stage"] in {"handled", "filled"}
+        } == {(bought["client_id"],)}
     for name in STOCK:
         (told,) = [one for one in life(fleet, id_)["deliveries"] if one["destination"] == f"hummingbot:{name}"]
         assert (told["station"], told["reason"]) == ("published", "no receipt is possible: a stock bot sends none")
@@ -98,7 +103,9 @@ def test_no_client_takes_another_ones_place(fleet: Fleet) -> None:
         assert "already connected" not in log
 
 
-def test_killing_the_broker_for_30_s_leaves_strategies_ticking_and_fresh_signals_arrive_afterwards(fleet: Fleet) -> None:
+def test_killing_the_broker_for_30_s_leaves_strategies_ticking_and_fresh_signals_arrive_afterwards(
+    fleet: Fleet,
+) -> None:
     """What has expired meanwhile is run by nobody."""
     mosquitto = fleet.deployment.mosquitto
     if mosquitto is None:
