@@ -14,8 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot_plugin.commands import CommandFailed
 from bot_plugin.hummingbot.internals.fit import Unfit
 from bot_plugin.program import MENDABLE
+from schemas.command import Import, Start
 
 if TYPE_CHECKING:
     from bot_plugin.hummingbot.adapter import Adapter
@@ -133,7 +135,7 @@ def _run(wanted: Options) -> None:
         if (secrets := boot.secrets_of(wanted.password)) is None:
             return
         loop.run_until_complete(_launched(wanted, secrets))
-    except (*MENDABLE, Unfit, boot.NotStarted) as error:
+    except (*MENDABLE, Unfit, CommandFailed, boot.NotStarted) as error:
         raise SystemExit(str(error)) from None
 
 
@@ -145,23 +147,30 @@ async def _launched(wanted: Options, secrets: Any) -> None:
     adapter = attach(application)
     try:
         await asyncio.gather(adapter.up(within=PATIENCE), boot.bridge_up(application, within=PATIENCE))
-        await (_headless if wanted.headless else _shown)(application, adapter, wanted)
+        await (_headless(application, wanted) if wanted.headless else _shown(application, adapter, wanted))
     finally:
         await boot.wind_down(application)
         await boot.stop_bridge(application)
         await adapter.stop()
 
 
-async def _headless(application: Any, adapter: Adapter, wanted: Options) -> None:
+async def _headless(application: Any, wanted: Options) -> None:
+    """Run until a signal comes.
+
+    Raises:
+        CommandFailed: the strategy cannot be started.
+    """
+    from bot_plugin.hummingbot.commands.target import HummingbotTarget  # noqa: PLC0415
     from bot_plugin.hummingbot.internals import boot  # noqa: PLC0415
 
     told = asyncio.Event()
     _on_signals(told.set)
-    boot.log_as(application, wanted.v2 or wanted.v1)
-    adapter.listen_to_logs()
-    if wanted.v2 or wanted.v1:
-        await boot.load(application, v2=wanted.v2, v1=wanted.v1, headless=True)
-    boot.forward_events(application)
+    target = HummingbotTarget(application)
+    if wanted.v1 and not wanted.v2:
+        await target.import_strategy(Import(strategy=wanted.v1))
+    if wanted.v1 or wanted.v2:
+        await target.start(Start(conf=wanted.v2, log_level=boot.log_level(application), is_quickstart=True))
+    await boot.gateway_ready(application)
     await told.wait()
 
 
@@ -169,7 +178,8 @@ async def _shown(application: Any, adapter: Adapter, wanted: Options) -> None:
     from bot_plugin.hummingbot.internals import boot  # noqa: PLC0415
 
     if wanted.v2 or wanted.v1:
-        await boot.load(application, v2=wanted.v2, v1=wanted.v1, headless=False)
+        await boot.load(application, v2=wanted.v2, v1=wanted.v1)
+    await boot.gateway_ready(application)
 
     def begin() -> None:
         adapter.listen_to_logs()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from hummingbot import init_logging
 from hummingbot.client import runner
 from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger, store_password_verification
 from hummingbot.client.config.config_helpers import load_client_config_map_from_file
@@ -21,8 +19,6 @@ from hummingbot.core.event.events import HummingbotUIEvent
 from bot_plugin.hummingbot.internals.fit import require
 
 log = logging.getLogger("bot_plugin.hummingbot")
-
-_LOGS = "hummingbot_logs.yml"
 
 
 class NotStarted(Exception):
@@ -78,33 +74,24 @@ async def bridge_up(application: Any, *, within: float) -> None:
         await asyncio.sleep(0.05)
 
 
-def log_as(application: Any, configuration: str | None) -> None:
-    """Write the log of a strategy into a file of its own name."""
-    level = require(application, "client_config_map.log_level")
-    name = Path(configuration).stem if configuration else "hummingbot"
-    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
-    spoke = [each for each in loggers if not each.disabled]
-    init_logging(_LOGS, application.client_config_map, override_log_level=level, strategy_file_path=name)
-    for logger in spoke:
-        logger.disabled = False
-
-
-async def load(application: Any, *, v2: str | None, v1: str | None, headless: bool) -> None:
-    """Load a strategy, and start it where there is no terminal.
+async def load(application: Any, *, v2: str | None, v1: str | None) -> None:
+    """Load a strategy for the terminal, whose screen starts it.
 
     Raises:
         NotStarted: it cannot be; Hummingbot's log says why.
     """
-    start = require(runner, "load_and_start_strategy")
-    if not await start(application, config_file_name=v1, v2_conf=v2, headless=headless):
-        raise NotStarted(f"{v2 or v1} could not be started; the lines above and {Path('logs')} say why")
+    if not await require(runner, "load_and_start_strategy")(application, config_file_name=v1, v2_conf=v2):
+        raise NotStarted(f"{v2 or v1} could not be loaded; the lines above and the folder logs say why")
+
+
+def log_level(application: Any) -> str:
+    """How much is logged, as ``conf_client.yml`` says."""
+    return str(require(application, "client_config_map.log_level"))
+
+
+async def gateway_ready(application: Any) -> None:
+    """Return when Hummingbot's Gateway is there, where a connector needs it."""
     await require(runner, "wait_for_gateway_ready")(application)
-
-
-def forward_events(application: Any) -> None:
-    """Let the stock bridge hear the connectors, as Hummingbot's own headless run does."""
-    if (bridge := require(application, "_mqtt")) is not None:
-        require(bridge, "start_market_events_fw")()
 
 
 class WhenShown(EventListener):  # type: ignore[misc]  # it has no types
