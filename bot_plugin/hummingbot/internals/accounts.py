@@ -13,6 +13,7 @@ from bot_plugin.hummingbot.internals.connectors import Holding
 from bot_plugin.hummingbot.internals.fit import require
 
 _PAPER = "_paper_trade"
+_ALL = Decimal("Infinity")
 
 
 class Accounts:
@@ -80,8 +81,11 @@ class Accounts:
             raise ConnectionError(str(problem))
         totals = require(asked, "all_balances")(exchange)
         available = require(asked, "all_available_balances_all_exchanges")().get(exchange, {})
+        limits = self.limits(exchange)
         return {
-            asset: Holding(total=Decimal(total), available=Decimal(available.get(asset, total)))
+            asset: Holding(
+                total=Decimal(total), available=min(Decimal(available.get(asset, total)), limits.get(asset, _ALL))
+            )
             for asset, total in sorted(totals.items())
             if total
         }

@@ -84,7 +84,7 @@ class Fleet:
 
 def login(deployment: Deployment, name: str) -> str:
     """Give a bot a login, as its user does, and return the password."""
-    deployment.add_bot(name, sources="hb,brief")
+    deployment.add_bot(name)
     lines = (deployment.folder / f"{name}.env").read_text().splitlines()
     values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     return values["SIGNAL_GATEWAY_MQTT_PASSWORD"].strip("'\"")
