@@ -52,6 +52,14 @@ class Accounts:
         return found
 
     @property
+    def secrets(self) -> Collection[str]:
+        """The API keys themselves, so that no error repeats one."""
+        from hummingbot.client.config.security import Security  # noqa: PLC0415
+
+        ask = require(Security, "api_keys")
+        return [str(value) for exchange in self.configured for value in ask(exchange).values() if value]
+
+    @property
     def connected(self) -> Mapping[str, Any]:
         """The exchanges that a strategy is connected to now."""
         found: Mapping[str, Any] = require(self._application, "trading_core.connectors")

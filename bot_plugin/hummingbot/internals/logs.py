@@ -18,7 +18,7 @@ def level_of(name: str) -> str | None:
     return level if level in _LEVELS and isinstance(logging.getLevelName(level), int) else None
 
 
-def set_up(application: Any, *, file: str, level: str | None) -> None:
+def set_up(application: Any, file: str, level: str | None) -> None:
     """Begin the log file of a strategy, as the UI's own start does.
 
     Args:

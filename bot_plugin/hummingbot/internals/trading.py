@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from typing import Any
 from bot_plugin.hummingbot.internals.application import notify
 from bot_plugin.hummingbot.internals.connectors import is_ready
 from bot_plugin.hummingbot.internals.fit import offers, require
+from bot_plugin.hummingbot.internals.open_orders import Endings
 from bot_plugin.hummingbot.internals.orphans import Orphans
 from bot_plugin.hummingbot.internals.overheard import Overheard
+
+log = logging.getLogger("bot_plugin.hummingbot")
 
 _LOOK = 0.05
 _TICKS = 3
@@ -96,6 +100,10 @@ class Trading:
     def tick_size(self) -> float:
         """Seconds from one tick of the clock to the next."""
         return float(require(self._application, "client_config_map.tick_size"))
+
+    def endings(self, connectors: Mapping[str, Any]) -> Endings:
+        """What hears which orders end."""
+        return Endings(connectors)
 
     def load(self, loaded: Loaded) -> None:
         """Let this be what is imported."""
@@ -198,10 +206,12 @@ class Trading:
     def refresh_bridge(self) -> None:
         """Let the stock bridge forward the logs and events of what was started, as the UI's own start does."""
         bridge = require(self._application, "_mqtt")
-        if bridge is not None and offers(bridge, "patch_loggers"):
-            bridge.patch_loggers()
-        if bridge is not None and offers(bridge, "start_market_events_fw"):
-            bridge.start_market_events_fw()
+        for name in ("patch_loggers", "start_market_events_fw"):
+            if bridge is not None and offers(bridge, name):
+                try:
+                    require(bridge, name)()
+                except Exception:
+                    log.exception("Hummingbot's own bridge does not forward what is new")
 
     def tell(self, text: str) -> None:
         """Show a text to whoever sits before it."""
