@@ -69,6 +69,7 @@ class Home:
 
     def __init__(self, folder: Path, python: Path) -> None:
         self.folder, self.python = folder, python
+        self.name = ""
         for part in ("conf/strategies", "conf/connectors", "conf/scripts", "conf/controllers", "data", "logs"):
             (folder / part).mkdir(parents=True)
         for part in ("scripts", "controllers"):
@@ -93,6 +94,7 @@ class Home:
 
     def configure(self, instance: str, port: int, **settings: Any) -> None:
         """Write conf_client.yml; ``mqtt_bridge`` and any other of its settings may be given or replaced."""
+        self.name = instance
         bridge = {"mqtt_host": "127.0.0.1", "mqtt_port": port, "mqtt_autostart": True}
         client: dict[str, Any] = {"instance_id": instance, "anonymized_metrics_mode": {}}
         client |= settings | {"mqtt_bridge": bridge | settings.get("mqtt_bridge", {})}
