@@ -24,7 +24,7 @@ class LocalExchange:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._market: dict[str, Any] = {"online": True, "pairs": {}}
         folder.mkdir(parents=True)
         self.price("BTC-USDT", bid="99.9", ask="100.1")
@@ -51,12 +51,12 @@ class LocalExchange:
         return list(self._account()["trades"])
 
     def _tell(self) -> None:
-        made = self._folder / "market.new"
+        made = self.folder / "market.new"
         made.write_text(json.dumps(self._market))
-        made.replace(self._folder / "market.json")
+        made.replace(self.folder / "market.json")
 
     def _account(self) -> dict[str, Any]:
-        account = self._folder / "account.json"
+        account = self.folder / "account.json"
         return json.loads(account.read_text()) if account.exists() else {"balances": {}, "orders": {}, "trades": []}
 
 
