@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from threading import Lock, get_ident
 from types import MappingProxyType
 
@@ -18,6 +17,7 @@ from bot_plugin.progress import Progress
 from bot_plugin.receipts import Receipts
 from bot_plugin.recovery import Left
 from bot_plugin.registration import Registration
+from bot_plugin.reports import Reports
 from bot_plugin.signal import Signal
 from bot_plugin.wording import in_receipt
 from schemas.alert import Withdrawal
@@ -45,11 +45,12 @@ class Lifecycle:
         monotonic: Callable[[], int],
     ) -> None:
         self._bot, self._inbox, self._receipts, self._gateway = bot, inbox, receipts, gateway
+        self._reports = Reports(bot, inbox=inbox, receipts=receipts, now=now)
         self._now, self._monotonic = now, monotonic
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         self._lock = Lock()
         self._jobs: dict[str, list[Job]] = {}
-        self._progress = Progress(lambda job: self._send_stored(self._receipt(job)))
+        self._progress = Progress(lambda job: self._reports.send(self._reports.of(job)))
         self.stopped = False
 
     @property
@@ -73,7 +74,7 @@ class Lifecycle:
         orders: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> list[Job]:
         """Open a job for each handler; ``orders``: those that followed already, by handler."""
-        jobs = [Job(signal, each, self._told, orders=orders.get(each.name, ())) for each in registrations]
+        jobs = [Job(signal, each, self._reports.told, orders=orders.get(each.name, ())) for each in registrations]
         self._jobs[signal.id] = jobs
         for job in jobs:
             self._progress.watch(job)
@@ -91,7 +92,7 @@ class Lifecycle:
 
     def refuse(self, signal: str, verdict: Verdict, *, received_at: int, handler: str | None = None) -> None:
         """End a signal that no handler will see, or one of them will not."""
-        self._end(
+        self._reports.end(
             Receipt(
                 signal=signal,
                 bot=self._bot,
@@ -147,8 +148,8 @@ class Lifecycle:
             if job.ended:
                 return False
             job.stage = stage
-        self._end(self._receipt(job, reason))
-        self._follow(job)
+        self._reports.end(self._reports.of(job, reason))
+        self._reports.follow(job)
         siblings = self._jobs.get(job.signal.id)
         if siblings is not None and all(other.ended for other in siblings):
             del self._jobs[job.signal.id]
@@ -158,10 +159,10 @@ class Lifecycle:
         """Send the latest receipts of a signal again."""
         known, jobs = self._inbox.receipts(id_), self._jobs.get(id_, [])
         for receipt in known:
-            self._send_stored(receipt)
+            self._reports.send(receipt)
         for job in jobs:
             if not job.ended:
-                self._send_stored(self._receipt(job))
+                self._reports.send(self._reports.of(job))
         if not known and not jobs:
             self.refuse(id_, Verdict(Stage.REFUSED, FORGOTTEN), received_at=self._now())
 
@@ -169,7 +170,7 @@ class Lifecycle:
         """Send the receipt of a job once more, where the gateway has nothing to confirm."""
         if not len(self._receipts):
             with suppress(OSError):  # it has ended the run already
-                self._send_stored(self._receipt(job))
+                self._reports.send(self._reports.of(job))
 
     def withdraw(self, withdrawal: Withdrawal, *, expires_at: int) -> None:
         """Stop a signal in every handler that was not started; one that has not arrived will not run either."""
@@ -178,7 +179,7 @@ class Lifecycle:
             signal=withdrawal.signal, bot=self._bot, stage=Stage.WITHDRAWN, reason=reason, at=from_micros(self._now())
         )
         if self._inbox.withdraw(unknown, forget_at=forget_at(expires_at, now=self._now())):
-            self._send_stored(unknown)
+            self._reports.send(unknown)
             return
         for job in list(self._jobs.get(withdrawal.signal, ())):
             if job.stage is Stage.RECEIVED:
@@ -257,60 +258,3 @@ class Lifecycle:
         else:
             self._loop.call_soon_threadsafe(self._progress.watch, job)
         return True
-
-    def _end(self, receipt: Receipt) -> None:
-        self._inbox.finish(receipt)
-        self._send_stored(receipt)
-
-    def _send_stored(self, receipt: Receipt) -> None:
-        """Send a receipt once what it says is in the inbox; where that fails, the inbox ends the run."""
-
-        def send(error: OSError | None) -> None:
-            if error is None:
-                self._receipts.send(receipt)
-
-        self._inbox.when_stored(send)
-
-    def _receipt(self, job: Job, reason: str | None = None) -> Receipt:
-        at = self._now()
-        started = job.started_at
-        if job.note:
-            reason = f"{reason}; {job.note}" if reason else job.note
-        return Receipt(
-            signal=job.signal.id,
-            bot=self._bot,
-            handler=job.registration.name,
-            stage=job.stage,
-            reason=in_receipt(reason) if reason else None,
-            order_ids=job.orders.ids,
-            at=from_micros(at),
-            received_at=job.signal.received_at,
-            started_at=None if started is None else from_micros(started),
-            duration_ms=None if started is None or not job.ended else max(0, at - started) / 1000,
-        )
-
-    def _told(self, job: Job) -> None:
-        """A strategy told of its orders, on some thread."""
-        if get_ident() == self._thread:
-            self._note(job)
-            return
-        try:
-            self._loop.call_soon_threadsafe(self._note, job)
-        except RuntimeError:
-            log.error("the listener has ended: nobody is told of the orders of %r", job)  # noqa: TRY400
-
-    def _note(self, job: Job) -> None:
-        """Let the inbox know what followed, for a process that comes after this one."""
-        try:
-            if job.orders.reason is None:
-                self._inbox.placed(job.signal.id, job.registration.name, job.orders.ids)
-            self._follow(job)
-        except OSError as error:
-            log.error("nobody is told of the orders of %r: %s", job, error)  # noqa: TRY400
-
-    def _follow(self, job: Job) -> None:
-        """Tell that the orders were filled, once the handler has ended."""
-        if job.orders.reason is None or not job.ended or job.filled:
-            return
-        job.filled = True
-        self._end(replace(self._receipt(job), stage=Stage.FILLED, reason=in_receipt(job.orders.reason)))

@@ -274,7 +274,7 @@ class Connection:
         if fatal := sorted(denied.intersection(self._settings.filters)):
             raise LinkRefused(f"the broker does not let {self._who()} listen to {', '.join(fatal)}")
         if denied:
-            log.warning("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
+            log.error("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
 
     async def close(self) -> None:
         """Say goodbye as far as the connection allows, within 2 s."""

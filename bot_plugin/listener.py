@@ -95,7 +95,7 @@ class SignalListener(Handlers):
     def plan(self) -> Plan:
         """What is registered by now, and what the settings let the bot listen to."""
         own = listen(super().plan, self._provided, self.settings)
-        own = replace(own, more_may_come=self._comes_and_goes or not own.registrations)
+        own = replace(own, more_may_come=self._comes_and_goes or not (own.registrations or own.interrupted))
         return reduce(Plan.joined, (handlers.plan for handlers in self._attached), own)
 
     def attach(self, handlers: Handlers) -> None:

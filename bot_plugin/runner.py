@@ -67,7 +67,7 @@ class Runner:
         """Take the connection for signals up anew where the plan wants other topics, and show what it wants."""
         if (standing := self._standing) is None:
             return
-        if self.plan.filters(self.settings) != self._listened:
+        if self._listen():
             standing.link.renew(self._link_settings(standing.name.card))
         else:
             standing.session.show_card()
@@ -107,6 +107,7 @@ class Runner:
 
     async def _work(self, left: Recovered, stop: Event, name: _Name) -> None:
         name.card = self._shown(name.card)
+        self._listen()
         link = self.connect(self._link_settings(name.card))
         remote = Remote(self.parts, self.connect(self._remote_settings()), grace=self.settings.grace)
         session: Session | None = None
@@ -168,9 +169,20 @@ class Runner:
             commands=self.commands,
         )
 
+    def _listen(self) -> bool:
+        """Ask for what the plan wants at the next connection; whether that is something else than before."""
+        before, self._listened = self._listened, self.plan.filters(self.settings)
+        self._stale = (self._stale | set(before)) - set(self._listened)
+        return self._listened != before
+
     def _shown(self, card: BotCard) -> BotCard:
         """A card that says what the plan wants."""
-        return replace(card, subscriptions=self.plan.signal_filters(self.settings), handlers=self.plan.handlers)
+        return replace(
+            card,
+            subscriptions=self.plan.signal_filters(self.settings),
+            handlers=self.plan.handlers,
+            hosts=self.plan.more_may_come or None,
+        )
 
     def base(self, role: str) -> LinkSettings:
         """How to reach the broker, with a client id for a role."""
@@ -184,13 +196,13 @@ class Runner:
     def _link_settings(self, card: BotCard) -> LinkSettings:
         topics, bot = self.settings.topics, self.settings.bot
         offline = encode_card(replace(card, presence=Presence.OFFLINE), now=self.now())
-        filters = self.plan.filters(self.settings)
-        self._stale = (self._stale | set(self._listened)) - set(filters)
-        self._listened = filters
+        filters = self._listened
+        own = (topics.bot(bot), topics.receipted(bot))
+        started = self._standing is not None
         return replace(
             self.base("sig"),
-            filters=filters,
-            optional=(topics.bot(bot), topics.receipted(bot)),
+            filters=() if started else filters,
+            optional=(*filters, *own) if started else own,  # what one handler may not hear takes nothing from others
             dropped=tuple(sorted(self._stale)),
             clean=not filters,
             will=Will(topic=topics.bot(bot), payload=offline),
