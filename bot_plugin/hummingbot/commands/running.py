@@ -63,6 +63,7 @@ class Running:
         if chosen.own:
             await self._strategies.prepare(chosen)
         await self._begin(chosen, level)
+        self._trading.tell(f"\n{chosen.words} was started{'' if wanted.is_quickstart else ' by a remote command'}.")
         return self._begun(chosen)
 
     async def stop(self, wanted: Stop) -> Answer:
@@ -102,7 +103,6 @@ class Running:
             raise
         finally:
             self._trading.refresh_bridge()
-        self._trading.tell(f"\n{chosen.words} was started by a remote command.")
 
     def _reason(self, error: Exception) -> str:
         cause = error.__cause__
