@@ -62,9 +62,9 @@ def is_ready(connector: Any) -> bool:
 def balances(connector: Any) -> dict[str, Holding]:
     """What a connector holds, by asset, without those of which there is nothing."""
     totals = require(connector, "get_all_balances")()
-    available = require(connector, "available_balances")
+    available = require(connector, "get_available_balance")
     return {
-        asset: Holding(total=Decimal(total), available=Decimal(available.get(asset, total)))
+        asset: Holding(total=Decimal(total), available=Decimal(available(asset)))
         for asset, total in sorted(totals.items())
         if total
     }

@@ -13,6 +13,8 @@ from tests.interop.hummingbot.home import Home
 
 HERE = Path(__file__).parent
 STOCK, PLUGIN = ("stock1", "stock2"), ("plugin1", "plugin2")
+ASKS = {"stock1": "101", "stock2": "102", "plugin1": "103", "plugin2": "104"}
+"""What a BTC costs on each bot's exchange: so it is known whose trade it was."""
 SOURCE = {"hummingbot": {"bots": list(STOCK), "event": "order.market"}, "bots": list(PLUGIN)}
 
 
@@ -37,6 +39,7 @@ class Fleet:
 
     def _start(self, name: str) -> None:
         home = self._make_home(self._folder / name)
+        home.exchange.price("BTC-USDT", bid="99", ask=ASKS[name])
         bridge = {"mqtt_username": name, "mqtt_password": login(self.deployment, name)}
         home.configure(name, self.deployment.broker_port, mqtt_bridge=bridge)
         script = "trading_script" if name in STOCK else "signal_script"
@@ -81,7 +84,7 @@ class Fleet:
 
 def login(deployment: Deployment, name: str) -> str:
     """Give a bot a login, as its user does, and return the password."""
-    deployment.add_bot(name, sources="hb,brief")
+    deployment.add_bot(name)
     lines = (deployment.folder / f"{name}.env").read_text().splitlines()
     values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     return values["SIGNAL_GATEWAY_MQTT_PASSWORD"].strip("'\"")
