@@ -24,7 +24,7 @@ class LocalExchange:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._market: dict[str, Any] = {"online": True, "pairs": {}}
         folder.mkdir(parents=True)
         self.price("BTC-USDT", bid="99.9", ask="100.1")
@@ -51,12 +51,12 @@ class LocalExchange:
         return list(self._account()["trades"])
 
     def _tell(self) -> None:
-        made = self._folder / "market.new"
+        made = self.folder / "market.new"
         made.write_text(json.dumps(self._market))
-        made.replace(self._folder / "market.json")
+        made.replace(self.folder / "market.json")
 
     def _account(self) -> dict[str, Any]:
-        account = self._folder / "account.json"
+        account = self.folder / "account.json"
         return json.loads(account.read_text()) if account.exists() else {"balances": {}, "orders": {}, "trades": []}
 
 
@@ -69,6 +69,7 @@ class Home:
 
     def __init__(self, folder: Path, python: Path) -> None:
         self.folder, self.python = folder, python
+        self.name = ""
         for part in ("conf/strategies", "conf/connectors", "conf/scripts", "conf/controllers", "data", "logs"):
             (folder / part).mkdir(parents=True)
         for part in ("scripts", "controllers"):
@@ -93,6 +94,7 @@ class Home:
 
     def configure(self, instance: str, port: int, **settings: Any) -> None:
         """Write conf_client.yml; ``mqtt_bridge`` and any other of its settings may be given or replaced."""
+        self.name = instance
         bridge = {"mqtt_host": "127.0.0.1", "mqtt_port": port, "mqtt_autostart": True}
         client: dict[str, Any] = {"instance_id": instance, "anonymized_metrics_mode": {}}
         client |= settings | {"mqtt_bridge": bridge | settings.get("mqtt_bridge", {})}

@@ -60,4 +60,4 @@ def values(config: Any) -> dict[str, Any] | None:
         return None
     if isinstance(config, dict):
         return {name: variable.value for name, variable in config.items()}
-    return json.loads(getattr(config, "hb_config", config).model_dump_json())
+    return json.loads(getattr(config, "hb_config", config).model_dump_json(warnings=False))

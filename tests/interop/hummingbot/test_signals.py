@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.docs.markdown import ROOT
 from tests.e2e.deployment import Deployment, until
-from tests.e2e.test_alert_to_callback import alert
 from tests.interop.hummingbot.bot import Hummingbot, tail
 from tests.interop.hummingbot.conftest import BOT, HERE, STARTS_WITHIN, MakeHome
-from tests.interop.hummingbot.home import EXCHANGE, Home
+from tests.interop.hummingbot.home import EXCHANGE
+from tests.interop.hummingbot.trading import Trading
 
 pytestmark = pytest.mark.more
 
@@ -27,59 +24,6 @@ OUTAGE = 30.0
 """Seconds."""
 TICK = 1.0
 """Seconds between two ticks of Hummingbot's clock."""
-
-
-@dataclass(frozen=True)
-class Trading:
-    """A gateway, a broker and a Hummingbot that is not started yet."""
-
-    deployment: Deployment
-    home: Home
-    bots: list[Hummingbot]
-
-    def start(self, strategy: str, *, plugin: str = "path") -> Hummingbot:
-        """Start it with a strategy, and return when the gateway knows that it listens."""
-        bot = Hummingbot(self.home, strategy=strategy, plugin=plugin)
-        self.bots.append(bot)
-        bot.start()
-        self.listens(bot)
-        return bot
-
-    def listens(self, bot: Hummingbot) -> None:
-        def shown() -> bool:
-            assert bot.runs, tail(bot)
-            (known,) = (each for each in self.deployment.api("bots")["bots"] if each["name"] == BOT)
-            return bool(known["online"] and known["subscriptions"])
-
-        until(shown, within=STARTS_WITHIN)
-
-    def post(self, **alerted: Any) -> str:
-        """Post an alert of TradingView; the signal's id."""
-        status, answer = self.deployment.post("tradingview", alert("BTC", **alerted))
-        assert status == 202, answer
-        return answer["id"]
-
-    def command(self, name: str, *arguments: str) -> dict[str, Any]:
-        """Command the bot, as an operator does; what it answered."""
-        return self.deployment.cli("bots", name, BOT, *arguments, "--json")
-
-    def told(self, id_: str, stage: str, *, within: float = 20.0) -> dict[str, Any]:
-        """The receipt that says a stage, once it is there."""
-
-        def receipt() -> dict[str, Any] | None:
-            receipts = self.deployment.api(f"signals/{id_}")["receipts"]
-            return next((each for each in receipts if each["stage"] == stage), None)
-
-        return until(receipt, within=within)
-
-    def stages(self, id_: str) -> list[str]:
-        return [receipt["stage"] for receipt in self.deployment.api(f"signals/{id_}")["receipts"]]
-
-    def seen(self, key: str) -> list[Any]:
-        """What diary_script wrote down under a key."""
-        record = self.home.folder / "data" / "signals.jsonl"
-        lines = record.read_text().splitlines() if record.exists() else []
-        return [entry[key] for entry in map(json.loads, lines) if key in entry]
 
 
 @pytest.fixture
@@ -107,15 +51,14 @@ def trading(make_home: MakeHome, tmp_path: Path) -> Iterator[Callable[..., Tradi
         deployment.close()
 
 
-@pytest.mark.parametrize("external", [True, False], ids=["mosquitto", "embedded"])
+@pytest.mark.parametrize(("broker", "start"), [("mosquitto", "path"), ("embedded", "launcher")])
 def test_an_alert_becomes_an_order_and_its_life_tells_which_and_that_it_is_filled(
-    trading: Callable[..., Trading],
-    external: bool,  # noqa: FBT001  # a parameter of the test
+    trading: Callable[..., Trading], broker: str, start: str
 ) -> None:
-    """The example script buys on an entry and sells on the exit; the ids are those of the exchange's orders."""
-    made = trading(external=external)
+    """The example script buys on an entry and sells on the exit; started by itself it brings the plugin along."""
+    made = trading(external=broker == "mosquitto")
     script = EXAMPLES / "scripts" / "tradingview_directional.py"
-    bot = made.start(made.home.script(script, exchange=EXCHANGE, amount="0.1", most="0.4"))
+    bot = made.start(made.home.script(script, exchange=EXCHANGE, amount="0.1", most="0.4"), plugin=start)
 
     entry = made.post(contracts="0.5")
     filled = made.told(entry, "filled")
@@ -162,7 +105,7 @@ def test_a_callback_that_a_kill_cut_short_is_told_at_the_next_start_and_not_repe
     assert recording.told(cut, "interrupted")["handler"] == "DiaryScript.on_trade"
     assert recording.seen("called") == [cut, behind]
     assert recording.seen("interrupted") == [cut]
-    assert [order["amount"] for order in recording.home.exchange.orders()] == ["2"]
+    assert [Decimal(order["amount"]) for order in recording.home.exchange.orders()] == [2]
 
 
 def test_what_comes_while_the_strategy_is_stopped_runs_once_when_it_is_started_again(recording: Trading) -> None:
@@ -260,3 +203,27 @@ def test_a_controller_opens_an_executor_on_an_entry_and_closes_it_on_the_exit(tr
     assert (closing["side"], closing["state"]) == ("SELL", "FILLED")
     assert filled["order_ids"] == [closing["client_id"]]
     assert filled["reason"].startswith("sold ")
+
+
+def test_what_a_controller_buys_is_followed_to_its_end(trading: Callable[..., Trading]) -> None:
+    """Its own buy, and an executor that works in slices, which is filled when the last one is; a refusal is logged."""
+    made = trading(external=True)
+    conf = made.home.controller(HERE / "diary_controller.py", "generic", id="diary")
+    script = EXAMPLES / "scripts" / "signal_controllers.py"
+    bot = made.start(made.home.script(script, controllers_config=[conf]))
+
+    buy = made.post(contracts="0.5")
+    filled = made.told(buy, "filled")
+    assert (filled["handler"], filled["reason"]) == ("diary.on_trade", "bought 0.5 BTC-USDT at 100.1"), tail(bot)
+    slices = made.post(comment="slices")
+    filled = made.told(slices, "filled", within=30)
+    orders = made.home.exchange.orders()[1:]
+    assert filled["order_ids"] == [order["client_id"] for order in orders]
+    assert len(orders) == 2
+    total = sum(Decimal(order["amount"]) for order in orders)
+    assert filled["reason"] == f"bought {total.normalize():f} BTC-USDT at 100.1"
+
+    made.home.exchange.behave(refuses="no more of you")
+    refused = made.post(contracts="0.5")
+    until(lambda: f"signal {refused}: nothing was filled: " in made.logs(), within=60)
+    assert made.stages(refused)[-1] == "handled"

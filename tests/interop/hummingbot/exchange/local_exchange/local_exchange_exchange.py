@@ -64,6 +64,7 @@ class LocalExchangeExchange(ExchangePyBase):
     async def _place_order(self, order_id, trading_pair, amount, trade_type, order_type, price, **kwargs):
         limit = None if order_type is OrderType.MARKET else price
         placed = self._venue.place(order_id, trading_pair, trade_type.name, order_type.name, amount=amount, limit=limit)
+        await self._update_balances()
         return placed, time.time()
 
     async def _place_cancel(self, order_id, tracked_order):
