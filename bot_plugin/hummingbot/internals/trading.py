@@ -42,10 +42,11 @@ class Trading:
     Args:
         application: the running one.
         patience: seconds for a start: a kill switch waits until every connector is ready.
+        grace: seconds for a stop, of which executors and exchanges may take 20 each.
     """
 
-    def __init__(self, application: Any, *, patience: float = 45.0) -> None:
-        self._application, self._patience = application, patience
+    def __init__(self, application: Any, *, patience: float = 45.0, grace: float = 60.0) -> None:
+        self._application, self._patience, self._grace = application, patience, grace
         self._core = require(application, "trading_core")
 
     @property
@@ -143,9 +144,11 @@ class Trading:
         stop_loop = require(self._application, "stop_loop")
         with Overheard(require(self._core, "logger")(), require(self._application, "logger")()) as heard:
             try:
-                await stop_loop(skip_order_cancellation)
+                async with asyncio.timeout(self._grace):
+                    await stop_loop(skip_order_cancellation)
             except Exception as error:  # noqa: BLE001  # a strategy's own on_stop is anybody's code
-                problems.append(error)
+                late = TimeoutError(f"the strategy did not end within {self._grace:g} s")
+                problems.append(late if isinstance(error, TimeoutError) else error)
                 await require(self._core, "stop_strategy")()
                 self._core.strategy = None
                 await stop_loop(skip_order_cancellation)
