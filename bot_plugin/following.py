@@ -20,19 +20,20 @@ class Following:
 
     Args:
         told: is called after each change, on the thread that told it.
+        ids: those that an earlier process was told of.
     """
 
     __slots__ = ("_lock", "_told", "ids", "reason")
 
-    def __init__(self, told: Callable[[], None]) -> None:
+    def __init__(self, told: Callable[[], None], *, ids: tuple[str, ...] = ()) -> None:
         self._told, self._lock = told, Lock()
-        self.ids: tuple[str, ...] = ()
+        self.ids = ids
         self.reason: str | None = None
         """How the orders were filled; None while they are not."""
 
     def placed(self, order_id: str) -> None:
         """Note an order, unless it is known."""
-        id_ = str(order_id)[:_LONGEST]
+        id_ = str(order_id)[:_LONGEST].encode(errors="replace").decode()
         with self._lock:
             if not id_ or id_ in self.ids:
                 return

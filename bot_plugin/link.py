@@ -260,6 +260,8 @@ class Connection:
 
     async def _subscribe(self) -> None:
         filters = [*self._settings.filters, *self._settings.optional]
+        if dropped := [one for one in self._settings.dropped if one.isascii()]:  # gmqtt counts characters, not bytes
+            self.client.unsubscribe(dropped)
         if not filters:
             return
         mid = self.client.subscribe([Subscription(text, qos=1) for text in filters])
@@ -272,7 +274,7 @@ class Connection:
         if fatal := sorted(denied.intersection(self._settings.filters)):
             raise LinkRefused(f"the broker does not let {self._who()} listen to {', '.join(fatal)}")
         if denied:
-            log.warning("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
+            log.error("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
 
     async def close(self) -> None:
         """Say goodbye as far as the connection allows, within 2 s."""

@@ -9,11 +9,13 @@ import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
 from bot_plugin.commands import RemoteCommands
+from bot_plugin.errors import SettingsError
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, SqliteInbox
 from bot_plugin.listening import listen
@@ -22,6 +24,7 @@ from bot_plugin.program import MENDABLE
 from bot_plugin.reconnecting import MqttBroker
 from bot_plugin.remote import RemotePart
 from bot_plugin.runner import Connect, Runner
+from bot_plugin.session import Busy
 from bot_plugin.settings import PluginSettings
 from bot_plugin.telemetry import Telemetry
 from bot_plugin.threaded import ThreadedListener
@@ -64,9 +67,10 @@ class SignalListener(Handlers):
         self.telemetry = Telemetry(settings, now=now)
         self._commands: RemoteCommands | None = None
         self._attached: list[Handlers] = []
+        self._leaving: dict[Handlers, Busy] = {}
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
         self._runner: Runner | None = None
-        self._changing = False
+        self._comes_and_goes = self._renewing = False
         self._up = threading.Event()
 
     @classmethod
@@ -91,42 +95,59 @@ class SignalListener(Handlers):
     def plan(self) -> Plan:
         """What is registered by now, and what the settings let the bot listen to."""
         own = listen(super().plan, self._provided, self.settings)
+        own = replace(own, more_may_come=self._comes_and_goes or not (own.registrations or own.interrupted))
         return reduce(Plan.joined, (handlers.plan for handlers in self._attached), own)
 
     def attach(self, handlers: Handlers) -> None:
         """Listen for these handlers too, from now on: before it runs, or on its loop's thread while it does.
 
+        What waited for handlers of their names, since they were detached or since an earlier process, runs now where it
+        is still true. Attached once, they are so until they are detached.
+
         Raises:
-            ValueError: a handler's name is taken.
+            ValueError: a handler's name is taken, or they ``provide`` something, which is the listener's own to do.
             SettingsError: they ask for what the settings do not allow.
         """
         if handlers in self._attached:
             return
+        plan = self.plan
+        if taken := sorted(set(plan.handlers) & set(handlers.plan.handlers)):
+            raise ValueError(f"there is a handler {taken[0]!r} already: receipts name handlers, so give each its own")
+        if handlers.provides:
+            raise ValueError("what the configuration feeds is provided to the listener itself: listener.provide(...)")
+        if problems := list(handlers.plan.problems(self.settings)):
+            raise SettingsError(problems)
         self._attached.append(handlers)
-        self._change_soon()
+        self._change()
 
     async def detach(self, handlers: Handlers) -> None:
         """Listen for these handlers no more; return when none of them is called any more.
 
-        Callbacks that run have ``grace`` seconds to end, and are interrupted then. What waits for these handlers waits
-        until they are attached again, or it expires.
+        None is called from now on. Callbacks that run have ``grace`` seconds to end, and are interrupted then; one that
+        asks for this itself is not waited for. What waits for these handlers waits until they are attached again, or
+        it expires; while they are away the broker keeps nothing for them, and the gateway does.
         """
         if handlers in self._attached:
             self._attached.remove(handlers)
-            self._change_soon()
-        if self._runner is not None:
-            await self._runner.released(handlers.plan)
+            self._leaving[handlers] = self._change()
+        if self._runner is not None and (busy := self._leaving.get(handlers)) is not None:
+            await self._runner.released(busy)
+        self._leaving.pop(handlers, None)
 
-    def _change_soon(self) -> None:
-        """Change once for all that changes in this turn of the loop."""
-        if self._running is not None and not self._changing:
-            self._changing = True
-            self._running[0].call_soon(self._change)
+    def _change(self) -> Busy:
+        """Call other handlers from now on; subscribe once for all that changes in this turn of the loop."""
+        self._comes_and_goes = True
+        if self._running is None or self._runner is None:
+            return Busy()
+        if not self._renewing:
+            self._renewing = True
+            self._running[0].call_soon(self._renew)
+        return self._runner.change(self.plan)
 
-    def _change(self) -> None:
-        self._changing = False
+    def _renew(self) -> None:
+        self._renewing = False
         if self._runner is not None:
-            self._runner.change(self.plan)
+            self._runner.renew()
 
     def serve(self, commands: RemoteCommands) -> None:
         """Answer remote commands while it runs.
@@ -176,12 +197,9 @@ class SignalListener(Handlers):
             raise RuntimeError("this listener runs already")
         stop, parts = asyncio.Event(), self._parts()
         self._running = asyncio.get_running_loop(), stop
-        plan = self.plan
-        for queue in plan.topic_queues:
-            queue.open()
         runner = self._runner = Runner(
             settings=self.settings,
-            plan=plan,
+            plan=self.plan,
             inbox=self._durable() if self.inbox is None else self.inbox,
             connect=connect or MqttBroker().link,
             now=self.now,
@@ -200,10 +218,7 @@ class SignalListener(Handlers):
         finally:
             self._running = self._runner = None
             self._up.clear()
-            for mailbox in plan.mailboxes:
-                mailbox.close(cause)
-            for queue in plan.topic_queues:
-                queue.close(cause)
+            runner.plan.close(cause)
 
     def _durable(self) -> Inbox:
         path = self.settings.state_folder / f"{self.settings.bot}.inbox.db"

@@ -15,7 +15,7 @@ from bot_plugin.plan import Plan
 from bot_plugin.presence import Claimant, encode_card, lock
 from bot_plugin.reading import BODIES
 from bot_plugin.remote import Remote, RemotePart
-from bot_plugin.session import Session
+from bot_plugin.session import Busy, Session
 from bot_plugin.settings import PluginSettings
 from bot_plugin.transport import Link, LinkSettings, Will, at_once
 from bot_plugin.version import VERSION
@@ -48,20 +48,34 @@ class Runner:
     parts: tuple[RemotePart, ...] = ()
     commands: tuple[str, ...] = ()
     _standing: _Standing | None = None
+    _listened: tuple[str, ...] = ()
+    _stale: frozenset[str] = frozenset()
 
-    def change(self, plan: Plan) -> None:
-        """Listen to what another plan wants from now on: the connection for signals is taken up anew with it."""
+    def change(self, plan: Plan) -> Busy:
+        """Call the handlers of another plan from now on; ``renew`` makes the broker send what they want.
+
+        Returns:
+            The calls that still run in handlers that it does not have.
+        """
         self.plan = plan
-        if self._standing is not None:
-            name, link, session = self._standing.name, self._standing.link, self._standing.session
-            name.card = replace(name.card, subscriptions=plan.signal_filters(self.settings), handlers=plan.handlers)
-            session.change(plan, name.card)
-            link.renew(self._link_settings(name.card))
+        if (standing := self._standing) is None:
+            return Busy()
+        standing.name.card = self._shown(standing.name.card)
+        return standing.session.change(plan, standing.name.card)
 
-    async def released(self, plan: Plan) -> None:
-        """Return when no handler of a plan, which was given back, is called any more."""
+    def renew(self) -> None:
+        """Take the connection for signals up anew where the plan wants other topics, and show what it wants."""
+        if (standing := self._standing) is None:
+            return
+        if self._listen():
+            standing.link.renew(self._link_settings(standing.name.card))
+        else:
+            standing.session.show_card()
+
+    async def released(self, busy: Busy) -> None:
+        """Return when the calls have ended; they have the settings' grace for it, and are cut short then."""
         if self._standing is not None:
-            await self._standing.session.released(plan)
+            await self._standing.session.released(busy)
 
     async def run(self, stop: Event) -> None:
         """Run until stopped or cancelled.
@@ -92,6 +106,8 @@ class Runner:
         return None
 
     async def _work(self, left: Recovered, stop: Event, name: _Name) -> None:
+        name.card = self._shown(name.card)
+        self._listen()
         link = self.connect(self._link_settings(name.card))
         remote = Remote(self.parts, self.connect(self._remote_settings()), grace=self.settings.grace)
         session: Session | None = None
@@ -99,12 +115,13 @@ class Runner:
         try:
             async with TaskGroup() as group:
                 session = self._session(link, name.card, group, left)
-                await session.recover(left)
+                session.recover(left)
                 self._standing = _Standing(name, link, session)
                 serve = self._serve(link, session, remote, name)
                 serving.append(name.lines.create_task(serve, name="bot_plugin.link"))
                 await session.until(stop)
         finally:
+            self._standing = None
             if session is not None:
                 await asyncio.gather(session.farewell(), remote.farewell())
             for task in serving:
@@ -147,11 +164,24 @@ class Runner:
             since=from_micros(self.now()),
             plugin=VERSION,
             bodies=BODIES,
-            subscriptions=self.plan.signal_filters(self.settings),
-            handlers=self.plan.handlers,
             modes=tuple(map(str, self.settings.modes)),
             durable=self.inbox.durable,
             commands=self.commands,
+        )
+
+    def _listen(self) -> bool:
+        """Ask for what the plan wants at the next connection; whether that is something else than before."""
+        before, self._listened = self._listened, self.plan.filters(self.settings)
+        self._stale = (self._stale | set(before)) - set(self._listened)
+        return self._listened != before
+
+    def _shown(self, card: BotCard) -> BotCard:
+        """A card that says what the plan wants."""
+        return replace(
+            card,
+            subscriptions=self.plan.signal_filters(self.settings),
+            handlers=self.plan.handlers,
+            hosts=self.plan.more_may_come or None,
         )
 
     def base(self, role: str) -> LinkSettings:
@@ -166,11 +196,15 @@ class Runner:
     def _link_settings(self, card: BotCard) -> LinkSettings:
         topics, bot = self.settings.topics, self.settings.bot
         offline = encode_card(replace(card, presence=Presence.OFFLINE), now=self.now())
+        filters = self._listened
+        own = (topics.bot(bot), topics.receipted(bot))
+        started = self._standing is not None
         return replace(
             self.base("sig"),
-            filters=self.plan.filters(self.settings),
-            optional=(topics.bot(bot), topics.receipted(bot)),
-            clean=not self.plan.filters(self.settings),
+            filters=() if started else filters,
+            optional=(*filters, *own) if started else own,  # what one handler may not hear takes nothing from others
+            dropped=tuple(sorted(self._stale)),
+            clean=not filters,
             will=Will(topic=topics.bot(bot), payload=offline),
         )
 

@@ -58,6 +58,7 @@ class LinkSettings:
         who: whose connection it is, in words for the log: ``bot demo``.
         filters: topic filters to subscribe with QoS 1; refusing one of them refuses the bot.
         optional: topic filters that the broker may refuse.
+        dropped: topic filters that an earlier connection of the session had, and this one does not want.
         versions: the MQTT versions to try, the preferred one first.
         clean: whether the broker forgets the session at the end of the connection.
         session_expiry: seconds that the broker keeps messages for an absent bot (MQTT 5).
@@ -77,6 +78,7 @@ class LinkSettings:
     who: str = ""
     filters: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     versions: tuple[int, ...] = (V5, V311)
     clean: bool = False
     session_expiry: int = 86_400

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from asyncio import Task
 from dataclasses import replace
 from typing import Any
 
+from bot_plugin.errors import SettingsError
 from bot_plugin.hummingbot.commands.target import remote_commands
 from bot_plugin.hummingbot.internals import application as hummingbots
 from bot_plugin.hummingbot.internals import configured, order_events
@@ -17,7 +19,9 @@ from bot_plugin.hummingbot.internals.markets import MarketEvent, Markets
 from bot_plugin.hummingbot.orders import OrderWatch
 from bot_plugin.hummingbot.relay import Relay
 from bot_plugin.listener import SignalListener
+from bot_plugin.program import MENDABLE
 from bot_plugin.settings import PluginSettings
+from bot_plugin.settings_files import BESIDE
 from bot_plugin.wording import describe_error
 from schemas.command import Command
 
@@ -51,7 +55,6 @@ class Adapter:
         self.loop: asyncio.AbstractEventLoop = hummingbots.loop(application)
         self._bridge = Bridge(application, prefix=f"{settings.namespace}/{settings.bot}", host=settings.host)
         self._task: Task[None] | None = None
-        self._closing = False
         self.settings = settings
         self.listener = SignalListener(settings)
         self.orders = OrderWatch()
@@ -73,10 +76,14 @@ class Adapter:
 
     async def stop(self) -> None:
         """Let running handlers and commands end, say goodbye, and leave Hummingbot as it was."""
-        self._closing = True
+        self._relay.conclude()
         self.listener.stop()
         if self._task is not None:
             await asyncio.wait([self._task])
+
+    def listen_to_logs(self) -> None:
+        """Take up Hummingbot's loggers at once, as it has set them up anew."""
+        self._relay.set_up()
 
     async def up(self, *, within: float) -> None:
         """Return when it is connected, or after a time (seconds): it goes on connecting then.
@@ -108,10 +115,13 @@ class Adapter:
         self._relay.end()
         self.markets.unwatch()
         self._bridge.give_back()
+        sys.modules.pop(f"{__package__}.auto", None)  # so that the next script that imports it attaches again
         if task.cancelled() or (error := task.exception()) is None:
             return
-        words = f"signal-gateway has ended: no signals, remote commands or telemetry. {describe_error(error)}"
-        log.critical("%s", words, exc_info=None if self._closing else error)
+        mendable = isinstance(error, MENDABLE)
+        why = str(error) if mendable else describe_error(error)
+        words = f"signal-gateway has ended, and with it signals, remote commands and telemetry: {why}"
+        log.critical("%s", words, exc_info=None if mendable else error)
         hummingbots.notify(self._application, words)
 
 
@@ -158,6 +168,8 @@ def settings_of(application: Any) -> PluginSettings:
         configured.mqtt_bridge(application),
         folder=configured.configuration_folder(),
     )
+    if settings.listen:
+        raise SettingsError([f"{BESIDE}: listen: here the strategy says what it listens to, as SignalMixin has it"])
     if settings.state_dir is not None:
         return settings
     return replace(settings, state_dir=str(configured.data_folder() / "signal-gateway" / settings.bot))

@@ -132,6 +132,11 @@ def verdict(orders: Iterable[Order]) -> str | None:
     return "; ".join([*(part.describe() for part in _together(filled)), *_otherwise(known)])
 
 
+def unfilled(orders: Iterable[Order]) -> str:
+    """How orders ended that did not complete, in words; the first few by name."""
+    return "; ".join(_otherwise(orders))
+
+
 def plain(number: Decimal) -> str:
     """A number without an exponent or needless zeros, of twelve digits at most."""
     return f"{_PRECISION.plus(number).normalize():f}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
-from bot_plugin.hummingbot.fills import Fact, Order, verdict
+from bot_plugin.hummingbot.fills import Fact, Order, unfilled, verdict
 from bot_plugin.signal import Signal
 
 log = logging.getLogger("bot_plugin.hummingbot.orders")
@@ -21,13 +21,13 @@ class SignalOrders:
         signal: is told of each order, and once that they are filled.
     """
 
-    __slots__ = ("__weakref__", "_holds", "orders", "signal", "told")
+    __slots__ = ("__weakref__", "_holds", "_lost", "orders", "signal", "told")
 
     def __init__(self, signal: Signal) -> None:
         self.signal = signal
         self.orders: dict[str, Order] = {}
         self.told = False
-        self._holds = 0
+        self._holds = self._lost = 0
 
     @property
     def over(self) -> bool:
@@ -45,10 +45,15 @@ class SignalOrders:
 
     def decide(self) -> None:
         """Tell ``filled`` where every order is over, something was filled, and nothing more may follow."""
-        if self.told or self._holds or (reason := verdict(self.orders.values())) is None:
+        if self.told or self._holds:
             return
-        self.told = True
-        self.signal.filled(reason)
+        reason = verdict(self.orders.values())
+        if reason is not None:
+            self.told = True
+            self.signal.filled(reason)
+        elif self.over and len(self.orders) > self._lost:
+            self._lost = len(self.orders)
+            log.warning("signal %s: nothing was filled: %s", self.signal.id, unfilled(self.orders.values()))
 
 
 class _Tracked:

@@ -14,7 +14,7 @@ Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Trade:
     """A part of an order that was filled.
 
     Args:
@@ -53,33 +53,33 @@ class Position:
     volume: Decimal = ZERO
     trades: int = 0
 
-    def filled(self, fill: Fill) -> Position:
-        """The position after a fill."""
-        amount = self.amount + fill.amount
+    def after(self, trade: Trade) -> Position:
+        """The position after a trade."""
+        amount = self.amount + trade.amount
         return replace(
             self,
             amount=amount,
-            entry=self._entry_after(fill, amount),
-            realized=self.realized + (fill.price - self.entry) * self._closed_by(fill),
-            fees=self.fees + (fill.fee or ZERO),
-            all_fees=self.all_fees and fill.fee is not None,
-            volume=self.volume + abs(fill.amount) * fill.price,
+            entry=self._entry_after(trade, amount),
+            realized=self.realized + (trade.price - self.entry) * self._closed_by(trade),
+            fees=self.fees + (trade.fee or ZERO),
+            all_fees=self.all_fees and trade.fee is not None,
+            volume=self.volume + abs(trade.amount) * trade.price,
             trades=self.trades + 1,
         )
 
-    def _closed_by(self, fill: Fill) -> Decimal:
-        """What of the position a fill closes, with the position's sign."""
-        if self.amount * fill.amount >= 0:
+    def _closed_by(self, trade: Trade) -> Decimal:
+        """What of the position a trade closes, with the position's sign."""
+        if self.amount * trade.amount >= 0:
             return ZERO
-        size = min(abs(self.amount), abs(fill.amount))
+        size = min(abs(self.amount), abs(trade.amount))
         return size if self.amount > 0 else -size
 
-    def _entry_after(self, fill: Fill, amount: Decimal) -> Decimal:
-        if self.amount * fill.amount >= 0:
-            return (self.entry * self.amount + fill.price * fill.amount) / amount if amount else self.entry
+    def _entry_after(self, trade: Trade, amount: Decimal) -> Decimal:
+        if self.amount * trade.amount >= 0:
+            return (self.entry * self.amount + trade.price * trade.amount) / amount if amount else self.entry
         if amount == 0:
             return ZERO
-        return self.entry if amount * self.amount > 0 else fill.price
+        return self.entry if amount * self.amount > 0 else trade.price
 
 
 class Tally:
@@ -88,10 +88,10 @@ class Tally:
     def __init__(self) -> None:
         self._positions: dict[Place, Position] = {}
 
-    def add(self, fill: Fill) -> None:
-        """Count a fill."""
-        place = fill.market, fill.pair
-        self._positions[place] = self._positions.get(place, Position()).filled(fill)
+    def add(self, trade: Trade) -> None:
+        """Count a trade."""
+        place = trade.market, trade.pair
+        self._positions[place] = self._positions.get(place, Position()).after(trade)
 
     @property
     def positions(self) -> Mapping[Place, Position]:
@@ -106,8 +106,8 @@ class Tally:
         """
         pairs = [_pair(place, position, price(*place)) for place, position in self._positions.items()]
         quotes = {one["quote"] for one in pairs}
-        total = _total(pairs) if len(quotes) == 1 else {}
-        return {**total, **({"quote": quotes.pop()} if total else {}), "pairs": pairs}
+        total = _total(pairs) if len(quotes) <= 1 else {}
+        return {**total, **({"quote": quotes.pop()} if len(quotes) == 1 else {}), "pairs": pairs}
 
 
 def _pair(place: Place, position: Position, price: Decimal | None) -> dict[str, Any]:

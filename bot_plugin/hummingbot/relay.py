@@ -50,7 +50,7 @@ class Relay:
         self._bridge, self._markets, self._topic = bridge, markets, performance
         self._doubles = Doubles(lambda: bridge.now, lambda: bridge.connected)
         self._loggers = Loggers(LogRelay(telemetry.log_handler(logging.NOTSET), bridge.logs, self._doubles))
-        self._notifier = Notifier(self._notify, self._set_up)
+        self._notifier = Notifier(self._notify, self.set_up)
         self._performance = Performance(application, markets)
         self._figures = Figures()
         self._overheard: dict[str, float] = {}
@@ -59,10 +59,14 @@ class Relay:
 
     def begin(self) -> None:
         """Begin to take what is said."""
-        self._set_up()
+        self.set_up()
         self._markets.listen(self._event)
         self._bridge.overhear(self._overhear)
         hummingbots.notifiers(self._application).append(self._notifier)
+
+    def conclude(self) -> None:
+        """Tell what ended since the last look."""
+        self._telemetry.performance(self._due())
 
     def end(self) -> None:
         """Take no more."""
@@ -82,7 +86,8 @@ class Relay:
             except Exception:
                 log.exception("telemetry does not keep up with Hummingbot")
 
-    def _set_up(self) -> None:
+    def set_up(self) -> None:
+        """Take up Hummingbot's loggers, as it has set them up anew."""
         self._loggers.read()
         self._loggers.hold()
 
@@ -95,6 +100,9 @@ class Relay:
         self._doubles.put(tell) if self._bridge.hears(event.connector) else tell()
 
     async def _sample(self) -> Mapping[str, Mapping[str, Any]]:
+        return self._due()
+
+    def _due(self) -> Mapping[str, Mapping[str, Any]]:
         now = time.monotonic()
         snapshot = self._performance.snapshot()
         elsewhere = {name for name, at in self._overheard.items() if now - at < PATIENCE and self._bridge.connected}

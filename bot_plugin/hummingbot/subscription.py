@@ -8,6 +8,7 @@ from asyncio import Task
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bot_plugin.hummingbot")
 
-_acting_on: ContextVar[Signal | None] = ContextVar("acting_on", default=None)
-"""The signal whose callback runs here, also in the tasks that the callback began."""
+
+@dataclass(slots=True)
+class _Acting:
+    """What one call of a callback is for, as long as it lasts."""
+
+    signal: Signal | None
+    lasts: bool = True
+
+
+_acting: ContextVar[_Acting | None] = ContextVar("acting", default=None)
 
 
 class Stopping(RuntimeError):
@@ -35,18 +44,24 @@ class Stopping(RuntimeError):
 
 
 def acting_on() -> Signal | None:
-    """The signal whose callback, or a task of it, asks; None elsewhere."""
-    return _acting_on.get()
+    """The signal whose callback runs here, or in the task that began this one and waits for it; None elsewhere.
+
+    When the callback has ended, what its tasks still do is theirs: connectors tell of fills in tasks of their own.
+    """
+    acting = _acting.get()
+    return acting.signal if acting is not None and acting.lasts else None
 
 
 @contextmanager
 def acting_for(signal: Signal | None) -> Iterator[None]:
-    """Let what the block does, and the tasks that it begins, be for a signal, or for none."""
-    token = _acting_on.set(signal)
+    """Let what is done while the block lasts be for a signal, or for none."""
+    acting = _Acting(signal)
+    token = _acting.set(acting)
     try:
         yield
     finally:
-        _acting_on.reset(token)
+        acting.lasts = False
+        _acting.reset(token)
 
 
 class Subscription:
@@ -55,7 +70,7 @@ class Subscription:
     Args:
         strategy: has the callbacks ``on_trade``, ``on_alert``, ``on_interrupted``, as far as it wants them, and
             ``signals``, which it wants.
-        name: names it in receipts; the same after a restart, or what waited for it is refused.
+        name: names it in receipts; the same after a restart, as what waited for it waits for that name.
         attach: gives the companion.
     """
 

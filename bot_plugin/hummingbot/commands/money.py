@@ -11,6 +11,7 @@ from bot_plugin.hummingbot.internals.accounts import Accounts
 from bot_plugin.hummingbot.internals.connectors import Holding
 from bot_plugin.hummingbot.terms.figures import plain
 from schemas.command import Balance, BalanceLimit, BalancePaper
+from schemas.secrets import redact_text
 
 _SECONDS = 15
 """For an exchange that is asked over the network."""
@@ -104,7 +105,7 @@ class Money:
         except TimeoutError:
             return f"it did not answer within {_SECONDS} s"
         except ConnectionError as error:
-            return f"it cannot be asked: {error}"
+            return f"it cannot be asked: {redact_text(str(error), values=self._accounts.secrets)}"
 
     def _change(self, apply: Callable[[], None], undo: Callable[[], None]) -> None:
         apply()

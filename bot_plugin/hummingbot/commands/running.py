@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
 
 from bot_plugin.commands import Answer, CommandFailed
 from bot_plugin.hummingbot.commands.strategies import Strategies
-from bot_plugin.hummingbot.internals import library, logs
+from bot_plugin.hummingbot.internals.accounts import Accounts
 from bot_plugin.hummingbot.internals.connectors import is_ready
-from bot_plugin.hummingbot.internals.open_orders import Endings, OpenOrder, open_orders
+from bot_plugin.hummingbot.internals.library import Files
+from bot_plugin.hummingbot.internals.logs import level_of
+from bot_plugin.hummingbot.internals.open_orders import OpenOrder, open_orders
 from bot_plugin.hummingbot.internals.saving import NotSaved
 from bot_plugin.hummingbot.internals.trading import NotStarted, Trading
 from bot_plugin.hummingbot.terms.faults import why
@@ -27,17 +27,24 @@ class Running:
     """Starts and stops strategies.
 
     Args:
-        application: the running one.
-        trading: its core.
+        trading: the core.
+        files: that may be started.
         strategies: imports Hummingbot's own strategies.
-        exchanges: those that it knows.
+        accounts: the exchanges that it knows, and their keys.
+        logs: begins the logs of a start, by its file and level.
     """
 
     def __init__(
-        self, application: Any, trading: Trading, strategies: Strategies, *, exchanges: Callable[[], Collection[str]]
+        self,
+        trading: Trading,
+        files: Files,
+        strategies: Strategies,
+        *,
+        accounts: Accounts,
+        logs: Callable[[str, str | None], None],
     ) -> None:
-        self._application, self._trading, self._strategies = application, trading, strategies
-        self._exchanges = exchanges
+        self._trading, self._files, self._strategies = trading, files, strategies
+        self._accounts, self._logs = accounts, logs
         self._ending: asyncio.Task[Answer] | None = None
 
     async def start(self, wanted: Start) -> Answer:
@@ -47,15 +54,16 @@ class Running:
             CommandFailed: why it does not run.
         """
         self._refuse_second()
-        level = None if wanted.log_level is None else logs.level_of(wanted.log_level)
+        level = None if wanted.log_level is None else level_of(wanted.log_level)
         if wanted.log_level is not None and level is None:
             raise CommandFailed(f"log_level {wanted.log_level!r} is none: say DEBUG, INFO, WARNING or ERROR")
         loaded = self._trading.loaded
         imported = Imported(strategy=loaded.strategy, file=loaded.file) if loaded.strategy and loaded.file else None
-        chosen = plan(wanted, library.library(self._application), imported)
+        chosen = plan(wanted, self._files.library, imported)
         if chosen.own:
             await self._strategies.prepare(chosen)
         await self._begin(chosen, level)
+        self._trading.tell(f"\n{chosen.words} was started{'' if wanted.is_quickstart else ' by a remote command'}.")
         return self._begun(chosen)
 
     async def stop(self, wanted: Stop) -> Answer:
@@ -84,25 +92,23 @@ class Running:
         written = False
         try:
             if chosen.generate:
-                written = library.generate(str(chosen.conf), script=chosen.strategy, controllers=chosen.generate)
-            logs.set_up(self._application, file=chosen.conf or chosen.strategy, level=level)
+                written = self._files.generate(str(chosen.conf), script=chosen.strategy, controllers=chosen.generate)
+            self._logs(chosen.conf or chosen.strategy, level)
             await self._trading.start(chosen.strategy, chosen.conf, script=not chosen.own)
         except BaseException as error:
             if written:
-                with suppress(OSError):
-                    library.forget(str(chosen.conf))
+                self._files.forget(str(chosen.conf))
             if isinstance(error, NotStarted | NotSaved):
                 raise CommandFailed(f"{chosen.words} was not started: {self._reason(error)}") from error
             raise
         finally:
             self._trading.refresh_bridge()
-        self._trading.tell(f"\n{chosen.words} was started by a remote command.")
 
     def _reason(self, error: Exception) -> str:
         cause = error.__cause__
         if isinstance(error, NotSaved) or cause is None:
             return str(error)
-        words = why(cause, exchanges=self._exchanges())
+        words = why(cause, exchanges=self._accounts.exchanges, secrets=self._accounts.secrets)
         return f"{error}: {words}" if error.args else words
 
     def _begun(self, chosen: Plan) -> Answer:
@@ -121,18 +127,21 @@ class Running:
     async def _end(self, wanted: Stop) -> Answer:
         connectors = dict(self._trading.connectors)
         loaded, before = self._trading.loaded, open_orders(connectors)
-        with Endings(connectors) as endings:
+        name = loaded.strategy or self._trading.kind or "what was left of a start"
+        with self._trading.endings(connectors) as endings:
             problems = await self._trading.end(skip_order_cancellation=wanted.skip_order_cancellation)
         after = open_orders(connectors)
         left = [order for order in after if order.id not in endings.cancelled | endings.ended]
         known = {order.id: order for order in (*before, *after)}
-        stopped = f"{loaded.strategy or 'what ran'} is stopped"
+        stopped = f"{name} is stopped"
         words = _orders_in_words(known, endings.cancelled, left, skipped=wanted.skip_order_cancellation)
         if problems or (left and not wanted.skip_order_cancellation):
-            failures = "".join(f"; on the way {why(problem)}" for problem in problems[:3])
+            failures = "".join(
+                f"; on the way {why(problem, secrets=self._accounts.secrets)}" for problem in problems[:3]
+            )
             raise CommandFailed(f"{stopped}, but not everything was done: {words}{failures}")
         data = {
-            "stopped": loaded.strategy,
+            "stopped": loaded.strategy or self._trading.kind,
             "conf": loaded.file,
             "cancelled": sorted(endings.cancelled),
             "open": [order.id for order in left],

@@ -65,7 +65,10 @@ class Standing:
 
 
 def _connector(connector: Any) -> dict[str, Any]:
-    read = connectors.read(connector)
+    try:
+        read = connectors.read(connector)
+    except Exception as error:  # noqa: BLE001  # one connector's fault hides no other's figures
+        return {"ready": False, "problem": why(error)}
     held = {asset: {"total": each.total, "available": each.available} for asset, each in read.balances.items()}
     return {
         "ready": read.ready,
@@ -73,6 +76,7 @@ def _connector(connector: Any) -> dict[str, Any]:
         "connected": read.connected,
         "trading_pairs": list(read.pairs),
         "balances": plain(held),
+        "positions": plain(read.positions),
     }
 
 

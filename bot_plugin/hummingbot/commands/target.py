@@ -12,9 +12,10 @@ from bot_plugin.hummingbot.commands.settings import Settings
 from bot_plugin.hummingbot.commands.standing import Standing
 from bot_plugin.hummingbot.commands.strategies import Strategies
 from bot_plugin.hummingbot.commands.trades import Trades
-from bot_plugin.hummingbot.internals import configuration
+from bot_plugin.hummingbot.internals import configuration, logs
 from bot_plugin.hummingbot.internals.accounts import Accounts
 from bot_plugin.hummingbot.internals.application import notify
+from bot_plugin.hummingbot.internals.library import Files
 from bot_plugin.hummingbot.internals.saving import save_client
 from bot_plugin.hummingbot.internals.trading import Trading
 from schemas.command import Balance, BalanceLimit, BalancePaper, Config, History, Import, Start, Status, Stop
@@ -43,7 +44,8 @@ class HummingbotTarget:
         trading, accounts = Trading(application), Accounts(application)
         tells = partial(notify, application)
         strategies = Strategies(trading, accounts)
-        self._running = Running(application, trading, strategies, exchanges=lambda: accounts.exchanges)
+        begin_logs = partial(logs.set_up, application)
+        self._running = Running(trading, Files(application), strategies, accounts=accounts, logs=begin_logs)
         self._strategies = strategies
         self._standing = Standing(application, trading)
         self._trades = Trades(application, trading)

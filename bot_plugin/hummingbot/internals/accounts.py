@@ -13,6 +13,7 @@ from bot_plugin.hummingbot.internals.connectors import Holding
 from bot_plugin.hummingbot.internals.fit import require
 
 _PAPER = "_paper_trade"
+_ALL = Decimal("Infinity")
 
 
 class Accounts:
@@ -51,6 +52,14 @@ class Accounts:
         return found
 
     @property
+    def secrets(self) -> Collection[str]:
+        """The API keys themselves, so that no error repeats one."""
+        from hummingbot.client.config.security import Security  # noqa: PLC0415
+
+        ask = require(Security, "api_keys")
+        return [str(value) for exchange in self.configured for value in ask(exchange).values() if value]
+
+    @property
     def connected(self) -> Mapping[str, Any]:
         """The exchanges that a strategy is connected to now."""
         found: Mapping[str, Any] = require(self._application, "trading_core.connectors")
@@ -80,8 +89,11 @@ class Accounts:
             raise ConnectionError(str(problem))
         totals = require(asked, "all_balances")(exchange)
         available = require(asked, "all_available_balances_all_exchanges")().get(exchange, {})
+        limits = self.limits(exchange)
         return {
-            asset: Holding(total=Decimal(total), available=Decimal(available.get(asset, total)))
+            asset: Holding(
+                total=Decimal(total), available=min(Decimal(available.get(asset, total)), limits.get(asset, _ALL))
+            )
             for asset, total in sorted(totals.items())
             if total
         }

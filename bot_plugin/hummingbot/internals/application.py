@@ -6,14 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from hummingbot.client import settings
-from hummingbot.client.hummingbot_application import HummingbotApplication
-
 from bot_plugin.hummingbot.internals.fit import require
 
 
 def running() -> Any | None:
     """The application of this process; None where none runs. It never makes one."""
+    from hummingbot.client.hummingbot_application import HummingbotApplication  # noqa: PLC0415  # it is heavy
+
     return require(HummingbotApplication, "_main_app")
 
 
@@ -41,4 +40,6 @@ def client_config(application: Any) -> Any:
 
 def folder(name: str) -> Path:
     """One of its folders or files, by the name that its settings have for it: ``STRATEGIES_CONF_DIR_PATH``."""
+    from hummingbot.client import settings  # noqa: PLC0415
+
     return Path(require(settings, name))

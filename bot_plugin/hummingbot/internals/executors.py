@@ -74,7 +74,8 @@ class Executors:
         executor = self._find(action.controller_id, executor_id)
         if signal is not None and executor is not None:
             side = getattr(executor.config, "side", None)
-            self._follow(executor, signal, side=side, held=executor.config.type in _HELD_OPEN)
+            held = executor.config.type in _HELD_OPEN or require(executor, "is_closed")
+            self._follow(executor, signal, side=side, held=held)
 
     def _stopping(self, action: Any) -> None:
         signal = self._stopped.pop(require(action, "executor_id"), None)
@@ -94,7 +95,7 @@ class Executors:
             executor: not started on its orders yet, or asked to stop.
             signal: whose orders they are.
             side: only orders of this side; None for all.
-            held: it stays open when its orders are filled; of others all orders are awaited until the executor is over.
+            held: nothing more is expected when its orders are filled; of others all are awaited until it is over.
         """
         place, stop = require(executor, "place_order"), require(executor, "stop")
         form = inspect.signature(place)

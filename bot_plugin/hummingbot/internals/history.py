@@ -44,13 +44,11 @@ def latest_run(application: Any) -> Run | None:
     from hummingbot.connector.markets_recorder import MarketsRecorder  # noqa: PLC0415
 
     core = require(application, "trading_core")
-    database, file = require(core, "trade_fill_db"), require(core, "strategy_file_name")
-    recorder = require(MarketsRecorder, "_shared_instance")  # of the last run: nothing else knows its file
-    if database is None:
+    database = require(core, "trade_fill_db")
+    recorder = require(core, "markets_recorder") or require(MarketsRecorder, "_shared_instance")  # of the last run
+    if database is None or recorder is None:
         return None
-    if require(core, "markets_recorder") is None and recorder is not None:
-        file = require(recorder, "_config_file_path")
-    return Run(file=file, database=database) if file else None
+    return Run(file=str(require(recorder, "_config_file_path")), database=database)
 
 
 def started(application: Any) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,53 @@ _FOLDERS = {
 }
 
 
-def library(application: Any) -> Library:
-    """The files of an application."""
-    scripts = Path(require(application, "trading_core.scripts_path")).resolve()
-    return Library(script=lambda name: scripts / f"{name}.py", conf=conf, read=read)
+class Files:
+    """The files of an application.
+
+    Args:
+        application: the running one.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    @property
+    def library(self) -> Library:
+        """What may be started."""
+        scripts = Path(require(self._application, "trading_core.scripts_path")).resolve()
+        return Library(script=lambda name: scripts / f"{name}.py", conf=self.conf, read=read)
+
+    def conf(self, shelf: Shelf, name: str) -> Path:
+        """The file of a configuration."""
+        return conf(shelf, name)
+
+    def generate(self, name: str, *, script: str, controllers: tuple[str, ...]) -> bool:
+        """Write the configuration that runs controllers, unless it is there; whether it was written.
+
+        Args:
+            name: its file.
+            script: that runs them.
+            controllers: the files of the controllers' configurations.
+
+        Raises:
+            CommandFailed: another configuration has that name.
+            NotSaved: it cannot be written.
+        """
+        path = conf(Shelf.SCRIPTS, name)
+        if path.exists():
+            held = read(path)
+            if held.get("script_file_name") == f"{script}.py" and held.get("controllers_config") == list(controllers):
+                return False
+            raise CommandFailed(f"{path} is there, and is no configuration that runs {', '.join(controllers)} alone")
+        listed = "".join(f"- {controller}\n" for controller in controllers)
+        text = f"script_file_name: {script}.py\ncontrollers_config:\n{listed}"
+        write(path, lambda: _write(path, text))
+        return True
+
+    def forget(self, name: str) -> None:
+        """Remove a configuration that was generated for a start that failed."""
+        with suppress(OSError):
+            conf(Shelf.SCRIPTS, name).unlink(missing_ok=True)
 
 
 def conf(shelf: Shelf, name: str) -> Path:
@@ -46,32 +90,5 @@ def read(path: Path) -> Mapping[str, Any]:
     return held
 
 
-def generate(name: str, *, script: str, controllers: tuple[str, ...]) -> bool:
-    """Write the configuration that runs controllers, unless it is there; whether it was written.
-
-    Args:
-        name: its file.
-        script: that runs them.
-        controllers: the files of the controllers' configurations.
-
-    Raises:
-        CommandFailed: another configuration has that name.
-    """
-    path = conf(Shelf.SCRIPTS, name)
-    if path.exists():
-        held = read(path)
-        if held.get("script_file_name") == f"{script}.py" and held.get("controllers_config") == list(controllers):
-            return False
-        raise CommandFailed(f"{path} is there, and is no configuration that runs {', '.join(controllers)} alone")
-    listed = "".join(f"- {controller}\n" for controller in controllers)
-    write(path, lambda: _write(path, f"script_file_name: {script}.py\ncontrollers_config:\n{listed}"))
-    return True
-
-
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
-
-
-def forget(name: str) -> None:
-    """Remove a configuration that was generated for a start that failed."""
-    conf(Shelf.SCRIPTS, name).unlink(missing_ok=True)

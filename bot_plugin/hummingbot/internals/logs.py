@@ -18,7 +18,7 @@ def level_of(name: str) -> str | None:
     return level if level in _LEVELS and isinstance(logging.getLevelName(level), int) else None
 
 
-def set_up(application: Any, *, file: str, level: str | None) -> None:
+def set_up(application: Any, file: str, level: str | None) -> None:
     """Begin the log file of a strategy, as the UI's own start does.
 
     Args:
@@ -28,13 +28,14 @@ def set_up(application: Any, *, file: str, level: str | None) -> None:
     """
     from hummingbot import init_logging  # noqa: PLC0415
 
+    strategies = [logging.getLogger(name) for name in _STRATEGIES]
     known = (logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger))
     heard = [logger for logger in known if not logger.disabled]
-    for name in _STRATEGIES:
-        logging.getLogger(name).setLevel(logging.NOTSET)  # of the last start; the file sets what it names
+    for logger in strategies:
+        logger.setLevel(logging.NOTSET)  # of the last start; the file sets what it names
     init_logging("hummingbot_logs.yml", client_config(application), override_log_level=level, strategy_file_path=file)
-    for logger in heard:
+    for logger in (*heard, *strategies):
         logger.disabled = False  # it silences every logger that the file does not name, the trading core's too
     if level is not None:
-        for name in _STRATEGIES:
-            logging.getLogger(name).setLevel(level)
+        for logger in strategies:
+            logger.setLevel(level)

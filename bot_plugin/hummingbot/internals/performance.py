@@ -9,7 +9,7 @@ from typing import Any
 
 from bot_plugin.hummingbot.internals.fit import offers, require
 from bot_plugin.hummingbot.internals.markets import MarketEvent, Markets, fee_in, middle_price
-from bot_plugin.hummingbot.pnl import Fill, Tally
+from bot_plugin.hummingbot.pnl import Tally, Trade
 
 Snapshot = dict[str, dict[str, Any]]
 """By controller, or by the strategy's name: ``{"performance": {...}, "custom_info": {...}}``."""
@@ -67,18 +67,20 @@ class Performance:
 
     def _hear(self, event: MarketEvent) -> None:
         if event.type == "OrderFilled" and self._noticed() is not None:
-            self._tally.add(_fill(event))
+            trade = _trade(event)
+            if (trade.amount * trade.price).is_finite():
+                self._tally.add(trade)
 
     def _price(self, market: str, pair: str) -> Decimal | None:
         prices = (middle_price(each, pair) for each in self._markets.now if self._markets.name(each) == market)
         return next((price for price in prices if price is not None), None)
 
 
-def _fill(event: MarketEvent) -> Fill:
+def _trade(event: MarketEvent) -> Trade:
     said = event.said
     sign = 1 if require(said, "trade_type.name") == "BUY" else -1
     quote = said.trading_pair.rpartition("-")[2]
-    return Fill(
+    return Trade(
         market=event.market,
         pair=said.trading_pair,
         amount=sign * Decimal(said.amount),

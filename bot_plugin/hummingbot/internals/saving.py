@@ -53,7 +53,10 @@ def write(path: Path, save: Callable[[], None]) -> None:
     Raises:
         NotSaved: it could not be written.
     """
-    before = path.read_bytes() if path.exists() else None
+    try:
+        before = path.read_bytes() if path.exists() else None
+    except OSError as error:
+        raise NotSaved(f"{path} could not be written: {error}") from error
     with Overheard(logging.getLogger()) as heard:
         try:
             save()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot_plugin.hummingbot.internals.application import notify
+from bot_plugin.hummingbot.internals.connectors import is_ready
 from bot_plugin.hummingbot.internals.fit import offers, require
+from bot_plugin.hummingbot.internals.open_orders import Endings
 from bot_plugin.hummingbot.internals.orphans import Orphans
 from bot_plugin.hummingbot.internals.overheard import Overheard
+
+log = logging.getLogger("bot_plugin.hummingbot")
 
 _LOOK = 0.05
 _TICKS = 3
@@ -36,10 +41,11 @@ class Trading:
 
     Args:
         application: the running one.
+        patience: seconds for a start: a kill switch waits until every connector is ready.
     """
 
-    def __init__(self, application: Any) -> None:
-        self._application = application
+    def __init__(self, application: Any, *, patience: float = 45.0) -> None:
+        self._application, self._patience = application, patience
         self._core = require(application, "trading_core")
 
     @property
@@ -56,6 +62,11 @@ class Trading:
             file=require(core, "strategy_file_name"),
             config=require(core, "strategy_config_map"),
         )
+
+    @property
+    def kind(self) -> str | None:
+        """The class of the strategy that is there: it has no other name where the UI forgot it."""
+        return None if self.strategy is None else type(self.strategy).__name__
 
     @property
     def running(self) -> bool:
@@ -89,6 +100,10 @@ class Trading:
     def tick_size(self) -> float:
         """Seconds from one tick of the clock to the next."""
         return float(require(self._application, "client_config_map.tick_size"))
+
+    def endings(self, connectors: Mapping[str, Any]) -> Endings:
+        """What hears which orders end."""
+        return Endings(connectors)
 
     def load(self, loaded: Loaded) -> None:
         """Let this be what is imported."""
@@ -146,12 +161,21 @@ class Trading:
         require(self._application, "_initialize_notifiers")()
         begin = require(core, "start_strategy")
         with Overheard(require(core, "logger")(), StrategyV2Base.logger()) as heard:
-            begun = await begin(strategy, conf if script else None, conf)
+            try:
+                async with asyncio.timeout(self._patience):
+                    begun = await begin(strategy, conf if script else None, conf)
+            except TimeoutError:
+                raise NotStarted(self._late()) from None
         if heard.errors:
             raise NotStarted from heard.errors[0]
         if not begun or self.strategy is None:
             raise NotStarted(heard.messages[0] if heard.messages else "Hummingbot does not say why")
         await self._ticking()
+
+    def _late(self) -> str:
+        waiting = [name for name, connector in self.connectors.items() if not is_ready(connector)]
+        for_ = f"; not ready: {', '.join(waiting)}" if waiting else ""
+        return f"Hummingbot did not finish its start within {self._patience:g} s{for_}"
 
     async def _ticking(self) -> None:
         """Return when the strategy has the time from its clock.
@@ -173,16 +197,21 @@ class Trading:
     async def _clear(self, before: Loaded, orphans: Orphans) -> None:
         """Take everything away that a failed start made, and let what was imported be imported still."""
         await self.end(skip_order_cancellation=False)
+        if (switch := require(self._core, "kill_switch")) is not None:
+            switch.stop()
+            self._core.kill_switch = None
         orphans.end()
         self.load(before)
 
     def refresh_bridge(self) -> None:
         """Let the stock bridge forward the logs and events of what was started, as the UI's own start does."""
         bridge = require(self._application, "_mqtt")
-        if bridge is not None and offers(bridge, "patch_loggers"):
-            bridge.patch_loggers()
-        if bridge is not None and offers(bridge, "start_market_events_fw"):
-            bridge.start_market_events_fw()
+        for name in ("patch_loggers", "start_market_events_fw"):
+            if bridge is not None and offers(bridge, name):
+                try:
+                    require(bridge, name)()
+                except Exception:
+                    log.exception("Hummingbot's own bridge does not forward what is new")
 
     def tell(self, text: str) -> None:
         """Show a text to whoever sits before it."""

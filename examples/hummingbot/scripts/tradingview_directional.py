@@ -46,13 +46,12 @@ class TradingViewDirectional(SignalMixin, StrategyV2Base):
         trade, config = signal.body, self.config
         if trade.action is Action.CANCEL:
             raise ValueError("it has market orders only: there is nothing to cancel")
-        if trade.action is Action.BUY and trade.effect is not Effect.REDUCE:
-            self.buy(config.exchange, config.pair, self.asked(signal) or config.amount, OrderType.MARKET)
-        elif self.held > 0:
-            amount = min(self.asked(signal) or self.held, self.held)
-            self.sell(config.exchange, config.pair, amount, OrderType.MARKET)
+        if trade.action is not Action.BUY:
+            self.sell(config.exchange, config.pair, self.to_sell(signal), OrderType.MARKET)
+        elif trade.effect is Effect.REDUCE:
+            raise ValueError("it has no short position that a buy could reduce")
         else:
-            raise ValueError("nothing to sell: it has bought nothing since it was started")
+            self.buy(config.exchange, config.pair, self.asked(signal) or config.amount, OrderType.MARKET)
 
     def on_alert(self, signal: Signal) -> None:
         self.logger().info(f"TradingView says: {signal.message}")
@@ -64,6 +63,11 @@ class TradingViewDirectional(SignalMixin, StrategyV2Base):
 
     def did_fill_order(self, event: OrderFilledEvent) -> None:
         self.held += event.amount if event.trade_type.name == "BUY" else -event.amount
+
+    def to_sell(self, signal: Signal) -> Decimal:
+        if self.held <= 0:
+            raise ValueError("nothing to sell: it has bought nothing since it was started")
+        return min(self.asked(signal) or self.held, self.held)
 
     def asked(self, signal: Signal) -> Decimal | None:
         """How much of the base asset an alert asks for, as far as is allowed; None where it does not say."""

@@ -50,9 +50,7 @@ def test_the_same_body_makes_every_bot_trade_once_on_its_exchange(fleet: Fleet) 
 
 def test_a_stock_bot_is_told_in_the_shape_that_hummingbot_accepts(fleet: Fleet) -> None:
     """Its model takes an integer timestamp, and drops what stands beside data."""
-    id_ = fleet.post(
-        "hb", alert("BTC", action="sell", contracts="0.1", market_position="short", prev_market_position="flat")
-    )
+    id_ = fleet.post("hb", alert("BTC", action="sell", contracts="0.1", market_position="short", prev_market_position="flat"))
     for name in STOCK:
         event = until(lambda name=name: next((one for one in fleet.events(name) if one["data"]["id"] == id_), None))
         assert set(event) == {"event", "timestamp", "sequence", "type", "data"}
@@ -104,9 +102,7 @@ def test_no_client_takes_another_ones_place(fleet: Fleet) -> None:
         assert "already connected" not in log
 
 
-def test_killing_the_broker_for_30_s_leaves_strategies_ticking_and_fresh_signals_arrive_afterwards(
-    fleet: Fleet,
-) -> None:
+def test_killing_the_broker_for_30_s_leaves_strategies_ticking_and_fresh_signals_arrive_afterwards(fleet: Fleet) -> None:
     """What has expired meanwhile is run by nobody."""
     mosquitto = fleet.deployment.mosquitto
     if mosquitto is None:

@@ -33,7 +33,9 @@ class SignalDirectional(SignalMixin, DirectionalTradingControllerBase):
 
     async def on_trade(self, signal: Signal) -> None:
         trade = signal.body
-        if trade.action in {Action.CLOSE, Action.CANCEL} or trade.effect is Effect.REDUCE:
+        if trade.action is Action.CANCEL:
+            raise ValueError("it enters at the market: there is nothing to cancel")
+        if trade.action is Action.CLOSE or trade.effect is Effect.REDUCE:
             await self.leave(signal)
         else:
             await self.enter(signal, direction=1 if trade.action is Action.BUY else -1)
@@ -56,4 +58,6 @@ class SignalDirectional(SignalMixin, DirectionalTradingControllerBase):
             for executor in self.executors_info
             if executor.is_active
         ]
+        if not stops:
+            raise RuntimeError("nothing is open that could be left")
         self.execute(signal, stops)

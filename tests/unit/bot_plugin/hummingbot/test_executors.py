@@ -117,6 +117,22 @@ def test_an_executor_that_is_closed_already_brings_nothing_to_the_signal_that_st
     assert len(signal.reasons) == 1
 
 
+def test_an_executor_that_ends_as_it_is_made_is_not_waited_for(
+    executors: Executors, orchestrator: Orchestrator, watch: OrderWatch
+) -> None:
+    """One whose amount is too small closes at once; other orders of the signal are filled all the same."""
+    signal = Followed()
+    config = executor_config(side="BUY", type_="twap_executor")
+    config.too_small = True
+    action = create(config)
+    executors.expect(signal, action)
+    orchestrator.execute_actions([action])
+    watch.follow(signal, "b1")
+    settle(watch, "b1")
+
+    assert len(signal.reasons) == 1
+
+
 def test_executors_that_no_signal_asked_for_are_left_alone(executors: Executors, orchestrator: Orchestrator) -> None:
     """What a strategy makes by itself stays as Hummingbot has it."""
     orchestrator.execute_actions([create(executor_config(side="BUY", type_="grid_executor"))])

@@ -86,6 +86,24 @@ def test_an_order_that_ended_unfilled_is_forgotten_when_the_next_one_fills(watch
     assert signal.reasons == ["bought 0.1 BTC-USDT at 100; b1 failed"]
 
 
+def test_a_signal_of_which_nothing_was_filled_is_in_the_log(
+    watch: OrderWatch, signal: Followed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is no receipt for it, so the log says it, once, with the orders' ends."""
+    with watch.holding(signal):
+        watch.follow(signal, "b1")
+        watch.hear(end("b1", How.FAILED))
+        watch.follow(signal, "b2")
+        assert caplog.text == ""
+    watch.hear(end("b2", How.CANCELLED))
+    watch.hear(end("b2", How.CANCELLED))
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "signal s1: nothing was filled: b1 failed; b2 was cancelled"
+    ]
+    assert signal.reasons == []
+
+
 def test_a_fill_that_comes_after_the_cancel_counts(watch: OrderWatch, signal: Followed) -> None:
     """An exchange may tell the cancel first."""
     watch.follow(signal, "b1")

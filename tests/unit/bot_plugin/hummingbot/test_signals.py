@@ -143,6 +143,28 @@ async def test_orders_of_a_callback_and_of_its_tasks_are_told_with_the_signal(ri
     assert (filled.order_ids, filled.reason) == (handled.order_ids, "bought 0.3 BTC-USDT at 100")
 
 
+async def test_what_a_task_does_after_the_callback_has_ended_is_not_the_signals(rig: Rig) -> None:
+    """Some connectors tell of fills in tasks that an order of the callback began; what is placed then is its own."""
+
+    class Leaves(SignalMixin, Script):
+        async def on_trade(self, signal: Signal) -> None:
+            self.later = asyncio.create_task(self.after(signal))
+
+        async def after(self, signal: Signal) -> None:
+            await ended.wait()
+            self.buy("x", "BTC-USDT", "1")
+            self.follow(signal, "own-1")
+
+    ended = asyncio.Event()
+    script = start(Leaves())
+    id_ = await send(rig)
+    await receipts(rig, id_, "handled")
+    ended.set()
+    await script.later
+
+    assert script._subscription.orders._open.keys() == {"own-1"}
+
+
 async def test_a_signal_that_comes_as_the_strategy_stops_does_nothing_and_says_so(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,7 +96,8 @@ class Executor:
     """As ExecutorBase is, but that a test moves it."""
 
     def __init__(self, config: Any, strategy: Script | None) -> None:
-        self.config, self.is_closed, self.strategy = config, False, strategy
+        self.config, self.strategy = config, strategy
+        self.is_closed = hasattr(config, "too_small")
         if strategy is not None:
             self.loop = asyncio.get_running_loop().create_task(self.control_loop())
 
