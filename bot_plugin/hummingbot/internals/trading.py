@@ -11,6 +11,7 @@ from typing import Any
 
 from bot_plugin.hummingbot.internals.application import notify
 from bot_plugin.hummingbot.internals.connectors import is_ready
+from bot_plugin.hummingbot.internals.controllers import of as controllers_of
 from bot_plugin.hummingbot.internals.fit import offers, require
 from bot_plugin.hummingbot.internals.open_orders import Endings
 from bot_plugin.hummingbot.internals.orphans import Orphans
@@ -163,17 +164,29 @@ class Trading:
         core._config_source = core._config_data = None  # of a start that failed before
         require(self._application, "_initialize_notifiers")()
         begin = require(core, "start_strategy")
-        with Overheard(require(core, "logger")(), StrategyV2Base.logger()) as heard:
+        with Overheard(require(core, "logger")()) as heard, Overheard(StrategyV2Base.logger()) as of_strategy:
             try:
                 async with asyncio.timeout(self._patience):
                     begun = await begin(strategy, conf if script else None, conf)
             except TimeoutError:
                 raise NotStarted(self._late()) from None
-        if heard.errors:
-            raise NotStarted from heard.errors[0]
-        if not begun or self.strategy is None:
-            raise NotStarted(heard.messages[0] if heard.messages else "Hummingbot does not say why")
+        self._judge(heard, of_strategy, begun=begun)
         await self._ticking()
+
+    def _judge(self, heard: Overheard, of_strategy: Overheard, *, begun: bool) -> None:
+        """Say whether it was started: Hummingbot logs that it was not, and goes on without a controller that fails.
+
+        Raises:
+            NotStarted: with what was logged.
+        """
+        config = getattr(self.strategy, "config", None)
+        lacking = len(controllers_of(self.strategy)) < len(getattr(config, "controllers_config", None) or ())
+        errors = heard.errors + (of_strategy.errors if lacking else [])
+        if errors:
+            raise NotStarted from errors[0]
+        if not begun or self.strategy is None or lacking:
+            said = (*heard.messages, *of_strategy.messages, "Hummingbot does not say why")
+            raise NotStarted(said[0])
 
     def _late(self) -> str:
         waiting = [name for name, connector in self.connectors.items() if not is_ready(connector)]

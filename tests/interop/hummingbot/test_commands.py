@@ -69,6 +69,7 @@ def test_before_anything_runs_it_says_so_and_tells_what_it_holds(client: SyncBot
         ({"conf": "init"}, "failing_script with init.yml was not started: RuntimeError: init fails"),
         ({"conf": "start"}, "was not started: the clock has ended: RuntimeError: start fails"),
         ({"conf": "wrong_controller"}, "signal_controllers with wrong_controller.yml was not started: amount: Input "),
+        ({"conf": "broken_controller"}, "with broken_controller.yml was not started: RuntimeError: no model"),
         ({"conf": "wrong_maker"}, "config variable bid_spread: Value must be between 0 and 100"),
         ({"script": SCRIPT, "log_level": "loud"}, "log_level 'loud' is none"),
     ],
@@ -167,6 +168,12 @@ def test_a_stop_cancels_an_open_order_and_leaves_it_where_it_is_told_to(
         told = data_of(result)
         assert (told["cancelled"], told["open"]) == (([], [now["client_id"]]) if skip else ([now["client_id"]], []))
         assert bot.state()["connectors"] == {}
+
+
+def test_a_script_that_handles_an_error_of_its_own_is_started(client: SyncBotClient, bot: Hummingbot) -> None:
+    """What it logs is no failure of the start."""
+    assert client.start(BOT, conf="softly").msg.startswith("failing_script with softly.yml runs")
+    assert bot.state()["running"]
 
 
 def test_a_stop_that_could_not_do_everything_says_so_and_another_start_works(
