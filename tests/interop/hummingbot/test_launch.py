@@ -150,34 +150,30 @@ def test_a_broker_that_is_away_holds_nobody_up(home: Home, broker: Mosquitto) ->
 
 
 def test_a_package_lives_in_the_folder_that_is_named(home: Home, broker: Mosquitto, tmp_path: Path, ear: Ear) -> None:
-    """It is made where it is not there, nothing is written into the package, and its scripts are found in it."""
-    folder = tmp_path / "new" / "hb"
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "CONFIG_PASSWORD": "first"}
-    package_before = sorted(path.name for path in home.package.parent.iterdir())
-    told = (tmp_path / "said").open("wb")
-
-    def start(*arguments: str) -> subprocess.Popen[bytes]:
-        begun = command(home, "--headless", "--root", str(folder), *arguments)
-        return subprocess.Popen(begun, cwd=tmp_path, env=variables, stdout=told, stderr=told)
-
-    process = start()
+    """What it lacks is made, nothing is written into the package, and its scripts are found in the folder."""
+    folder, source = tmp_path / "hb", HERE / "recording_script.py"
+    for part in ("conf/scripts", "scripts"):
+        (folder / part).mkdir(parents=True)
+    shutil.copy(home.folder / "conf" / "conf_client.yml", folder / "conf")
+    shutil.copy(source, folder / "scripts")
+    shutil.copy(home.folder / "conf" / "scripts" / home.script(source), folder / "conf" / "scripts")
+    before = sorted(path.name for path in home.package.parent.iterdir())
+    begun = command(home, "--headless", "--root", "hb", "--v2", "recording_script.yml")
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "CONFIG_PASSWORD": "the first one"}
+    with (tmp_path / "said").open("wb") as said:
+        process = subprocess.Popen(begun, cwd=tmp_path, env=variables, stdout=said, stderr=said)
     try:
-        until((folder / "conf" / "conf_client.yml").exists, within=30)
-        until((folder / "conf" / ".password_verification").exists, within=30)
-        process.terminate()
-        assert process.wait(30) == 0
-        shutil.copy(home.folder / "conf" / "conf_client.yml", folder / "conf")
-        (folder / "scripts" / "recording_script.py").write_text((HERE / "recording_script.py").read_text())
-        (folder / "conf" / "scripts" / "recording_script.yml").write_text("script_file_name: recording_script.py\n")
-        process = start("--v2", "recording_script.yml")
-        until(lambda: ear.on(f"{TOPIC}/performance"), within=30)
+        until(lambda: figures(ear, "recording_script"), within=60)
         ear.publish(f"{TOPIC}/external/event/x", {"timestamp": 1, "data": {"y": 1}})
         until((folder / "data" / "events.jsonl").exists)
+        process.terminate()
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
     assert (folder / "data" / "signal-gateway" / BOT).is_dir()
-    assert sorted(path.name for path in home.package.parent.iterdir()) == package_before
+    assert (folder / "conf" / ".password_verification").is_file()
+    assert sorted(path.name for path in home.package.parent.iterdir()) == before
 
 
 def figures(ear: Ear, name: str) -> list[dict[str, Any]]:
@@ -192,14 +188,15 @@ def test_a_v1_strategy_has_figures_too(home: Home, ear: Ear) -> None:
         bot.start()
         until(lambda: len(home.exchange.orders(state="OPEN")) == 2, within=60)
         home.exchange.price("BTC-USDT", bid="97", ask="99")
-        until(lambda: [one for one in figures(ear, "pure_market_making") if one.get("performance", {}).get("trades")])
 
-        told = figures(ear, "pure_market_making")[-1]["performance"]
-        assert told["trades"] == 1
-        assert told["volume_traded"] == pytest.approx(9.9)
-        assert told["fees_quote"] == pytest.approx(0.0099)
-        assert told["realized_pnl_quote"] == pytest.approx(-0.0099)
-        assert told["unrealized_pnl_quote"] == pytest.approx(-0.1)
+        def told() -> dict[str, Any]:
+            return figures(ear, "pure_market_making")[-1]["performance"]
+
+        until(lambda: told().get("unrealized_pnl_quote") == pytest.approx(-0.1), within=15)
+        assert told()["trades"] == 1
+        assert told()["volume_traded"] == pytest.approx(9.9)
+        assert told()["fees_quote"] == pytest.approx(0.0099)
+        assert told()["realized_pnl_quote"] == pytest.approx(-0.0099)
     finally:
         bot.kill()
 
@@ -244,6 +241,7 @@ def test_with_its_screen_it_does_the_same(home: Home, broker: Mosquitto, ear: Ea
             terminal.until(lambda: "Hummingbot stopped." in terminal.text)
             assert client.start(BOT, conf=conf).ok
             terminal.until(lambda: "was started by a remote command" in terminal.text)
+            terminal.until(lambda: "Balances:" in client.status(BOT).msg)
             terminal.type("status")
             terminal.until(lambda: any("Balances:" in one["msg"] for one in ear.on(f"{TOPIC}/notify")))
             terminal.type("exit")
