@@ -118,8 +118,10 @@ class Adapter:
         sys.modules.pop(f"{__package__}.auto", None)  # so that the next script that imports it attaches again
         if task.cancelled() or (error := task.exception()) is None:
             return
-        words = f"signal-gateway has ended: no signals, remote commands or telemetry. {describe_error(error)}"
-        log.critical("%s", words, exc_info=None if isinstance(error, MENDABLE) else error)
+        mendable = isinstance(error, MENDABLE)
+        why = str(error) if mendable else describe_error(error)
+        words = f"signal-gateway has ended, and with it signals, remote commands and telemetry: {why}"
+        log.critical("%s", words, exc_info=None if mendable else error)
         hummingbots.notify(self._application, words)
 
 

@@ -67,6 +67,9 @@ def furnish(home: Home) -> None:
     home.strategy("maker", **MAKER)
     home.strategy("wrong_maker", **MAKER | {"bid_spread": -1, "ask_spread": "wide"})
     home.strategy("empty_maker", strategy="pure_market_making", exchange="local_exchange", market="BTC-USDT")
+    home.strategy("keyless_maker", **MAKER | {"exchange": "kraken"})
+    home.strategy("avellaneda", strategy="avellaneda_market_making", exchange="local_exchange", market="BTC-USDT",
+                  order_amount=0.1, order_refresh_time=20, execution_timeframe_mode={})  # fmt: skip
     conf(home, "scripts/wrong", script_file_name=f"{SCRIPT}.py", most=-1, colour="red")
     conf(home, "scripts/nowhere", script_file_name=f"{SCRIPT}.py", exchange="mars")
     conf(home, "scripts/keyless", script_file_name=f"{SCRIPT}.py", exchange="kraken")
@@ -202,6 +205,7 @@ def test_trades_and_what_came_of_them_are_told_also_after_the_stop(
     assert [fill["order_id"] for fill in data_of(history)["fills"]] == [
         each["client_id"] for each in bot.home.exchange.orders(state="FILLED")
     ]
+    assert client.history(BOT, days=1e-6).data == ()
     (rounded,) = data_of(client.history(BOT, precision=1))["markets"]
     assert rounded["trade_pnl"] == "-0.1"
 
@@ -363,6 +367,45 @@ def test_an_imported_strategy_is_configured_started_and_stopped(client: SyncBotC
     assert "at 103 on local_exchange" in result.msg
     assert not [each for each in bot.home.exchange.orders(state="OPEN") if Decimal(each["price"]) != 50]
     assert client.start(BOT).msg.startswith("nothing is imported")
+
+
+def test_a_strategy_that_hummingbot_has_a_model_of_is_configured_by_it(client: SyncBotClient, bot: Hummingbot) -> None:
+    """A mode that is chosen needs its own values too; while the strategy runs, nothing of it can be changed."""
+    assert client.import_strategy(BOT, "avellaneda.yml").ok
+    shown = client.config(BOT).checked().data
+    assert shown is not None
+    assert (shown.config["strategy"]["order_amount"], shown.config["strategy"]["execution_timeframe_mode"]) == (
+        "0.1", "infinite",
+    )  # fmt: skip
+    wrong = client.config(BOT, {"order_amount": -1, "risk_factor": "high"})
+    assert (
+        wrong.msg
+        == "nothing was changed: order_amount: Value must be more than 0.; risk_factor: high is not in decimal format."
+    )
+    mode = [("execution_timeframe_mode", "daily_between_times"), ("execution_timeframe_mode.start_time", "10:00:00")]
+    lacking = client.config(BOT, mode)
+    assert lacking.msg == "nothing was changed: execution_timeframe_mode.end_time: is required by what was chosen"
+    assert bot.state()["imported"]["execution_timeframe_mode"] == {}
+    assert client.config(BOT, [*mode, ("execution_timeframe_mode.end_time", "11:00:00"), ("order_amount", "0.2")]).ok
+    in_file = stored(bot, "strategies/avellaneda.yml")
+    assert (in_file["order_amount"], in_file["execution_timeframe_mode"]["end_time"]) == (0.2, "11:00:00")
+    assert client.config(BOT, {"execution_timeframe_mode": "infinite"}).ok
+
+    assert client.start(BOT).msg.startswith("avellaneda_market_making with avellaneda.yml runs on local_exchange")
+    assert "Hummingbot cannot change it while the strategy runs" in client.config(BOT, {"order_amount": "0.3"}).msg
+
+
+def test_a_strategy_whose_exchange_has_no_keys_is_imported_with_a_warning_and_not_started(
+    client: SyncBotClient, bot: Hummingbot
+) -> None:
+    """Its own code swallows the error and would leave nothing that trades; what was imported stays so."""
+    assert client.import_strategy(BOT, "keyless_maker").msg.endswith("on kraken; no API keys here for kraken")
+    refused = client.start(BOT)
+
+    assert refused.status == 400
+    assert "was not started: API keys required for live trading connector 'kraken'" in refused.msg
+    state = bot.state()
+    assert (state["running"], state["name"], state["connectors"]) == (False, "pure_market_making", {})
 
 
 def test_a_controllers_configuration_is_started_by_itself(client: SyncBotClient, bot: Hummingbot) -> None:
