@@ -76,6 +76,7 @@ def _connector(connector: Any) -> dict[str, Any]:
         "connected": read.connected,
         "trading_pairs": list(read.pairs),
         "balances": plain(held),
+        "positions": plain(read.positions),
     }
 
 

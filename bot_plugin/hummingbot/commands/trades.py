@@ -13,6 +13,8 @@ from bot_plugin.hummingbot.terms.figures import instant, plain
 from schemas.command import History
 
 _DAY = 86_400.0
+_MOST = 400
+"""Trades that are listed: more do not fit a reply."""
 _COUNTS = ("num_trades", "num_buys", "num_sells")
 _FIGURES = (
     "b_vol_base", "s_vol_base", "tot_vol_base", "b_vol_quote", "s_vol_quote", "tot_vol_quote", "avg_b_price",
@@ -48,10 +50,9 @@ class Trades:
         ]
         data = {"conf": run.file, "since": instant(since), "markets": markets}
         if wanted.verbose:
-            data["fills"] = plain(found.more)
-        count = len(found.spelled)
-        words = f"{count} trade{'' if count == 1 else 's'} of {run.file}"
-        return Answer(msg=f"{words}{_total(markets)}", more={"trades": plain(found.spelled), "data": data})
+            data["fills"] = plain(found.more[-_MOST:])
+        trades, words = plain(found.spelled[-_MOST:]), _counted(len(found.spelled), run.file)
+        return Answer(msg=f"{words}{_total(markets)}", more={"trades": trades, "data": data})
 
     async def _market(self, exchange: str, pair: str, fills: list[Any], precision: int | None) -> dict[str, Any]:
         connector = self._trading.connectors.get(exchange)
@@ -65,6 +66,11 @@ class Trades:
         if not known:
             told |= dict.fromkeys(_PORTFOLIO)
         return {"market": exchange, "trading_pair": pair, **plain(told)}
+
+
+def _counted(count: int, file: str) -> str:
+    latest = f", of which the latest {_MOST} are listed" if count > _MOST else ""
+    return f"{count} trade{'' if count == 1 else 's'} of {file}{latest}"
 
 
 def _total(markets: list[dict[str, Any]]) -> str:

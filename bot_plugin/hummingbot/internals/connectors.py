@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -33,6 +33,7 @@ class Connection:
         connected: whether its network is there.
         pairs: that it trades.
         balances: by asset, without those of which there is nothing.
+        positions: those that are open, of a connector that has them.
     """
 
     ready: bool
@@ -40,6 +41,7 @@ class Connection:
     connected: bool
     pairs: tuple[str, ...]
     balances: Mapping[str, Holding]
+    positions: tuple[Mapping[str, Any], ...]
 
 
 def read(connector: Any) -> Connection:
@@ -51,6 +53,7 @@ def read(connector: Any) -> Connection:
         connected=getattr(getattr(connector, "network_status", None), "name", "") == "CONNECTED",
         pairs=tuple(map(str, getattr(connector, "trading_pairs", None) or ())),
         balances=balances(connector),
+        positions=tuple(_positions(connector)),
     )
 
 
@@ -68,3 +71,9 @@ def balances(connector: Any) -> dict[str, Holding]:
         for asset, total in sorted(totals.items())
         if total
     }
+
+
+def _positions(connector: Any) -> Iterator[dict[str, Any]]:
+    for position in (getattr(connector, "account_positions", None) or {}).values():
+        told = {name: getattr(position, name) for name in ("entry_price", "amount", "leverage", "unrealized_pnl")}
+        yield {"pair": str(position.trading_pair), "side": position.position_side.name.lower(), **told}

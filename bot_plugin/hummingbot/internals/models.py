@@ -11,7 +11,7 @@ from typing import Any
 from bot_plugin.hummingbot.internals.fit import require
 from bot_plugin.hummingbot.internals.saving import save_model
 from bot_plugin.hummingbot.terms.faults import why
-from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, shown, simple
+from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, secret_name, shown, simple
 
 _OF_HUMMINGBOT = ("mqtt_bridge", "instance_id", "gateway", "log_file_path", "paper_trade.paper_trade_exchanges")
 _OF_STRATEGY = (
@@ -39,8 +39,7 @@ class Model:
         values: dict[str, Any] = {}
         for item in require(self._config, "traverse")():
             if not _is_model(item.value):
-                secure = bool(item.client_field_data and item.client_field_data.is_secure)
-                values[item.config_path] = shown(item.config_path, item.value, secret=secure)
+                values[item.config_path] = shown(item.config_path, item.value, secret=_is_secret(item))
             elif item.printable_value:
                 values[item.config_path] = item.printable_value
         return values
@@ -50,6 +49,10 @@ class Model:
         return any(item.config_path == key for item in self._config.traverse()) or (
             "." in key and self.has(key.split(".", 1)[0])
         )
+
+    def hides(self, key: str) -> bool:
+        """Whether the model, or its name, says that a value is a secret."""
+        return any(item.config_path == key and _is_secret(item) for item in self._config.traverse()) or secret_name(key)
 
     async def propose(self, changes: Sequence[Change]) -> Proposal:
         """Try changes on a copy.
@@ -64,6 +67,8 @@ class Model:
             for key, value in changes:
                 if words := _problem(copy, key, simple(value)):
                     faults[key] = words
+            lacking = [path for path in _missing(copy) if path not in _missing(self._config)]
+            faults = faults or dict.fromkeys(lacking, "is required by what was chosen")
         if faults:
             raise Wrong(faults)
         return ModelChanges(config=self._config, path=self._path, changes=tuple(changes), save=save_model)
@@ -91,20 +96,24 @@ class ModelChanges:
     def apply(self) -> None:
         """Change the model in place, as others hold it, and its file."""
         self._before = self.config.full_copy()
-        rates = any(key.split(".", 1)[0] in {"rate_oracle_source", "global_token"} for key, _ in self.changes)
-        with _same_rates(keep=not rates):
+        with _same_rates(keep=not self._rates):
             for key, value in self.changes:
                 _assign(self.config, key, simple(value))
         self.save(self.path, self.config)
+
+    @property
+    def _rates(self) -> bool:
+        return any(key.split(".", 1)[0] in {"rate_oracle_source", "global_token"} for key, _ in self.changes)
 
     def undo(self) -> None:
         """Put the values back; the file was put back by whoever could not write it, else it is written again."""
         if self._before is None:
             return
-        for key, _ in reversed(self.changes):
-            owner, name = _owner(self._before, key)
-            value = getattr(owner, name)
-            _assign(self.config, key, value.hb_config if _is_model(value) else value)
+        with _same_rates(keep=not self._rates):
+            for key in dict.fromkeys(_chosen(self._before, key) for key, _ in self.changes):
+                owner, name = _owner(self._before, key)
+                value = getattr(owner, name)
+                _assign(self.config, key, value.hb_config if _is_model(value) else value)
         self.save(self.path, self.config)
 
 
@@ -125,8 +134,23 @@ def _problem(config: Any, key: str, value: Any) -> str:
     return ""
 
 
+def _missing(config: Any) -> list[str]:
+    """The values that a model lacks: a choice of models comes without those that have no default."""
+    found = [item.config_path for item in config.traverse() if not _is_model(item.value)]
+    return [path for path in found if not hasattr(*_owner(config, path))]
+
+
+def _chosen(config: Any, key: str) -> str:
+    """The part of a path that is to be put back: the choice of a model, where it lies in one, else the path."""
+    choices = {item.config_path for item in config.traverse() if _is_model(item.value) and item.printable_value}
+    parts = key.split(".")
+    prefixes = (".".join(parts[: count + 1]) for count in range(len(parts)))
+    return next((prefix for prefix in prefixes if prefix in choices), key)
+
+
 def _is_secret(item: Any) -> bool:
-    return bool(shown(item.config_path, "value", secret=item.client_field_data.is_secure) != "value")
+    secure = bool(item.client_field_data and item.client_field_data.is_secure)
+    return secure or hasattr(item.value, "get_secret_value") or secret_name(item.config_path)
 
 
 def _assign(config: Any, key: str, value: Any) -> None:

@@ -38,9 +38,11 @@ class Fleet:
         until(lambda: {self.shown(name)["profile"] for name in PLUGIN} == {"plugin"})
 
     def _start(self, name: str) -> None:
+        self.deployment.add_bot(name)
+        login = self.deployment.login(name)
         home = self._make_home(self._folder / name)
         home.exchange.price("BTC-USDT", bid="99", ask=ASKS[name])
-        bridge = {"mqtt_username": name, "mqtt_password": login(self.deployment, name)}
+        bridge = {"mqtt_username": name, "mqtt_password": login["SIGNAL_GATEWAY_MQTT_PASSWORD"]}
         home.configure(name, self.deployment.broker_port, mqtt_bridge=bridge)
         script = "trading_script" if name in STOCK else "signal_script"
         strategy = home.script(HERE / f"{script}.py")
@@ -80,11 +82,3 @@ class Fleet:
     def said(self) -> str:
         """The ends of all logs, for a message of a test that failed."""
         return "\n\n".join(f"{name}\n{tail(bot, lines=30)}" for name, bot in self.bots.items())
-
-
-def login(deployment: Deployment, name: str) -> str:
-    """Give a bot a login, as its user does, and return the password."""
-    deployment.add_bot(name)
-    lines = (deployment.folder / f"{name}.env").read_text().splitlines()
-    values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return values["SIGNAL_GATEWAY_MQTT_PASSWORD"].strip("'\"")
