@@ -107,7 +107,9 @@ class SignalListener(Handlers):
         Raises:
             ValueError: a handler's name is taken, or they ``provide`` something, which is the listener's own to do.
             SettingsError: they ask for what the settings do not allow.
+            RuntimeError: it runs on another loop.
         """
+        self._check_thread()
         if handlers in self._attached:
             return
         plan = self.plan
@@ -126,13 +128,26 @@ class SignalListener(Handlers):
         None is called from now on. Callbacks that run have ``grace`` seconds to end, and are interrupted then; one that
         asks for this itself is not waited for. What waits for these handlers waits until they are attached again, or
         it expires; while they are away the broker keeps nothing for them, and the gateway does.
+
+        Raises:
+            RuntimeError: it runs on another loop.
         """
+        self._check_thread()
         if handlers in self._attached:
             self._attached.remove(handlers)
             self._leaving[handlers] = self._change()
         if self._runner is not None and (busy := self._leaving.get(handlers)) is not None:
             await self._runner.released(busy)
         self._leaving.pop(handlers, None)
+
+    def _check_thread(self) -> None:
+        if self._running is None:
+            return
+        here = None
+        with suppress(RuntimeError):  # no loop runs here
+            here = asyncio.get_running_loop()
+        if here is not self._running[0]:
+            raise RuntimeError("handlers come and go on the loop on which the listener runs: call this there")
 
     def _change(self) -> Busy:
         """Call other handlers from now on; subscribe once for all that changes in this turn of the loop."""

@@ -1,4 +1,4 @@
-"""A strategy that is started and stopped by remote command inside a bot that goes on: what came meanwhile is run once."""
+"""A strategy that is stopped and started by remote command in a bot that goes on: what came meanwhile runs once."""
 
 from __future__ import annotations
 

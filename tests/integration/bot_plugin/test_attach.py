@@ -1,4 +1,4 @@
-"""Handlers that come and go on a real Mosquitto, in both versions of MQTT: subscriptions, sessions, cards, and outages."""
+"""Handlers that come and go on a real Mosquitto, in both versions of MQTT: subscriptions, sessions, cards, outages."""
 
 from __future__ import annotations
 
@@ -104,6 +104,29 @@ async def test_the_broker_keeps_nothing_for_a_bot_that_listens_to_nothing(
     assert seen == [fresh]
 
 
+async def test_what_a_killed_process_listened_to_is_not_listened_to_any_more(
+    make_listener: Callable[..., SignalListener], gateway: Gateway, version: str, tmp_path: Path
+) -> None:
+    """A process that comes after a crash and wants less drops the rest from the session that the broker kept."""
+    same = {"mqtt_version": version, "state_dir": str(tmp_path / "same")}
+    listener, seen = make_listener(**same), []
+    listener.attach(strategy("one", "alpha", seen))
+    listener.attach(strategy("two", "beta", seen))
+    async with connected(listener) as running:
+        await until_heard(gateway, listener, "alpha")
+        running.cancel()
+        await asyncio.wait({running})
+    again = make_listener(**same)
+    again.attach(strategy("two", "beta", seen))
+    async with connected(again):
+        await until_heard(gateway, again, "alpha", is_heard=False)
+        assert await heard(gateway, again, "beta")
+        id_ = await gateway.send(again, source="beta")
+        await gateway.settled(id_)
+
+    assert seen == [id_]
+
+
 async def test_strategies_that_come_and_go_all_the_time_take_nothing_from_another(
     make_listener: Callable[..., SignalListener], gateway: Gateway, version: str
 ) -> None:
@@ -141,7 +164,7 @@ async def test_commands_are_answered_while_strategies_come_and_go(
     handlers = strategy("one", "alpha", seen)
 
     class Target:
-        def start(self, request: object) -> str:
+        async def start(self, request: object) -> str:
             listener.attach(handlers)
             return "attached"
 

@@ -30,7 +30,7 @@ class World:
     def tells_reasons(self) -> bool:
         return self.kind != "3.1.1"
 
-    def link(self, **settings: Any) -> Link:
+    def settings(self, **settings: Any) -> LinkSettings:
         given: dict[str, Any] = {
             "host": "127.0.0.1",
             "client_id": f"client{next(_names)}",
@@ -38,11 +38,13 @@ class World:
             "clean": True,
             **settings,
         }
-        if self.fake:
-            return self.fake.link(LinkSettings(**given))
-        assert self.mosquitto is not None
-        versions = (V5,) if self.kind == "5" else (V311,)
-        return MqttLink(LinkSettings(port=self.mosquitto.port, versions=versions, **given))
+        if self.mosquitto is not None:
+            given |= {"port": self.mosquitto.port, "versions": (V5,) if self.kind == "5" else (V311,)}
+        return LinkSettings(**given)
+
+    def link(self, **settings: Any) -> Link:
+        given = self.settings(**settings)
+        return self.fake.link(given) if self.fake else MqttLink(given)
 
 
 @pytest.fixture(params=["fake", "5", "3.1.1"])
@@ -200,3 +202,69 @@ async def test_a_goodbye_publishes_no_will(world: World) -> None:
         await eventually(lambda: reader.got)
 
     assert [message.topic for message in reader.got] == ["end"]
+
+
+async def test_a_renewed_link_listens_to_other_topics_at_once_and_nobody_takes_it_for_lost(world: World) -> None:
+    """The session is the same, what is not wanted is dropped from it, and neither will nor ``before`` come into it."""
+    will = Will(topic="will", payload=b"lost")
+    given = {"client_id": f"renewed{next(_names)}", "clean": False, "will": will}
+    reader = Client(world.link(filters=("a", "b"), **given))
+    writer, watch = Client(world.link()), Client(world.link(filters=("will",)))
+    asked: list[int] = []
+
+    async def before() -> None:
+        asked.append(reader.connections)
+
+    async with task(reader.link.run(reader.receive, reader.connected, before)), writer.run(), watch.run():
+        for client in (reader, writer, watch):
+            await client.up()
+        reader.link.renew(world.settings(filters=("b", "c"), dropped=("a",), **given))
+        await eventually(lambda: reader.connections == 2)
+        await reader.up()
+        for topic in ("a", "b", "c"):
+            await writer.link.publish(topic, topic.encode())
+        await eventually(lambda: len(reader.got) == 2)
+
+    assert [message.topic for message in reader.got] == ["b", "c"]
+    assert (asked, watch.got) == ([0], [])
+
+
+async def test_a_link_that_is_renewed_while_much_comes_in_says_goodbye_all_the_same(world: World) -> None:
+    """With something unread the broker must have the goodbye, else it publishes the will of a client that lives."""
+    will = Will(topic="will", payload=b"lost")
+    given = {"client_id": f"renewed{next(_names)}", "will": will}
+    reader = Client(world.link(filters=("a",), **given))
+    writer, watch = Client(world.link()), Client(world.link(filters=("will",)))
+    async with reader.run(), writer.run(), watch.run():
+        for client in (reader, writer, watch):
+            await client.up()
+        for number in range(10):
+            for _ in range(30):
+                writer.link.publish("a", bytes(1000), qos=0)
+            await asyncio.sleep(0)
+            reader.link.renew(world.settings(filters=("a",), **given))
+            await eventually(lambda number=number: reader.connections >= number + 2)
+            await reader.up()
+        await asyncio.sleep(0.05)
+
+    assert watch.got == []
+
+
+@pytest.mark.parametrize("world", ["5", "3.1.1"], indirect=True)
+async def test_a_link_that_is_renewed_during_an_outage_has_what_is_wanted_at_the_next_attempt(world: World) -> None:
+    """It does not sit out the pause between two attempts."""
+    assert world.mosquitto is not None
+    given = {"client_id": f"renewed{next(_names)}"}
+    reader, writer = Client(world.link(filters=("a",), backoff=(60.0, 60.0), **given)), Client(world.link())
+    async with reader.run():
+        await reader.up()
+        world.mosquitto.kill()
+        await eventually(lambda: not reader.link.connected)
+        await asyncio.sleep(0.05)
+        world.mosquitto.start()
+        reader.link.renew(world.settings(filters=("b",), **given))
+        async with writer.run():
+            await writer.up()
+            await eventually(lambda: reader.connections == 2, within=5)
+            await writer.link.publish("b", b"heard")
+            await eventually(lambda: reader.got)
