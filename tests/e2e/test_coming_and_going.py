@@ -1,4 +1,4 @@
-"""A strategy that is started and stopped by remote command inside a bot that goes on: what came meanwhile is run once."""
+"""A strategy that is stopped and started by remote command in a bot that goes on: what came meanwhile runs once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.test_alert_to_callback import alert
 from tests.e2e.test_bots import receipts
 
 ATTACHING = Path(__file__).with_name("attaching_bot.py")
-EXIT = {"action": "sell", "market_position": "flat", "prev_market_position": "long", "order_id": "exit"}
+EXIT = {"action": "sell", "market_position": "flat", "prev_market_position": "long"}
 
 
 @pytest.fixture
