@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import math
 from collections.abc import Mapping
@@ -164,6 +165,7 @@ class Trading:
         core._config_source = core._config_data = None  # of a start that failed before
         require(self._application, "_initialize_notifiers")()
         begin = require(core, "start_strategy")
+        importlib.invalidate_caches()  # the script may be new
         with Overheard(require(core, "logger")()) as heard, Overheard(StrategyV2Base.logger()) as of_strategy:
             try:
                 async with asyncio.timeout(self._patience):

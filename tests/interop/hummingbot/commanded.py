@@ -35,6 +35,12 @@ MAKER = {
     "order_amount": 0.1,
 }
 
+BROKEN = """\
+    def __init__(self, *_):
+        raise RuntimeError("no model")
+
+"""
+
 
 @contextmanager
 def commanded(folder: Path, make_home: MakeHome, broker: Mosquitto) -> Iterator[Hummingbot]:
@@ -80,18 +86,14 @@ def furnish(home: Home) -> None:
     conf(home, "scripts/start", script_file_name="failing_script.py", fails="start")
     conf(home, "scripts/softly", script_file_name="failing_script.py", fails="softly")
     conf(home, "scripts/stop", script_file_name="failing_script.py", fails="stop")
-    broken = (
-        (HERE / "buying_controller.py")
-        .read_text()
-        .replace(
-            "    async def", "    def __init__(self, *_):\n        raise RuntimeError('no model')\n\n    async def", 1
-        )
-    )
+    broken = (HERE / "buying_controller.py").read_text().replace("    async def", f"{BROKEN}    async def", 1)
     (home.folder / "controllers" / "generic" / "broken_controller.py").write_text(broken)
     conf(home, "controllers/broken_controller", id="broken", controller_name="broken_controller",
          controller_type="generic")  # fmt: skip
     conf(home, "controllers/wrong_controller", id="wrong", controller_name="buying_controller",
          controller_type="generic", amount=-1)  # fmt: skip
+    (home.folder / "scripts" / "unfinished.py").write_text("class Unfinished(\n")
+    (home.folder / "scripts" / "needy.py").write_text("import no_such_package\n")
     (home.folder / "conf" / "scripts" / "broken.yml").write_text("a: [b\nc: }\n")
 
 

@@ -60,6 +60,11 @@ def test_before_anything_runs_it_says_so_and_tells_what_it_holds(client: SyncBot
         ({}, "nothing is imported: import a strategy's configuration first"),
         ({"conf": "missing"}, "there is no configuration 'missing.yml': not in .*/conf/scripts/missing.yml, "),
         ({"script": "missing"}, "there is no script 'missing': no file .*/scripts/missing.py"),
+        (
+            {"script": "unfinished"},
+            r"unfinished with its defaults was not started: SyntaxError: .*unfinished\.py, line 1",
+        ),
+        ({"script": "needy"}, "was not started: No module named 'no_such_package'"),
         ({"conf": "wrong"}, "most: Input should be greater than 0; colour: Extra inputs are not permitted"),
         ({"conf": "nowhere"}, "Hummingbot has no exchange 'mars'"),
         ({"conf": "keyless"}, "API keys required for live trading connector 'kraken'"),
