@@ -33,6 +33,9 @@ _DEFAULT_RECEIVE_MAXIMUM = 18
 _MOST_UNSENT = 1_048_576
 """Bytes that may wait for the network before a publish with QoS 0 is not taken any more."""
 
+_GOODBYE = 1.0
+"""Seconds that a broker has to close a connection on which it was said goodbye to."""
+
 _FIRST = asyncio.FIRST_COMPLETED
 
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # the link says what happened, in its own words
@@ -277,8 +280,15 @@ class Connection:
             log.error("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
 
     async def close(self) -> None:
-        """Say goodbye as far as the connection allows, within 2 s."""
+        """Say goodbye as far as the connection allows, within 2 s.
+
+        The broker closes it when it has the goodbye. Closed before that, with something unread on it, TCP resets it:
+        the goodbye may be lost with that, and the broker publishes the last will.
+        """
         self.acknowledgements.fail("the connection was closed")
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(2):
+                if not self.lost.done() and (connection := self.client._connection) is not None:  # noqa: SLF001
+                    connection.send_disconnect()
+                    await asyncio.wait({self.lost}, timeout=_GOODBYE)
                 await self.client.disconnect()

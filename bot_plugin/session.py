@@ -91,28 +91,8 @@ class Session:
             backlog=settings.backlog,
             monotonic=monotonic,
         )
-        self._sequencer = Sequencer(
-            self._lifecycle,
-            self._workers,
-            released=released,
-            backlog=settings.backlog,
-            may_come=lambda: link.connected and not self.receipts.unanswered,
-            confirms=lambda: self.receipts.shown,
-            lag=lambda: int(self.receipts.lag * 1e6),
-            now=lambda: self._gateway.latest(now=now(), monotonic=monotonic()),
-            monotonic=monotonic,
-        )
-        self._arrivals = Arrivals(
-            settings,
-            inbox=inbox,
-            lifecycle=self._lifecycle,
-            sequencer=self._sequencer,
-            gateway=self._gateway,
-            connected=lambda: link.connected,
-            wanted=lambda: self._absence.wanted,
-            now=now,
-            monotonic=monotonic,
-        )
+        self._sequencer = self._ordered(released)
+        self._arrivals = self._intake()
         self._raw = RawHandlers(plan.topics, group, threads=settings.threads)
         self._desk = LoopDesk(self._lifecycle, group)
         plan.open(self._desk)
@@ -120,6 +100,32 @@ class Session:
         self._stopping = False
         self._closed = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def _ordered(self, released: Mapping[str, int]) -> Sequencer:
+        return Sequencer(
+            self._lifecycle,
+            self._workers,
+            released=released,
+            backlog=self._settings.backlog,
+            may_come=lambda: self._link.connected and not self.receipts.unanswered,
+            confirms=lambda: self.receipts.shown,
+            lag=lambda: int(self.receipts.lag * 1e6),
+            now=lambda: self._gateway.latest(now=self._now(), monotonic=self._monotonic()),
+            monotonic=self._monotonic,
+        )
+
+    def _intake(self) -> Arrivals:
+        return Arrivals(
+            self._settings,
+            inbox=self._inbox,
+            lifecycle=self._lifecycle,
+            sequencer=self._sequencer,
+            gateway=self._gateway,
+            connected=lambda: self._link.connected,
+            wanted=lambda: self._absence.wanted,
+            now=self._now,
+            monotonic=self._monotonic,
+        )
 
     def _told_of(self, handler: str) -> Sequence[Callable[[Signal], Any]]:
         return self.plan.told_of(handler)

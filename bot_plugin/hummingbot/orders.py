@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from weakref import WeakValueDictionary
 
 from bot_plugin.hummingbot.fills import Fact, Order, unfilled, verdict
@@ -21,13 +22,15 @@ class SignalOrders:
         signal: is told of each order, and once that they are filled.
     """
 
-    __slots__ = ("__weakref__", "_holds", "_lost", "orders", "signal", "told")
+    __slots__ = ("__weakref__", "_all_placed", "_holds", "_lost", "_placing", "orders", "signal", "told")
 
     def __init__(self, signal: Signal) -> None:
         self.signal = signal
         self.orders: dict[str, Order] = {}
         self.told = False
         self._holds = self._lost = 0
+        self._placing: set[str] = set()
+        self._all_placed = asyncio.Event()
 
     @property
     def over(self) -> bool:
@@ -42,6 +45,23 @@ class SignalOrders:
         """End one ``hold``."""
         self._holds -= 1
         self.decide()
+
+    def placing(self, executor_id: str) -> None:
+        """An executor is about to place an order, until ``placed``."""
+        self._placing.add(executor_id)
+        self._all_placed.clear()
+
+    def placed(self, executor_id: str) -> None:
+        """The executor has placed one, or will not."""
+        self._placing.discard(executor_id)
+        if not self._placing:
+            self._all_placed.set()
+
+    async def all_placed(self, *, within: float) -> None:
+        """Return when every executor has placed an order, or after a time (seconds)."""
+        if self._placing:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_placed.wait(), within)
 
     def decide(self) -> None:
         """Tell ``filled`` where every order is over, something was filled, and nothing more may follow."""

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bot_plugin.hummingbot")
 
+PATIENCE = 2.0
+"""Seconds in which the executors that a callback asked for may place their orders, so that its receipt names them.
+
+Executors look once a second for what they have to do."""
+
 
 @dataclass(slots=True)
 class _Acting:
@@ -135,19 +140,21 @@ class Subscription:
         if not handlers.plan.handlers:
             raise TypeError("it has neither on_trade nor on_alert")
         if (method := getattr(self._strategy, "on_interrupted", None)) is not None:
-            handlers.on_interrupted(self._calling(method))
+            handlers.on_interrupted(self._calling(method, trades=False))
         return handlers
 
-    def _calling(self, method: Callable[[Signal], Any]) -> Callable[[Signal], Awaitable[None]]:
+    def _calling(self, method: Callable[[Signal], Any], *, trades: bool = True) -> Callable[[Signal], Awaitable[None]]:
         """Call on Hummingbot's loop, a plain method too: nothing of a strategy may run in another thread."""
 
         async def call(signal: Signal) -> None:
-            if not self._open:
+            if trades and not self._open:
                 raise Stopping
-            with self.orders.holding(signal), acting_for(signal):
-                result = method(signal)
-                if isawaitable(result):
-                    await result
+            with self.orders.holding(signal) as orders:
+                with acting_for(signal):
+                    result = method(signal)
+                    if isawaitable(result):
+                        await result
+                await orders.all_placed(within=PATIENCE)
 
         return call
 

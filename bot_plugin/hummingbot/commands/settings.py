@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bot_plugin.commands import Answer, CommandFailed
-from bot_plugin.hummingbot.terms.sections import Change, Proposal, Section, Wrong, secret_name
+from bot_plugin.hummingbot.terms.sections import Change, Proposal, Section, Wrong
 from schemas.command import Config
 from schemas.secrets import REDACTED
 
@@ -35,7 +35,8 @@ class Settings:
         sections = self._sections()
         proposals = await self._validated(sections, wanted.params)
         self._apply(proposals)
-        changes = [(key, REDACTED if secret_name(key) else value) for key, value in wanted.params]
+        hidden = {key for key, _ in wanted.params for each in sections if each.has(key) and each.hides(key)}
+        changes = [(key, REDACTED if key in hidden else value) for key, value in wanted.params]
         if changes:
             self._tell("Changed by a remote command: " + ", ".join(f"{key} = {value}" for key, value in changes))
         later = [words for proposal in proposals for words in proposal.later]

@@ -43,15 +43,15 @@ class Trades:
         if run is None:
             data: dict[str, Any] = {"conf": None, "since": instant(since), "markets": []}
             return Answer(msg="nothing has run since Hummingbot was started", more={"trades": [], "data": data})
-        found = await history.fills(self._application, run, since=since)
+        found = await history.fills(self._application, run, since=since, most=_MOST)
         markets = [
             await self._market(exchange, pair, fills, wanted.precision)
             for (exchange, pair), fills in found.by_market.items()
         ]
         data = {"conf": run.file, "since": instant(since), "markets": markets}
         if wanted.verbose:
-            data["fills"] = plain(found.more[-_MOST:])
-        trades, words = plain(found.spelled[-_MOST:]), _counted(len(found.spelled), run.file)
+            data["fills"] = plain(found.more)
+        trades, words = plain(found.spelled), _counted(found.count, run.file)
         return Answer(msg=f"{words}{_total(markets)}", more={"trades": trades, "data": data})
 
     async def _market(self, exchange: str, pair: str, fills: list[Any], precision: int | None) -> dict[str, Any]:

@@ -16,9 +16,13 @@ from hummingbot.client.ui.style import load_style
 from hummingbot.core.event.event_listener import EventListener
 from hummingbot.core.event.events import HummingbotUIEvent
 
-from bot_plugin.hummingbot.internals.fit import require
+from bot_plugin.hummingbot.internals.fit import offers, require
 
 log = logging.getLogger("bot_plugin.hummingbot")
+
+_LOOK = 0.05
+_SENDS = 2.0
+"""Seconds that the stock bridge has at the end to send what waits."""
 
 
 class NotStarted(Exception):
@@ -71,7 +75,7 @@ async def bridge_up(application: Any, *, within: float) -> None:
         bridge = require(application, "_mqtt")
         if (bridge is not None and bridge.health) or asyncio.get_running_loop().time() > until:
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_LOOK)
 
 
 async def load(application: Any, *, v2: str | None, v1: str | None) -> None:
@@ -133,9 +137,15 @@ async def wind_down(application: Any) -> None:
 
 
 async def stop_bridge(application: Any) -> None:
-    """Disconnect the stock bridge, where there is one."""
-    if require(application, "_mqtt") is not None:
-        await _attempt(require(application, "stop_mqtt_async")(), "the stock bridge did not end as it should")
+    """Disconnect the stock bridge, where there is one, when it has sent what it has: the last orders' ends."""
+    if (bridge := require(application, "_mqtt")) is None:
+        return
+    if bridge.health and offers(bridge, "_outgoing.empty"):
+        until = asyncio.get_running_loop().time() + _SENDS
+        while not bridge._outgoing.empty() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110  # not ours
+            await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_LOOK)
+    await _attempt(require(application, "stop_mqtt_async")(), "the stock bridge did not end as it should")
 
 
 async def _attempt(doing: Any, words: str) -> None:

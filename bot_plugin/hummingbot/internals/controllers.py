@@ -12,7 +12,7 @@ from bot_plugin.hummingbot.internals.fit import require
 from bot_plugin.hummingbot.internals.saving import write
 from bot_plugin.hummingbot.terms.faults import fields_of, why
 from bot_plugin.hummingbot.terms.plan import Shelf
-from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, shown, simple
+from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, secret_name, shown, simple
 
 
 def of(strategy: Any | None) -> Mapping[str, Any]:
@@ -62,6 +62,11 @@ class ControllerSection:
     def has(self, key: str) -> bool:
         """Whether a key is the controller's: its id and a field, or a field alone where it is the only one."""
         return self._field(key) in self._fields if self._alone else key.startswith(f"{self.name}.")
+
+    def hides(self, key: str) -> bool:
+        """Whether the field's type, or its name, says that it is a secret."""
+        value = getattr(self._controller.config, self._field(key), None)
+        return hasattr(value, "get_secret_value") or secret_name(key)
 
     async def propose(self, changes: Sequence[Change]) -> Proposal:
         """Make a new configuration of the file and the changes.

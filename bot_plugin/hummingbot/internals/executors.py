@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
+from functools import wraps
 from typing import Any
 
 from bot_plugin.hummingbot.internals.fit import require
@@ -61,27 +62,44 @@ class Executors:
         if hasattr(action, "executor_config"):
             self.expect_made(signal, require(action, "executor_config.id"))
         elif hasattr(action, "keep_position"):
-            _note(self._stopped, require(action, "executor_id"), signal)
+            self._expect(self._stopped, signal, require(action, "executor_id"))
 
     def expect_made(self, signal: Signal, executor_id: str) -> None:
         """Follow for a signal the executor of this id, when the orchestrator makes it."""
-        _note(self._made, executor_id, signal)
+        self._expect(self._made, signal, executor_id)
+
+    def _expect(self, expected: OrderedDict[str, Signal], signal: Signal, executor_id: str) -> None:
+        self._orders.following(signal).placing(executor_id)
+        expected[executor_id] = signal
+        while len(expected) > _EXPECTED:
+            expected.popitem(last=False)
 
     def _creating(self, action: Any) -> None:
         executor_id = require(action, "executor_config.id")
         signal = self._made.pop(executor_id, None)
-        self._create(action)
-        executor = self._find(action.controller_id, executor_id)
-        if signal is not None and executor is not None:
-            side = getattr(executor.config, "side", None)
-            held = executor.config.type in _HELD_OPEN or require(executor, "is_closed")
+        try:
+            self._create(action)
+        finally:
+            executor = self._find(action.controller_id, executor_id)
+            if signal is not None:
+                self._made_for(signal, executor_id, executor)
+
+    def _made_for(self, signal: Signal, executor_id: str, executor: Any | None) -> None:
+        if executor is None or require(executor, "is_closed"):  # as one whose amount is too small is at once
+            self._orders.following(signal).placed(executor_id)
+        else:
+            side, held = getattr(executor.config, "side", None), executor.config.type in _HELD_OPEN
             self._follow(executor, signal, side=side, held=held)
 
     def _stopping(self, action: Any) -> None:
-        signal = self._stopped.pop(require(action, "executor_id"), None)
-        executor = self._find(action.controller_id, action.executor_id)
-        if signal is not None and executor is not None and not require(executor, "is_closed"):
-            self._follow(executor, signal, side=None, held=False)
+        executor_id = require(action, "executor_id")
+        signal = self._stopped.pop(executor_id, None)
+        executor = self._find(action.controller_id, executor_id)
+        if signal is not None:
+            if executor is None or require(executor, "is_closed"):
+                self._orders.following(signal).placed(executor_id)
+            else:
+                self._follow(executor, signal, side=None, held=False)
         self._stop(action)
 
     def _find(self, controller_id: str, executor_id: str) -> Any | None:
@@ -101,26 +119,24 @@ class Executors:
         form = inspect.signature(place)
         following = self._orders.following(signal)
 
+        @wraps(place)
         def placing(*arguments: Any, **options: Any) -> Any:
             order_id = place(*arguments, **options)
             if side is None or form.bind(*arguments, **options).arguments.get("side") == side:
                 self._orders.follow(signal, order_id)
+            following.placed(executor.config.id)
             return order_id
 
+        @wraps(stop)
         def stopping(*arguments: Any, **options: Any) -> Any:
             executor.stop = stop
             try:
                 return stop(*arguments, **options)
             finally:
-                self._orders.release(following)
+                following.placed(executor.config.id)
+                if not held:
+                    self._orders.release(following)
 
-        executor.place_order = placing
+        executor.place_order, executor.stop = placing, stopping
         if not held:
             following.hold()
-            executor.stop = stopping
-
-
-def _note(expected: OrderedDict[str, Signal], executor_id: str, signal: Signal) -> None:
-    expected[executor_id] = signal
-    while len(expected) > _EXPECTED:
-        expected.popitem(last=False)

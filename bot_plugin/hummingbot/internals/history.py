@@ -29,11 +29,13 @@ class Fills:
     """Trades.
 
     Args:
-        spelled: each as Hummingbot's own history spells it.
-        more: each with what that leaves out: order, type, position, leverage.
+        count: how many there are.
+        spelled: the latest, each as Hummingbot's own history spells it.
+        more: the same with what that leaves out: order, type, position, leverage.
         by_market: Hummingbot's own records of them, by exchange and pair.
     """
 
+    count: int
     spelled: Sequence[Mapping[str, Any]]
     more: Sequence[Mapping[str, Any]]
     by_market: Mapping[tuple[str, str], list[Any]]
@@ -56,19 +58,20 @@ def started(application: Any) -> float:
     return float(require(application, "init_time"))
 
 
-async def fills(application: Any, run: Run, *, since: float) -> Fills:
+async def fills(application: Any, run: Run, *, since: float, most: int) -> Fills:
     """The trades of a run; the database is read beside the loop.
 
     Args:
         application: the running one.
         run: whose trades.
         since: seconds since the epoch.
+        most: how many are spelled.
     """
     query = require(application, "_get_trades_from_session")
-    return await asyncio.to_thread(_read, query, run, int(since * 1000))
+    return await asyncio.to_thread(_read, query, run, int(since * 1000), most)
 
 
-def _read(query: Any, run: Run, since: int) -> Fills:
+def _read(query: Any, run: Run, since: int, most: int) -> Fills:
     from hummingbot.model.trade_fill import TradeFill  # noqa: PLC0415
 
     spell = require(TradeFill, "to_bounty_api_json")
@@ -78,7 +81,13 @@ def _read(query: Any, run: Run, since: int) -> Fills:
         for fill in found:
             by_market.setdefault((str(fill.market), str(fill.symbol)), []).append(fill)
         session.expunge_all()  # Hummingbot's reckoning changes them
-        return Fills(spelled=[spell(fill) for fill in found], more=[_more(fill) for fill in found], by_market=by_market)
+        latest = found[-most:]
+        return Fills(
+            count=len(found),
+            spelled=[spell(fill) for fill in latest],
+            more=[_more(fill) for fill in latest],
+            by_market=by_market,
+        )
 
 
 def _more(fill: Any) -> dict[str, Any]:
@@ -87,26 +96,31 @@ def _more(fill: Any) -> dict[str, Any]:
 
 
 async def reckon(pair: str, found: list[Any], balances: Mapping[str, Decimal]) -> Any:
-    """What came of a pair's trades, by Hummingbot's own reckoning; never asks the network for a price.
+    """What came of a pair's trades, by Hummingbot's own reckoning, beside the loop: of thousands it takes its time.
 
     Args:
         pair: such as ``BTC-USDT``.
         found: its trades, the oldest first; at least one.
         balances: what the exchange holds now, by asset; empty where that is not known.
     """
+    return await asyncio.to_thread(_reckon, pair, found, dict(balances))
+
+
+def _reckon(pair: str, found: list[Any], balances: dict[str, Decimal]) -> Any:
+    """Reckon without ever asking the network for a price."""
     from hummingbot.client.performance import PerformanceMetrics  # noqa: PLC0415
     from hummingbot.core.rate_oracle.rate_oracle import RateOracle  # noqa: PLC0415
 
     oracle = require(RateOracle, "get_instance")()
     prices: dict[str, Decimal] = require(oracle, "_prices")
-    lent = not prices
-    if lent:  # the oracle would ask its source, which takes long or fails; with one price it takes what is there
-        prices[pair] = require(oracle, "get_pair_rate")(pair) or Decimal(str(found[-1].price))
+    lent: Decimal | None = None
+    if not prices:  # the oracle would ask its source, which takes long or fails; with one price it takes what is there
+        lent = prices[pair] = require(oracle, "get_pair_rate")(pair) or Decimal(str(found[-1].price))
     try:
-        return await require(PerformanceMetrics, "create")(pair, found, dict(balances))
+        return asyncio.run(require(PerformanceMetrics, "create")(pair, found, balances))
     finally:
-        if lent:
-            prices.pop(pair, None)
+        if lent is not None and prices.get(pair) is lent:
+            del prices[pair]
 
 
 def rounded(value: Decimal, precision: int | None) -> Decimal:

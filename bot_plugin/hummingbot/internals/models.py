@@ -11,7 +11,7 @@ from typing import Any
 from bot_plugin.hummingbot.internals.fit import require
 from bot_plugin.hummingbot.internals.saving import save_model
 from bot_plugin.hummingbot.terms.faults import why
-from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, shown, simple
+from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, secret_name, shown, simple
 
 _OF_HUMMINGBOT = ("mqtt_bridge", "instance_id", "gateway", "log_file_path", "paper_trade.paper_trade_exchanges")
 _OF_STRATEGY = (
@@ -39,8 +39,7 @@ class Model:
         values: dict[str, Any] = {}
         for item in require(self._config, "traverse")():
             if not _is_model(item.value):
-                secure = bool(item.client_field_data and item.client_field_data.is_secure)
-                values[item.config_path] = shown(item.config_path, item.value, secret=secure)
+                values[item.config_path] = shown(item.config_path, item.value, secret=_is_secret(item))
             elif item.printable_value:
                 values[item.config_path] = item.printable_value
         return values
@@ -50,6 +49,10 @@ class Model:
         return any(item.config_path == key for item in self._config.traverse()) or (
             "." in key and self.has(key.split(".", 1)[0])
         )
+
+    def hides(self, key: str) -> bool:
+        """Whether the model, or its name, says that a value is a secret."""
+        return any(item.config_path == key and _is_secret(item) for item in self._config.traverse()) or secret_name(key)
 
     async def propose(self, changes: Sequence[Change]) -> Proposal:
         """Try changes on a copy.
@@ -146,7 +149,8 @@ def _chosen(config: Any, key: str) -> str:
 
 
 def _is_secret(item: Any) -> bool:
-    return bool(shown(item.config_path, "value", secret=item.client_field_data.is_secure) != "value")
+    secure = bool(item.client_field_data and item.client_field_data.is_secure)
+    return secure or hasattr(item.value, "get_secret_value") or secret_name(item.config_path)
 
 
 def _assign(config: Any, key: str, value: Any) -> None:

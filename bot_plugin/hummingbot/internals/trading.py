@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import math
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 from bot_plugin.hummingbot.internals.application import notify
 from bot_plugin.hummingbot.internals.connectors import is_ready
+from bot_plugin.hummingbot.internals.controllers import of as controllers_of
 from bot_plugin.hummingbot.internals.fit import offers, require
 from bot_plugin.hummingbot.internals.open_orders import Endings
 from bot_plugin.hummingbot.internals.orphans import Orphans
@@ -42,10 +44,11 @@ class Trading:
     Args:
         application: the running one.
         patience: seconds for a start: a kill switch waits until every connector is ready.
+        grace: seconds for a stop, of which executors and exchanges may take 20 each.
     """
 
-    def __init__(self, application: Any, *, patience: float = 45.0) -> None:
-        self._application, self._patience = application, patience
+    def __init__(self, application: Any, *, patience: float = 45.0, grace: float = 60.0) -> None:
+        self._application, self._patience, self._grace = application, patience, grace
         self._core = require(application, "trading_core")
 
     @property
@@ -143,9 +146,11 @@ class Trading:
         stop_loop = require(self._application, "stop_loop")
         with Overheard(require(self._core, "logger")(), require(self._application, "logger")()) as heard:
             try:
-                await stop_loop(skip_order_cancellation)
+                async with asyncio.timeout(self._grace):
+                    await stop_loop(skip_order_cancellation)
             except Exception as error:  # noqa: BLE001  # a strategy's own on_stop is anybody's code
-                problems.append(error)
+                late = TimeoutError(f"the strategy did not end within {self._grace:g} s")
+                problems.append(late if isinstance(error, TimeoutError) else error)
                 await require(self._core, "stop_strategy")()
                 self._core.strategy = None
                 await stop_loop(skip_order_cancellation)
@@ -160,17 +165,30 @@ class Trading:
         core._config_source = core._config_data = None  # of a start that failed before
         require(self._application, "_initialize_notifiers")()
         begin = require(core, "start_strategy")
-        with Overheard(require(core, "logger")(), StrategyV2Base.logger()) as heard:
+        importlib.invalidate_caches()  # the script may be new
+        with Overheard(require(core, "logger")()) as heard, Overheard(StrategyV2Base.logger()) as of_strategy:
             try:
                 async with asyncio.timeout(self._patience):
                     begun = await begin(strategy, conf if script else None, conf)
             except TimeoutError:
                 raise NotStarted(self._late()) from None
-        if heard.errors:
-            raise NotStarted from heard.errors[0]
-        if not begun or self.strategy is None:
-            raise NotStarted(heard.messages[0] if heard.messages else "Hummingbot does not say why")
+        self._judge(heard, of_strategy, begun=begun)
         await self._ticking()
+
+    def _judge(self, heard: Overheard, of_strategy: Overheard, *, begun: bool) -> None:
+        """Say whether it was started: Hummingbot logs that it was not, and goes on without a controller that fails.
+
+        Raises:
+            NotStarted: with what was logged.
+        """
+        config = getattr(self.strategy, "config", None)
+        lacking = len(controllers_of(self.strategy)) < len(getattr(config, "controllers_config", None) or ())
+        errors = heard.errors + (of_strategy.errors if lacking else [])
+        if errors:
+            raise NotStarted from errors[0]
+        if not begun or self.strategy is None or lacking:
+            said = (*heard.messages, *of_strategy.messages, "Hummingbot does not say why")
+            raise NotStarted(said[0])
 
     def _late(self) -> str:
         waiting = [name for name, connector in self.connectors.items() if not is_ready(connector)]

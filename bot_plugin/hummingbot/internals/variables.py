@@ -12,7 +12,7 @@ from typing import Any
 from bot_plugin.hummingbot.internals.fit import require
 from bot_plugin.hummingbot.internals.overheard import Overheard
 from bot_plugin.hummingbot.internals.saving import save_legacy
-from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, shown, simple
+from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, secret_name, shown, simple
 
 _TYPES: dict[str, tuple[type, ...]] = {"decimal": (Decimal,), "float": (float,), "int": (int,), "bool": (bool,)}
 _ADJUSTABLE = ("PureMarketMakingStrategy", "PerpetualMarketMakingStrategy")
@@ -40,6 +40,10 @@ class Variables:
     def has(self, key: str) -> bool:
         """Whether a key is the strategy's."""
         return key in self._config
+
+    def hides(self, key: str) -> bool:
+        """Whether the variable, or its name, says that it is a secret."""
+        return bool(self._config[key].is_secure) or secret_name(key)
 
     async def propose(self, changes: Sequence[Change]) -> Proposal:
         """Try changes on the variables, and put them back: validators look at the other variables.

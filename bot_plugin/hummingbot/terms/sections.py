@@ -49,6 +49,9 @@ class Section(Protocol):
     def has(self, key: str) -> bool:
         """Whether a key is this section's."""
 
+    def hides(self, key: str) -> bool:
+        """Whether the value of one of its keys is a secret."""
+
     async def propose(self, changes: Sequence[Change]) -> Proposal:
         """Validate changes of keys of this section, in order.
 

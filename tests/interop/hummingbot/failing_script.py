@@ -20,6 +20,10 @@ class FailingScript(StrategyV2Base):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self._fail("init")
+        try:
+            self._fail("softly")
+        except RuntimeError:
+            self.logger().exception("it goes on without")
 
     def start(self, clock, timestamp):
         self._fail("start")

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.more
 EXAMPLES = ROOT / "examples" / "hummingbot"
 OUTAGE = 30.0
 """Seconds."""
+GRACE = 10.0
+"""Seconds that a callback has to end."""
 TICK = 1.0
 """Seconds between two ticks of Hummingbot's clock."""
 
@@ -131,6 +133,22 @@ def test_what_comes_while_the_strategy_is_stopped_runs_once_when_it_is_started_a
     assert recording.seen("called") == [waits, meanwhile, later]
 
 
+def test_a_stop_gives_a_callback_its_time_and_then_tells_that_it_was_cut_short(recording: Trading) -> None:
+    """The command is answered when it is over; the signal is not run again by the next start."""
+    recording.start("diary_script.yml", plugin="attach")
+    cut = recording.post(contracts="1", comment="wait")
+    until(lambda: recording.seen("called") == [cut])
+    began = time.time()
+    assert recording.command("stop")["outcome"] == "done"
+    assert GRACE <= time.time() - began < 3 * GRACE
+    assert "while the callback ran" in recording.told(cut, "interrupted")["reason"]
+
+    recording.command("start", "--script", "diary_script.py")
+    later = recording.post(contracts="2")
+    recording.told(later, "filled")
+    assert recording.seen("called") == [cut, later]
+
+
 def test_the_broker_may_be_away_for_half_a_minute(recording: Trading) -> None:
     """The strategy ticks on all the while; what was accepted meanwhile arrives afterwards, each once and in order."""
     bot = recording.start("diary_script.yml")
@@ -203,6 +221,8 @@ def test_a_controller_opens_an_executor_on_an_entry_and_closes_it_on_the_exit(tr
     assert (closing["side"], closing["state"]) == ("SELL", "FILLED")
     assert filled["order_ids"] == [closing["client_id"]]
     assert filled["reason"].startswith("sold ")
+    named = [made.told(id_, "handled")["order_ids"] for id_ in (entry, exit_)]
+    assert named == [[opening["client_id"]], [closing["client_id"]]]
 
 
 def test_what_a_controller_buys_is_followed_to_its_end(trading: Callable[..., Trading]) -> None:

@@ -22,6 +22,8 @@ from bot_plugin import (
 )
 from bot_plugin.presence import decode_card
 from bot_plugin.testing import FakeBroker, Rig, build, running
+from schemas import envelope as envelopes
+from schemas.alert import Withdrawal, WithdrawalSchema
 from schemas.card import BotCard
 from schemas.envelope import Envelope
 from schemas.receipt import Receipt, Stage
@@ -507,7 +509,7 @@ async def crashed(make: Callable[..., SignalListener], *, order: str = "") -> En
 async def test_a_strategy_is_told_what_a_crash_cut_short_when_it_is_attached(
     make: Callable[..., SignalListener],
 ) -> None:
-    """``on_interrupted`` of the strategy whose callback was cut short is called, and of no other; the order is known."""
+    """``on_interrupted`` of the strategy whose callback was cut short is called, of no other; the order is known."""
     envelope = await crashed(make, order="HBOT-17")
     bot, strategy, other = make(), Strategy(), Strategy("other")
     async with running(bot) as rig:
@@ -600,3 +602,83 @@ async def test_attached_during_an_outage_it_is_listened_to_when_the_broker_is_ba
         rig.send(envelope)
 
         assert (await ended(rig, envelope)).stage is Stage.HANDLED
+
+
+async def test_a_handler_that_is_detached_while_its_start_is_stored_is_not_called(bot: SignalListener) -> None:
+    """Between the disk and the call there is no gap in which a detached callback begins; it runs once when back."""
+    strategy, inbox = Strategy(), bot.inbox
+    assert inbox is not None
+    stored, storing, free = inbox.stored, asyncio.Event(), asyncio.Event()
+    begun: list[str] = []
+    start = inbox.start
+
+    def starting(id_: str, handler: str, *, at: int) -> None:
+        begun.append(id_)
+        start(id_, handler, at=at)
+
+    async def slowly() -> None:
+        await stored()
+        if begun:
+            storing.set()
+            await free.wait()
+
+    inbox.start, inbox.stored = starting, slowly
+    async with running(bot) as rig:
+        bot.attach(strategy.handlers)
+        await listening(rig, TOPIC)
+        envelope = trade(bot)
+        rig.send(envelope)
+        await storing.wait()
+        async with asyncio.timeout(2):
+            await bot.detach(strategy.handlers)
+        free.set()
+        await asyncio.sleep(0.05)
+        assert strategy.called == []
+        bot.attach(strategy.handlers)
+        receipt = await ended(rig, envelope)
+
+    assert receipt.stage is Stage.HANDLED
+    assert strategy.called == [envelope.id]
+
+
+async def test_a_withdrawal_stops_what_waits_for_a_handler_that_is_away(bot: SignalListener) -> None:
+    """What an operator withdrew while its strategy was detached is not run when that is back."""
+    bitcoin, ether = Strategy("bitcoin", pair="BTC-USDT"), Strategy("ether", pair="ETH-USDT")
+    async with running(bot) as rig:
+        bot.attach(bitcoin.handlers)
+        bot.attach(ether.handlers)
+        await listening(rig, TOPIC)
+        await bot.detach(bitcoin.handlers)
+        envelope = trade(bot, pair="BTC-USDT")
+        rig.send(envelope)
+        await eventually(lambda: rig.receipts(envelope.id))
+        body = envelopes.body(WithdrawalSchema, Withdrawal(signal=envelope.id, reason="a mistake"))
+        rig.send(trade(bot, pair="BTC-USDT", type=envelopes.WITHDRAW, data=body))
+        receipt = await ended(rig, envelope, "bitcoin")
+        bot.attach(bitcoin.handlers)
+        await asyncio.sleep(0.05)
+
+    assert receipt.stage is Stage.WITHDRAWN
+    assert bitcoin.called == []
+
+
+async def test_more_than_a_handler_that_is_away_may_keep_waiting_is_refused(
+    make: Callable[..., SignalListener],
+) -> None:
+    """What waits for nobody is bounded as what waits for somebody is."""
+    bot, one, two = make(backlog=2), Strategy("one", pair="BTC-USDT"), Strategy("two", pair="ETH-USDT")
+    async with running(bot) as rig:
+        bot.attach(one.handlers)
+        bot.attach(two.handlers)
+        await listening(rig, TOPIC)
+        await bot.detach(one.handlers)
+        waiting = [trade(bot, pair="BTC-USDT") for _ in range(2)]
+        for envelope in waiting:
+            rig.send(envelope)
+        await eventually(lambda: all(rig.receipts(envelope.id) for envelope in waiting))
+        await asyncio.sleep(1.1)  # it counts once a second
+        further = trade(bot, pair="BTC-USDT")
+        rig.send(further)
+        await eventually(lambda: rig.receipts(further.id))
+
+    assert rig.receipts(further.id)[-1].stage is Stage.REFUSED

@@ -22,9 +22,7 @@ from tests.brokers import eventually
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], SignalListener]:
     def make() -> SignalListener:
         inbox = MemoryInbox() if request.param == "memory" else SqliteInbox(tmp_path / "inbox.db")
-        return SignalListener(
-            PluginSettings(bot="demo", grace=0.05, state_dir=str(tmp_path / "state")), inbox=inbox
-        )
+        return SignalListener(PluginSettings(bot="demo", grace=0.05, state_dir=str(tmp_path / "state")), inbox=inbox)
 
     return make
 

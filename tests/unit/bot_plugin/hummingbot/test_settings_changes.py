@@ -29,6 +29,9 @@ class Values:
     def has(self, key: str) -> bool:
         return key in self.values
 
+    def hides(self, key: str) -> bool:
+        return key == "api_key"
+
     async def propose(self, changes: Sequence[Change]) -> Values.Proposal:
         if faults := {key: "is negative" for key, value in changes if value < 0}:
             raise Wrong(faults)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from bot_plugin import Signal
-from bot_plugin.hummingbot import SignalMixin, signals
+from bot_plugin.hummingbot import SignalMixin, signals, subscription
 from bot_plugin.hummingbot.internals import executors
 from bot_plugin.testing import Rig, build, running
 from schemas.receipt import Receipt
-from tests.unit.bot_plugin.hummingbot.followed import end, fill
+from tests.unit.bot_plugin.hummingbot.followed import Followed, end, fill
 from tests.unit.bot_plugin.hummingbot.trading import (
     Companion,
     Controller,
@@ -292,6 +292,7 @@ async def test_what_a_controller_asks_for_takes_its_own_road_and_is_followed(
     orchestrator.execute_actions(await asyncio.wait_for(controller.actions_queue.get(), 5))
     (executor,) = orchestrator.executors
     order_id = executor.open()
+    assert (await receipts(rig, id_, "handled")).order_ids == (order_id,)
     companion.orders.hear(fill(order_id))
     companion.orders.hear(end(order_id))
     executor.stop()
@@ -299,6 +300,31 @@ async def test_what_a_controller_asks_for_takes_its_own_road_and_is_followed(
     filled = await receipts(rig, id_, "filled")
     assert (filled.order_ids, filled.reason) == ((order_id,), "bought 0.1 BTC-USDT at 100")
     assert controller.executors_update_event.is_set() is (action == "buy")
+
+
+async def test_an_executor_that_places_nothing_yet_does_not_keep_the_next_signal_waiting(
+    rig: Rig, orchestrator: Orchestrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose price is not there places its order later: the callback ends without it."""
+    monkeypatch.setattr(subscription, "PATIENCE", 0.01)
+    controller = await control(Signalled())
+    id_ = await send(rig)
+    orchestrator.execute_actions(await asyncio.wait_for(controller.actions_queue.get(), 5))
+
+    assert (await receipts(rig, id_, "handled")).order_ids == ()
+
+
+async def test_what_the_strategy_is_told_of_a_crash_it_is_told_as_it_stops_too(companion: Companion) -> None:
+    """Only what would trade is refused then."""
+    told: list[Any] = []
+    script = Seen()
+    script.on_interrupted = told.append
+    start(script)
+    (interrupted,) = companion.listener.plan.interrupted
+    script._subscription._open = False
+    await interrupted.callback(signal := Followed())
+
+    assert told == [signal]
 
 
 async def test_a_script_hands_its_actions_over_at_once_and_only_the_order_that_opens_is_told(rig: Rig) -> None:
