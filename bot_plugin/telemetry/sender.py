@@ -65,7 +65,7 @@ class Sender:
         self._loop = asyncio.get_running_loop()
         self._link: Link | None = None
         self._something = asyncio.Event()
-        self._over = False
+        self._over = self._shown = False
         self._beat_at = math.inf
         self._news_at = -math.inf
 
@@ -74,7 +74,7 @@ class Sender:
         if self._over:
             return
         self._link = link
-        self._here("status_updates", write(StatusUpdate(msg=ONLINE, at=self._now())))
+        self._shown = False
         self._beat()
         self._something.set()
 
@@ -102,7 +102,8 @@ class Sender:
             return
         self._outbox.drop_waiting()
         self._tell_dropped()
-        self._here("status_updates", write(StatusUpdate(msg=OFFLINE, at=self._now())))
+        if not self._is_elsewhere("status_updates"):
+            self._say("status_updates", write(StatusUpdate(msg=OFFLINE, at=self._now())))
         self._link = None
 
     async def _beats(self) -> None:
@@ -113,17 +114,23 @@ class Sender:
 
     def _beat(self) -> None:
         self._beat_at = self._loop.time() + HEARTBEAT
-        self._here("hb", write(Heartbeat(at=self._now())))
+        self._show()
+        if not self._is_elsewhere("hb"):
+            self._say("hb", write(Heartbeat(at=self._now())))
 
-    def _here(self, channel: str, payload: bytes) -> None:
-        """Say that the bot is there, or not, unless somebody else does."""
+    def _show(self) -> None:
+        """Say once that the bot is there, unless somebody else does, and again when that ended."""
+        if self._is_elsewhere("status_updates"):
+            self._shown = False
+        elif not self._shown:
+            self._shown = self._say("status_updates", write(StatusUpdate(msg=ONLINE, at=self._now())))
+
+    def _is_elsewhere(self, channel: str) -> bool:
         try:
-            said = self._elsewhere(channel)
+            return self._elsewhere(channel)
         except Exception:
             log.exception("who sends %r is not known: it is sent", channel)
-            said = False
-        if not said:
-            self._say(channel, payload)
+            return False
 
     async def _send(self) -> None:
         while True:
