@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from hummingbot.client.hummingbot_application import HummingbotApplication
+from hummingbot.client.runner import load_and_start_strategy
 from hummingbot.core.data_type.common import OrderType
 from hummingbot.remote_iface.mqtt import ExternalEventFactory, MQTTGateway
 from hummingbot.strategy.strategy_v2_base import StrategyV2Base, StrategyV2ConfigBase
@@ -47,7 +48,9 @@ class Levers:
 
     async def serve(self):
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        PORT.write_text(str(server.sockets[0].getsockname()[1]))
+        made = PORT.with_suffix(".new")
+        made.write_text(str(server.sockets[0].getsockname()[1]))
+        made.replace(PORT)
         await server.serve_forever()
 
     async def _answer(self, reader, writer):
@@ -96,6 +99,11 @@ class Levers:
         from bot_plugin.hummingbot.adapter import attached  # noqa: PLC0415
 
         await attached().stop()
+
+    async def again(self, conf):
+        """Stop what runs, and start it from its file, as Hummingbot itself does."""
+        await self._application.stop_loop()
+        return await load_and_start_strategy(self._application, v2_conf=conf, headless=True)
 
     async def attached(self):
         from bot_plugin.hummingbot.adapter import attached  # noqa: PLC0415

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import deque
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,21 +26,22 @@ class TradingScriptConfig(StrategyV2ConfigBase):
 
 
 class TradingScript(StrategyV2Base):
-    """An order waits until the exchange is ready, and is made by the next tick; everything is written down."""
+    """It listens in both ways that Hummingbot has: its tick empties a queue, and a callback writes everything down."""
+
+    asked = ExternalEventFactory.create_queue("*")
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self._asked = deque()
         ExternalEventFactory.create_async("*", self._hear)
 
     def _hear(self, message, name):
         self._write(event=name, **message.model_dump())
-        if name.startswith("order."):
-            self._asked.append((name, message.data))
 
     def on_tick(self):
-        while self._asked:
-            self._order(*self._asked.popleft())
+        while self.asked:
+            name, message = self.asked.popleft()
+            if name in ("order.market", "order.limit"):
+                self._order(name, message.data)
 
     def _order(self, name, data):
         side = self.buy if data["type"] == "buy" else self.sell
