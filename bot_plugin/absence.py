@@ -127,7 +127,10 @@ class Absence:
             self._lifecycle.finish(job, Stage.REFUSED, reason)
             return
         self._lifecycle.hand(job, registration)
-        if job.passed and (refusal := self._workers.put(job)) is not None:
+        refusal = self._workers.put(job) if job.passed else None
+        if refusal is not None and self._lifecycle.stopped:
+            self._lifecycle.turn_away(job)
+        elif refusal is not None:
             self._lifecycle.finish(job, Stage.REFUSED, refusal)
 
     def _busy(self, jobs: Iterable[Job]) -> list[Job]:

@@ -102,12 +102,15 @@ class SignalListener(Handlers):
         """Listen for these handlers too, from now on: before it runs, or on its loop's thread while it does.
 
         What waited for handlers of their names, since they were detached or since an earlier process, runs now where it
-        is still true. Attached once, they are so until they are detached.
+        is still true. They are attached once, until they are detached; ``wait_connected`` tells when the broker sends
+        what they want.
 
         Raises:
             ValueError: a handler's name is taken, or they ``provide`` something, which is the listener's own to do.
             SettingsError: they ask for what the settings do not allow.
+            RuntimeError: it runs on another loop.
         """
+        self._check_thread()
         if handlers in self._attached:
             return
         plan = self.plan
@@ -126,13 +129,26 @@ class SignalListener(Handlers):
         None is called from now on. Callbacks that run have ``grace`` seconds to end, and are interrupted then; one that
         asks for this itself is not waited for. What waits for these handlers waits until they are attached again, or
         it expires; while they are away the broker keeps nothing for them, and the gateway does.
+
+        Raises:
+            RuntimeError: it runs on another loop.
         """
+        self._check_thread()
         if handlers in self._attached:
             self._attached.remove(handlers)
             self._leaving[handlers] = self._change()
         if self._runner is not None and (busy := self._leaving.get(handlers)) is not None:
             await self._runner.released(busy)
         self._leaving.pop(handlers, None)
+
+    def _check_thread(self) -> None:
+        if self._running is None:
+            return
+        here = None
+        with suppress(RuntimeError):  # no loop runs here
+            here = asyncio.get_running_loop()
+        if here is not self._running[0]:
+            raise RuntimeError("handlers come and go on the loop on which the listener runs: call this there")
 
     def _change(self) -> Busy:
         """Call other handlers from now on; subscribe once for all that changes in this turn of the loop."""
@@ -141,13 +157,14 @@ class SignalListener(Handlers):
             return Busy()
         if not self._renewing:
             self._renewing = True
-            self._running[0].call_soon(self._renew)
+            self._running[0].call_soon(self._renew, self._up.is_set())
+            self._up.clear()
         return self._runner.change(self.plan)
 
-    def _renew(self) -> None:
+    def _renew(self, was_up: bool) -> None:  # noqa: FBT001  # a callback
         self._renewing = False
-        if self._runner is not None:
-            self._runner.renew()
+        if self._runner is not None and not self._runner.renew() and was_up:
+            self._up.set()
 
     def serve(self, commands: RemoteCommands) -> None:
         """Answer remote commands while it runs.
@@ -244,7 +261,7 @@ class SignalListener(Handlers):
                 loop.call_soon_threadsafe(event.set)
 
     async def wait_connected(self) -> None:
-        """Return when this run was connected once, with its subscriptions."""
+        """Return when this run was connected, with the subscriptions of all that is attached by now."""
         while not self._up.is_set():  # noqa: ASYNC110  # a thread's event: the other loop waits for it too
             await asyncio.sleep(0.01)
 

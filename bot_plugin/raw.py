@@ -7,7 +7,7 @@ import logging
 from asyncio import TaskGroup
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from bot_plugin.lanes import Lanes
@@ -18,6 +18,9 @@ log = logging.getLogger("bot_plugin.raw")
 
 LIMIT = 10_000
 """Messages of one topic that may wait for one handler; further ones are dropped, and the log says so."""
+
+_STUBBORN = 2.0
+"""Seconds that a callback has to end after it was cancelled."""
 
 _Item = tuple[TopicRegistration, Message]
 
@@ -53,7 +56,11 @@ class RawHandlers:
         while left & self._inside.keys() and loop.time() < deadline:  # noqa: ASYNC110  # ends come from many places
             await asyncio.sleep(0.005)
         for call in left & self._inside.keys():
-            call.reschedule(loop.time())
+            with suppress(RuntimeError):  # it timed out, and is being cancelled already
+                call.reschedule(loop.time())
+        deadline = loop.time() + _STUBBORN
+        while left & self._inside.keys() and loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
     def close(self) -> None:
         """Cancel what runs, and let the threads end when their functions do."""
@@ -72,7 +79,12 @@ class RawHandlers:
         except BaseException:
             if task is not None and task.cancelling():
                 raise
-            log.exception("handler %s failed on a message of %s", registration.name, message.topic)
+            if registration in self._registrations:
+                log.exception("handler %s failed on a message of %s", registration.name, message.topic)
+            else:
+                log.warning(
+                    "handler %s was detached, and cut short on a message of %s", registration.name, message.topic
+                )
 
     @contextmanager
     def _within(self, limit: asyncio.Timeout, registration: TopicRegistration) -> Iterator[None]:

@@ -129,6 +129,7 @@ class MqttLink:
             try:
                 if time() - renewed_at > AT_ONCE:
                     await before()
+                    self._renewed.clear()  # what it asked for is in this attempt
                 connection = await self._open(receive)
             except LinkRefused as refusal:
                 if not self._accepted:

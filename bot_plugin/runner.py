@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from asyncio import Event, Task, TaskGroup
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,6 +50,7 @@ class Runner:
     _standing: _Standing | None = None
     _listened: tuple[str, ...] = ()
     _stale: frozenset[str] = frozenset()
+    _accepted: bool = False
 
     def change(self, plan: Plan) -> Busy:
         """Call the handlers of another plan from now on; ``renew`` makes the broker send what they want.
@@ -63,14 +64,26 @@ class Runner:
         standing.name.card = self._shown(standing.name.card)
         return standing.session.change(plan, standing.name.card)
 
-    def renew(self) -> None:
-        """Take the connection for signals up anew where the plan wants other topics, and show what it wants."""
+    def renew(self) -> bool:
+        """Take the connection for signals up anew where the plan wants other topics, and show what it wants.
+
+        Returns:
+            Whether it is taken up anew; else it is as it was.
+        """
         if (standing := self._standing) is None:
-            return
+            return False
         if self._listen():
             standing.link.renew(self._link_settings(standing.name.card))
-        else:
+            return True
+        if standing.link.connected:
             standing.session.show_card()
+        return False
+
+    def drop(self, filters: Iterable[str]) -> None:
+        """Ask the broker not to send what an earlier process listened to, and this one does not."""
+        before, self._stale = self._stale, (self._stale | set(filters)) - set(self._listened)
+        if self._stale != before and (standing := self._standing) is not None:
+            standing.link.renew(self._link_settings(standing.name.card))
 
     async def released(self, busy: Busy) -> None:
         """Return when the calls have ended; they have the settings' grace for it, and are cut short then."""
@@ -146,6 +159,7 @@ class Runner:
 
     async def _serve(self, link: Link, session: Session, remote: Remote, name: _Name) -> None:
         def connected() -> None:
+            self._accepted = True
             session.connected()
             name.release()
             remote.begin()
@@ -198,7 +212,7 @@ class Runner:
         offline = encode_card(replace(card, presence=Presence.OFFLINE), now=self.now())
         filters = self._listened
         own = (topics.bot(bot), topics.receipted(bot))
-        started = self._standing is not None
+        started = self._accepted
         return replace(
             self.base("sig"),
             filters=() if started else filters,
@@ -241,6 +255,7 @@ class _Name:
         claimant = Claimant(link, topic=topic, card=self.card, earlier=self._earlier, now=runner.now)
         self._asking = self.lines.create_task(claimant.run(), name="bot_plugin.claim")
         await claimant.won()
+        runner.drop(claimant.left)
 
     def release(self) -> None:
         """Leave the answering of others to the main connection."""

@@ -30,7 +30,7 @@ _CURRENT: ContextVar[Job | None] = ContextVar("bot_plugin.job", default=None)
 
 
 def current() -> Job | None:
-    """The job in whose coroutine this is asked, also in tasks that it began."""
+    """The job in whose callback this is asked, also in what that began on the loop."""
     return _CURRENT.get()
 
 
@@ -90,7 +90,8 @@ class Workers:
         limit = self._inside.get(job)
         if limit is not None and job not in self._cut:
             self._cut.add(job)
-            limit.reschedule(self._loop.time())
+            with suppress(RuntimeError):  # it timed out, and is being cancelled already
+                limit.reschedule(self._loop.time())
 
     async def _run(self, job: Job) -> None:
         job.passed, registration = True, job.registration
@@ -166,10 +167,13 @@ class Workers:
         late = self._lifecycle.late(job)
         if job.ended or late is not None:
             return (job.stage, None) if late is None else (late.stage, f"{late.reason}, while it waited for a thread")
+        token = _CURRENT.set(job)
         try:
             handler(job.signal)
         except BaseException as error:  # noqa: BLE001  # whatever it is, it is the callback's
             return self._failure(job, error)
+        finally:
+            _CURRENT.reset(token)
         return Stage.HANDLED, None
 
     async def _report(self, job: Job) -> None:

@@ -62,8 +62,9 @@ async def test_the_brokers_subscriptions_follow_the_handlers(
         assert not await heard(gateway, listener, "alpha")
         listener.attach(one)
         listener.attach(two)
-        await until_heard(gateway, listener, "alpha")
-        await until_heard(gateway, listener, "beta")
+        await listener.wait_connected()
+        assert await heard(gateway, listener, "alpha")
+        assert await heard(gateway, listener, "beta")
         first = await gateway.send(listener, source="alpha")
         await gateway.settled(first)
         await listener.detach(one)
@@ -104,6 +105,29 @@ async def test_the_broker_keeps_nothing_for_a_bot_that_listens_to_nothing(
     assert seen == [fresh]
 
 
+async def test_what_a_killed_process_listened_to_is_not_listened_to_any_more(
+    make_listener: Callable[..., SignalListener], gateway: Gateway, version: str, tmp_path: Path
+) -> None:
+    """A process that comes after a crash and wants less drops the rest from the session that the broker kept."""
+    same = {"mqtt_version": version, "state_dir": str(tmp_path / "same")}
+    listener, seen = make_listener(**same), []
+    listener.attach(strategy("one", "alpha", seen))
+    listener.attach(strategy("two", "beta", seen))
+    async with connected(listener) as running:
+        await until_heard(gateway, listener, "alpha")
+        running.cancel()
+        await asyncio.wait({running})
+    again = make_listener(**same)
+    again.attach(strategy("two", "beta", seen))
+    async with connected(again):
+        await until_heard(gateway, again, "alpha", is_heard=False)
+        assert await heard(gateway, again, "beta")
+        id_ = await gateway.send(again, source="beta")
+        await gateway.settled(id_)
+
+    assert seen == [id_]
+
+
 async def test_strategies_that_come_and_go_all_the_time_take_nothing_from_another(
     make_listener: Callable[..., SignalListener], gateway: Gateway, version: str
 ) -> None:
@@ -141,7 +165,7 @@ async def test_commands_are_answered_while_strategies_come_and_go(
     handlers = strategy("one", "alpha", seen)
 
     class Target:
-        def start(self, request: object) -> str:
+        async def start(self, request: object) -> str:
             listener.attach(handlers)
             return "attached"
 
