@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bot_plugin.hummingbot.internals.fit import importing
 from bot_plugin.hummingbot.signals import SignalMixin
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def attach(application: Any = None) -> Adapter:
         SettingsError: with every problem of its configuration.
         Unfit: this Hummingbot lacks what the plugin relies on.
     """
-    from bot_plugin.hummingbot import adapter  # noqa: PLC0415  # it needs Hummingbot; parts of this package do not
+    with importing():
+        from bot_plugin.hummingbot import adapter  # noqa: PLC0415  # it needs Hummingbot; parts of this package do not
 
     return adapter.attach(application)

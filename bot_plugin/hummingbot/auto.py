@@ -5,8 +5,11 @@ Where none runs, as when a tool imports the script, nothing happens.
 
 from __future__ import annotations
 
-from bot_plugin.hummingbot.adapter import attach
-from bot_plugin.hummingbot.internals.application import running
+from bot_plugin.hummingbot import attach
+from bot_plugin.hummingbot.internals.fit import importing
+
+with importing():
+    from bot_plugin.hummingbot.internals.application import running
 
 if running() is not None:
     attach()

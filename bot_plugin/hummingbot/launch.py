@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot_plugin.commands import CommandFailed
-from bot_plugin.hummingbot.internals.fit import Unfit
+from bot_plugin.hummingbot import attach
+from bot_plugin.hummingbot.internals.fit import Unfit, importing
+from bot_plugin.hummingbot.unstarted import Unstarted
 from bot_plugin.program import MENDABLE
 from schemas.command import Import, Start
 
@@ -79,13 +81,11 @@ def main() -> None:
         raise SystemExit("no password: give --config-password, or set CONFIG_PASSWORD")
     os.environ.pop("CONFIG_PASSWORD", None)  # programs that Hummingbot starts need not know it
     _find_hummingbot(wanted.root)
-    from bot_plugin.hummingbot.internals.folder import NoFolder, settle  # noqa: PLC0415  # now that it is found
-
     try:
-        settle(wanted.root)
-    except (NoFolder, OSError) as error:
+        _settle(wanted.root)
+        _run(wanted)
+    except (*MENDABLE, Unfit, CommandFailed, Unstarted) as error:
         raise SystemExit(str(error)) from None
-    _run(wanted)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -124,23 +124,28 @@ def _find_hummingbot(root: Path | None) -> None:
         )
 
 
+def _settle(root: Path | None) -> None:
+    from bot_plugin.hummingbot.internals.folder import settle  # noqa: PLC0415  # now that Hummingbot is found
+
+    try:
+        settle(root)
+    except OSError as error:
+        raise Unstarted(str(error)) from None
+
+
 def _run(wanted: Options) -> None:
-    from bot_plugin.hummingbot.internals import boot  # noqa: PLC0415  # its folder is settled
+    with importing():
+        from bot_plugin.hummingbot.internals import boot  # noqa: PLC0415  # its folder is settled
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)  # Hummingbot asks for it before anything runs
-    try:
-        if wanted.permissions is not None:
-            boot.own(wanted.permissions)
-        if (secrets := boot.secrets_of(wanted.password)) is None:
-            return
+    if wanted.permissions is not None:
+        boot.own(wanted.permissions)
+    if (secrets := boot.secrets_of(wanted.password)) is not None:
         loop.run_until_complete(_launched(wanted, secrets))
-    except (*MENDABLE, Unfit, CommandFailed, boot.NotStarted) as error:
-        raise SystemExit(str(error)) from None
 
 
 async def _launched(wanted: Options, secrets: Any) -> None:
-    from bot_plugin.hummingbot.adapter import attach  # noqa: PLC0415
     from bot_plugin.hummingbot.internals import boot  # noqa: PLC0415
 
     application = await boot.application_of(secrets, headless=wanted.headless)

@@ -17,16 +17,13 @@ from hummingbot.core.event.event_listener import EventListener
 from hummingbot.core.event.events import HummingbotUIEvent
 
 from bot_plugin.hummingbot.internals.fit import offers, require
+from bot_plugin.hummingbot.unstarted import Unstarted
 
 log = logging.getLogger("bot_plugin.hummingbot")
 
 _LOOK = 0.05
 _SENDS = 2.0
 """Seconds that the stock bridge has at the end to send what waits."""
-
-
-class NotStarted(Exception):
-    """Hummingbot cannot be started as it was asked to; the words say why."""
 
 
 def own(user_and_group: str) -> None:
@@ -40,7 +37,7 @@ def secrets_of(password: str | None) -> Any | None:
     The first password that a folder sees becomes its own.
 
     Raises:
-        NotStarted: the password is wrong.
+        Unstarted: the password is wrong.
     """
     if password is None:
         return login_prompt(ETHKeyFileSecretManger, style=load_style(load_client_config_map_from_file()))
@@ -48,7 +45,7 @@ def secrets_of(password: str | None) -> Any | None:
     if Security.new_password_required():
         store_password_verification(secrets)
     if not Security.login(secrets):
-        raise NotStarted("the password is not the one that this folder was set up with")
+        raise Unstarted("the password is not the one that this folder was set up with")
     return secrets
 
 
@@ -56,12 +53,12 @@ async def application_of(secrets: Any, *, headless: bool) -> Any:
     """Make the application, with the stock bridge where ``mqtt_autostart`` says so.
 
     Raises:
-        NotStarted: the password is wrong.
+        Unstarted: the password is wrong.
     """
     configuration = load_client_config_map_from_file()
     application = await require(runner, "bootstrap_application")(configuration, secrets, headless=headless)
     if application is None:
-        raise NotStarted("the password is not the one that this folder was set up with")
+        raise Unstarted("the password is not the one that this folder was set up with")
     return application
 
 
@@ -82,10 +79,10 @@ async def load(application: Any, *, v2: str | None, v1: str | None) -> None:
     """Load a strategy for the terminal, whose screen starts it.
 
     Raises:
-        NotStarted: it cannot be; Hummingbot's log says why.
+        Unstarted: it cannot be; Hummingbot's log says why.
     """
     if not await require(runner, "load_and_start_strategy")(application, config_file_name=v1, v2_conf=v2):
-        raise NotStarted(f"{v2 or v1} could not be loaded; the lines above and the folder logs say why")
+        raise Unstarted(f"{v2 or v1} could not be loaded; the lines above and the folder logs say why")
 
 
 def log_level(application: Any) -> str:

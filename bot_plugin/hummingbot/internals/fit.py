@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+_IMPORTED = re.compile(r"cannot import name '(\w+)'")
 
 TRIED = ("20260922",)
 """The versions of Hummingbot that the plugin was tried with."""
@@ -71,6 +76,23 @@ def offers(owner: object, path: str) -> bool:
     except Unfit:
         return False
     return True
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Say of a part of Hummingbot that cannot be imported what ``require`` says of an attribute.
+
+    Raises:
+        Unfit: naming it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        module = error.name or ""
+        if module.partition(".")[0] != "hummingbot":
+            raise
+        name = _IMPORTED.match(str(error))
+        raise Unfit(f"{name[1]} in {module}" if name else f"module {module}") from error
 
 
 def _name(owner: object) -> str:

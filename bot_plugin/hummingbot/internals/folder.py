@@ -9,6 +9,7 @@ from pathlib import Path
 import hummingbot
 
 from bot_plugin.hummingbot.internals.fit import require
+from bot_plugin.hummingbot.unstarted import Unstarted
 
 _PARTS = (
     "conf/connectors",
@@ -22,16 +23,6 @@ _PARTS = (
 )
 
 
-class NoFolder(Exception):
-    """Nobody said where Hummingbot's folder is."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"{folder} is no folder of Hummingbot's, as it has no conf in it: name it with --root DIR, which is made "
-            "where it is not there yet"
-        )
-
-
 def settle(root: Path | None) -> Path:
     """Let Hummingbot live in a folder: the one that is named, else the source tree that it is run from, or here.
 
@@ -39,14 +30,17 @@ def settle(root: Path | None) -> Path:
         root: is made where it is not there.
 
     Raises:
-        NoFolder: none is named, Hummingbot is installed as a package, and the working directory is none.
+        Unstarted: none is named, Hummingbot is installed as a package, and the working directory is none.
         OSError: it cannot be made.
     """
     own = Path(require(hummingbot, "root_path")())
     is_source = all((own / part).is_dir() for part in ("conf", "scripts"))
     folder = root or (own if is_source else Path.cwd())
     if root is None and not (folder / "conf").is_dir():
-        raise NoFolder(folder)
+        raise Unstarted(
+            f"{folder} is no folder of Hummingbot's, as it has no conf in it: name it with --root DIR, which is made "
+            "where it is not there yet"
+        )
     folder = folder.resolve()
     for part in _PARTS:
         (folder / part).mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,9 @@ class Levers:
 
     async def serve(self):
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        PORT.write_text(str(server.sockets[0].getsockname()[1]))
+        made = PORT.with_suffix(".new")
+        made.write_text(str(server.sockets[0].getsockname()[1]))
+        made.replace(PORT)
         await server.serve_forever()
 
     async def _answer(self, reader, writer):

@@ -137,6 +137,24 @@ def test_a_name_that_is_taken_ends_it_before_anything_trades(home: Home, broker:
     assert "Created connector" not in ended.stdout
 
 
+def test_a_broker_that_refuses_its_login_ends_it_before_anything_trades(home: Home, tmp_path: Path) -> None:
+    """Trying again would not mend it."""
+    (tmp_path / "strict").mkdir()
+    strict = Mosquitto(tmp_path / "strict", users={BOT: "right"})
+    strict.start()
+    login = {"mqtt_autostart": False, "mqtt_username": BOT, "mqtt_password": "wr0ng"}
+    home.configure(BOT, strict.port, mqtt_bridge=login)
+    try:
+        ended = run(home, "--v2", home.script(SCRIPT))
+    finally:
+        strict.kill()
+
+    assert ended.returncode == 1
+    assert "not authorized" in ended.stderr.splitlines()[-1].lower(), ended.stderr
+    assert "wr0ng" not in ended.stderr
+    assert "Created connector" not in ended.stdout
+
+
 def test_a_broker_that_is_away_holds_nobody_up(home: Home, broker: Mosquitto) -> None:
     """The strategy starts without it, and says nothing to anybody; a signal ends it all the same."""
     home.configure(BOT, 1, mqtt_bridge={"mqtt_autostart": False})
@@ -227,7 +245,7 @@ def test_figures_of_controllers_are_told_by_one_of_both(home: Home, ear: Ear, sc
 
 @pytest.mark.parametrize("bridge", [True, False])
 def test_with_its_screen_it_does_the_same(home: Home, broker: Mosquitto, ear: Ear, bridge: object) -> None:
-    """What is loaded starts; it is commanded from outside and from the keyboard, and exits with a goodbye."""
+    """What is loaded starts; it is commanded from outside and from the keyboard, and ends with a goodbye."""
     home.configure(BOT, broker.port, mqtt_bridge={"mqtt_autostart": bridge})
     conf = home.script(HERE / "lever_script.py")
     given = command(home, "-p", PASSWORD, "--v2", conf)
@@ -244,7 +262,7 @@ def test_with_its_screen_it_does_the_same(home: Home, broker: Mosquitto, ear: Ea
             terminal.until(lambda: "Balances:" in client.status(BOT).msg)
             terminal.type("status")
             terminal.until(lambda: any("Balances:" in one["msg"] for one in ear.on(f"{TOPIC}/notify")))
-            terminal.type("exit")
+            terminal.type("exit") if bridge else os.kill(terminal.pid, signal.SIGTERM)
             assert terminal.ended() == 0
         until(lambda: ear.on(f"{TOPIC}/status_updates")[-1]["msg"] == "offline")
         starts = [line for line in ear.on(f"{TOPIC}/log") if "strategy execution started" in line["msg"]]

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from bot_plugin.hummingbot.internals.fit import TRIED, VERSION, Unfit, offers, require
+from bot_plugin.hummingbot.internals.fit import TRIED, VERSION, Unfit, importing, offers, require
 
 
 class Core:
@@ -46,3 +46,31 @@ def test_what_the_plugin_can_do_without_is_asked_for_without_an_error() -> None:
     """A missing attribute is no error where there is another way."""
     assert offers(Application(), "trading_core.strategy")
     assert not offers(Application(), "trading_core.clock")
+
+
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [
+        (
+            ModuleNotFoundError("No module named 'x'", name="hummingbot.client.runner"),
+            "module hummingbot.client.runner",
+        ),
+        (
+            ImportError("cannot import name 'Clock' from 'hummingbot.core' (/x)", name="hummingbot.core"),
+            "Clock in hummingbot.core",
+        ),
+    ],
+)
+def test_what_cannot_be_imported_of_hummingbot_is_named_as_what_it_lacks(error: ImportError, missing: str) -> None:
+    """A module, or a name in one; with the versions, as everything that it lacks."""
+    with pytest.raises(Unfit) as caught, importing():
+        raise error
+
+    assert caught.value.missing == missing
+    assert TRIED[0] in str(caught.value)
+
+
+def test_what_cannot_be_imported_of_others_is_told_as_it_is() -> None:
+    """Hummingbot is not what lacks it."""
+    with pytest.raises(ModuleNotFoundError, match="yaml"), importing():
+        raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
