@@ -34,7 +34,7 @@ test: check components  ## Lint and run every test that is not long or heavy
 test-more: .venv/installed-dev components hummingbot  ## Run the long and heavy tests; property tests with more examples
 	@echo "not run here: what make test runs. These are the property tests, with ten times the examples,"
 	@echo "the short runs in which everything is killed under load (docs/testing.md), those against the real"
-	@echo "Hummingbot, and a thousand bots: eleven minutes."
+	@echo "Hummingbot (make interop), and a thousand bots: twenty minutes."
 	@$(PYTEST) -m "more or property" --hypothesis-profile=more --ignore tests/scale
 	@$(BIN)/python -m pytest -m more tests/scale
 
