@@ -308,6 +308,7 @@ def between(broker: Mosquitto) -> Iterator[Proxy]:
     try:
         yield proxy
     finally:
+        asyncio.run_coroutine_threadsafe(proxy.stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
