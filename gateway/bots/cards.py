@@ -24,6 +24,9 @@ _FILTERS = 100
 _LONGEST_FILTER = 512
 """Topic filters of a bot that are looked at."""
 
+_PROMPT = 20
+"""Bots that ask for something else, of which is told at once, before what changed meanwhile is told together."""
+
 _PAUSE = 1.0
 """Seconds between two writes to the journal, and until the next where it refuses."""
 
@@ -52,7 +55,8 @@ class Cards:
 
     ``on_change`` gets all bots, and the names of those that came: that were not online, or are other processes now, or
     ask for what they did not. It is called at once when something changed, and again at the end of each ``every``
-    seconds in which more did; that a bot is forgotten is told at once.
+    seconds in which more did; that a bot is forgotten, or asks for something else, is told at once: a signal that
+    comes in between must be expected of it, or not.
 
     Args:
         greet: called with each bot that says that it is online.
@@ -86,6 +90,7 @@ class Cards:
         self._save = asyncio.Event()
         self._pausing = False
         self._changed = False
+        self._prompt = 0
 
     async def recall(self) -> None:
         """Take the bots that are remembered; none of them is online until its card says so."""
@@ -128,7 +133,7 @@ class Cards:
         if before != now:
             if before is None or _came(before, now):
                 self._came.add(card.bot)
-            self._change(now)
+            self._change(now, asks_otherwise=before is not None and before.bot.filters != filters)
 
     def _leave(self, card: BotCard) -> None:
         known = self._known.get(card.bot)
@@ -136,11 +141,11 @@ class Cards:
             self._came.discard(card.bot)
             self._change(replace(known, bot=replace(known.bot, absent_since=self._clock())))
 
-    def _change(self, known: Shown) -> None:
+    def _change(self, known: Shown, *, asks_otherwise: bool = False) -> None:
         self._known[known.bot.name] = known
         self._unsaved.add(known.bot.name)
         self._save.set()
-        self._tell()
+        self._tell(at_once=asks_otherwise)
 
     @property
     def shown(self) -> Mapping[str, Shown]:
@@ -175,13 +180,16 @@ class Cards:
                 self._save.set()
             await asyncio.sleep(_PAUSE)
 
-    def _tell(self) -> None:
+    def _tell(self, *, at_once: bool = False) -> None:
         self._changed = True
         if not self._pausing:
             self._call()
+        elif at_once and self._prompt < _PROMPT:
+            self._prompt += 1
+            self._tell_now()
 
     def _call(self) -> None:
-        self._pausing, self._changed = self._changed, False
+        self._pausing, self._changed, self._prompt = self._changed, False, 0
         if self._pausing:
             asyncio.get_running_loop().call_later(self._every, self._call)
             self._tell_now()

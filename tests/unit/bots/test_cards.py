@@ -235,6 +235,15 @@ async def test_that_a_bot_is_forgotten_is_told_at_once_though_another_change_was
     assert patient_bench.filters == {"other": ()}
 
 
+async def test_that_a_bot_asks_for_something_else_is_told_at_once_a_few_times():
+    """A signal may come right after its handler went: it is expected of the bot all the same."""
+    patient_bench = Bench(every=60)
+    await patient_bench.say(ONLINE)
+    for number in range(30):
+        await patient_bench.say(ONLINE, filters=(f"a/{number}",))
+    assert patient_bench.filters == {"demo": ("a/19",)}
+
+
 async def test_a_bot_that_is_forgotten_while_the_journal_cannot_store_is_not_saved_afterwards(bench):
     refused, know = asyncio.Event(), bench.journal.know
 
