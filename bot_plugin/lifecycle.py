@@ -115,10 +115,13 @@ class Lifecycle:
         await self._inbox.stored()
         if not self._in_time(job):
             return False
-        started = self._started(job, registration)
-        if self.stopped and not started:
-            self.finish(job, Stage.REFUSED, STOPPED)
-        return started
+        if self._started(job, registration):
+            return True
+        if not job.ended:
+            self._inbox.put_back(job.signal.id, registration.name)
+            if self.stopped:
+                self.turn_away(job)
+        return False
 
     def start_now(self, job: Job) -> bool:
         """As ``start``, for a strategy that looks, on any thread; leaves an end to the sweep."""

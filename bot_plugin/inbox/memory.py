@@ -114,6 +114,9 @@ class MemoryInbox:
     def start_now(self, id_: str, handler: str, *, at: int) -> None:
         """As ``start``."""
 
+    def put_back(self, id_: str, handler: str) -> None:
+        """As ``start``."""
+
     def placed(self, id_: str, handler: str, orders: tuple[str, ...]) -> None:
         """As ``start``."""
 

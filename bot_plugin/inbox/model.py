@@ -127,6 +127,10 @@ class Inbox(Protocol):
         """As ``start``, and stored when it returns; on any thread, for a strategy that looks when it ticks."""
         ...
 
+    def put_back(self, id_: str, handler: str) -> None:
+        """A handler that was about to be called was not: the signal waits for it again."""
+        ...
+
     def placed(self, id_: str, handler: str, orders: tuple[str, ...]) -> None:
         """These are the orders that followed a signal in a handler."""
         ...

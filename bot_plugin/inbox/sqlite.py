@@ -97,6 +97,10 @@ class SqliteInbox:
         """As ``start``, and stored when it returns."""
         self._commits.store_now(tables.started(id_, handler, at=at))
 
+    def put_back(self, id_: str, handler: str) -> None:
+        """A handler was not called: the signal waits for it again."""
+        self._commits.add([tables.put_back(id_, handler)])
+
     def placed(self, id_: str, handler: str, orders: tuple[str, ...]) -> None:
         """These are the orders that followed a signal in a handler."""
         self._commits.add([tables.placed(id_, handler, orders)])

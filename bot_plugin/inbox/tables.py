@@ -90,6 +90,7 @@ _MOST = (1 << 63) - 1
 _ARRIVE = "INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, ?)"
 _SEE = "INSERT INTO runs (signal, handler, step) VALUES (?, ?, 'seen')"
 _START = "UPDATE runs SET step = 'started', started_at = ? WHERE signal = ? AND handler = ? AND step <> 'done'"
+_PUT_BACK = "UPDATE runs SET step = 'seen', started_at = NULL WHERE signal = ? AND handler = ? AND step = 'started'"
 _FINISH = "INSERT OR REPLACE INTO runs (signal, handler, step, receipt, owed) VALUES (?, ?, 'done', ?, 1)"
 _END_ALL = "UPDATE runs SET step = 'done' WHERE signal = ? AND step = 'seen'"
 _EMPTY = """
@@ -165,6 +166,11 @@ def started(id_: str, handler: str, *, at: int) -> Iterator[Change]:
     """A handler is about to be called."""
     yield _START, (at, id_, handler)
     yield _RELEASE, (id_,)
+
+
+def put_back(id_: str, handler: str) -> Change:
+    """A handler was not called."""
+    return _PUT_BACK, (id_, handler)
 
 
 def placed(id_: str, handler: str, orders: tuple[str, ...]) -> Change:

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot_plugin import Handlers, PluginSettings, Signal, SignalListener, SqliteInbox
@@ -107,6 +107,7 @@ class World:
 
 @settings(max_examples=60, deadline=None)
 @given(steps=st.lists(STEPS, max_size=25))
+@example(steps=["attach one", "turn", "send", "restart"])  # stopped between the store of its start and the call
 def test_whoever_comes_and_goes_each_signal_runs_once_and_in_its_order(steps: list[str]) -> None:
     """No handler is called twice for a signal, the signals of a source are handled in order, and all are handled."""
     with tempfile.TemporaryDirectory() as folder:

@@ -28,10 +28,12 @@ class ScriptedBroker:
         self._script = script
         self.port = 0
         self.connects: list[int] = []
-        self.serving: dict[asyncio.Task[Any] | None, asyncio.StreamWriter] = {}
+        self.serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.serving[asyncio.current_task()] = writer
+    def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving[asyncio.create_task(self._serve(reader, writer))] = writer
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 kind, size = await reader.readexactly(2)
@@ -47,21 +49,23 @@ class ScriptedBroker:
         writer.close()
 
     async def closed(self) -> None:
-        """Close every connection, and return when they are."""
+        """Close every connection, also of a client that gave up as it was accepted, and return when they are."""
+        accepting = [task for task in asyncio.all_tasks() if "accept" in task.get_coro().__qualname__]
+        await asyncio.gather(*accepting, return_exceptions=True)
         for writer in self.serving.values():
             writer.close()
-        await asyncio.wait(filter(None, self.serving))
+        if self.serving:
+            await asyncio.wait(self.serving)
         await asyncio.gather(*(writer.wait_closed() for writer in self.serving.values()), return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
 async def scripted(script: Callable[[int, int, bytes], bytes | None]) -> AsyncIterator[ScriptedBroker]:
     broker = ScriptedBroker(script)
-    async with await asyncio.start_server(broker.serve, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(broker.take, "127.0.0.1", 0) as server:
         broker.port = server.sockets[0].getsockname()[1]
         yield broker
-    if broker.serving:
-        await broker.closed()
+    await broker.closed()
 
 
 def link_to(broker: Any, **settings: Any) -> MqttLink:
@@ -135,13 +139,16 @@ async def test_the_largest_packet_that_a_broker_takes_is_known_where_it_says_it(
 
 
 async def test_a_broker_that_does_not_read_is_sent_a_bounded_lot_without_acknowledgement() -> None:
-    unread = asyncio.Event()
+    unread, ended = asyncio.Event(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(2)
         writer.write(b"\x20\x03\x00\x00\x00")
         await unread.wait()
-        writer.close()
+        writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=1024) as server:
         link = MqttLink(
@@ -158,6 +165,7 @@ async def test_a_broker_that_does_not_read_is_sent_a_bounded_lot_without_acknowl
                     taken += 1
                     await asyncio.sleep(0)
         unread.set()
+        await ended.wait()
 
     assert 16 <= taken < 200, "what the kernel holds, and 1 MiB"
 

@@ -70,6 +70,20 @@ async def test_what_is_stored_is_on_the_disk_while_the_process_lives(
     await other.close()
 
 
+async def test_what_was_about_to_be_called_and_was_not_waits_again(
+    inbox: SqliteInbox, path: Path, tmp_path: Path
+) -> None:
+    inbox.arrive(arrival("a"))
+    inbox.start("a", "act", at=START)
+    inbox.put_back("a", "act")
+    await inbox.stored()
+
+    other, left = await reopen(crash(path, into=tmp_path / "after"))
+
+    assert [(one.steps, one.started) for one in left.unfinished] == [({"act": Step.SEEN}, {})]
+    await other.close()
+
+
 async def test_a_start_now_is_on_the_disk_when_it_returns(inbox: SqliteInbox, path: Path, tmp_path: Path) -> None:
     inbox.arrive(arrival("a"))
     inbox.start_now("a", "act", at=START)
