@@ -9,7 +9,13 @@ import os
 from decimal import Decimal
 
 from hummingbot.core.data_type.common import MarketDict, OrderType
-from hummingbot.core.event.events import OrderFilledEvent
+from hummingbot.core.data_type.trade_fee import DeductedFromReturnsTradeFee
+from hummingbot.core.event.events import (
+    MarketOrderFailureEvent,
+    OrderCancelledEvent,
+    OrderFilledEvent,
+    SellOrderCompletedEvent,
+)
 from hummingbot.strategy.strategy_v2_base import StrategyV2Base, StrategyV2ConfigBase
 from pydantic import Field
 
@@ -24,7 +30,7 @@ class TradingViewDirectionalConfig(StrategyV2ConfigBase):
     pair: str = "BTC-USDT"
     source: str = "tradingview"
     amount: Decimal = Field(default=Decimal("0.001"), gt=0)  # of the base asset, where an alert does not say it
-    most: Decimal = Field(default=Decimal("0.01"), gt=0)  # of the base asset in one order, whatever an alert says
+    most: Decimal = Field(default=Decimal("0.01"), gt=0)  # of the base asset in one entry, whatever an alert says
 
     def update_markets(self, markets: MarketDict) -> MarketDict:
         return markets.add_or_update(self.exchange, self.pair)
@@ -36,6 +42,7 @@ class TradingViewDirectional(SignalMixin, StrategyV2Base):
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
         self.held = Decimal(0)
+        self.selling: dict[str, Decimal] = {}  # by order, until its market says that it is over
 
     @property
     def signals(self) -> dict[str, str]:
@@ -47,11 +54,14 @@ class TradingViewDirectional(SignalMixin, StrategyV2Base):
         if trade.action is Action.CANCEL:
             raise ValueError("it has market orders only: there is nothing to cancel")
         if trade.action is not Action.BUY:
-            self.sell(config.exchange, config.pair, self.to_sell(signal), OrderType.MARKET)
+            amount = self.to_sell(signal)
+            order_id = self.sell(config.exchange, config.pair, amount, OrderType.MARKET)
+            self.selling.setdefault(order_id, amount)
         elif trade.effect is Effect.REDUCE:
             raise ValueError("it has no short position that a buy could reduce")
         else:
-            self.buy(config.exchange, config.pair, self.asked(signal) or config.amount, OrderType.MARKET)
+            amount = min(self.asked(signal) or config.amount, config.most)
+            self.buy(config.exchange, config.pair, amount, OrderType.MARKET)
 
     def on_alert(self, signal: Signal) -> None:
         self.logger().info(f"TradingView says: {signal.message}")
@@ -62,19 +72,38 @@ class TradingViewDirectional(SignalMixin, StrategyV2Base):
         self.logger().warning(words)
 
     def did_fill_order(self, event: OrderFilledEvent) -> None:
-        self.held += event.amount if event.trade_type.name == "BUY" else -event.amount
+        if event.trade_type.name == "BUY":
+            self.held += event.amount - self.fee(event)
+        else:
+            self.held -= event.amount
+
+    def did_complete_sell_order(self, event: SellOrderCompletedEvent) -> None:
+        self.selling[event.order_id] = Decimal(0)
+
+    def did_fail_order(self, event: MarketOrderFailureEvent) -> None:
+        self.selling[event.order_id] = Decimal(0)
+
+    def did_cancel_order(self, event: OrderCancelledEvent) -> None:
+        self.selling[event.order_id] = Decimal(0)
+
+    def fee(self, event: OrderFilledEvent) -> Decimal:
+        """What an exchange kept of the base asset that was bought: an exit that sold it too would be refused."""
+        base, fee = self.config.pair.split("-")[0], event.trade_fee
+        flat = sum((each.amount for each in fee.flat_fees if each.token == base), Decimal(0))
+        is_of_base = fee.percent_token in {None, base} and isinstance(fee, DeductedFromReturnsTradeFee)
+        return flat + (fee.percent * event.amount if is_of_base else 0)
 
     def to_sell(self, signal: Signal) -> Decimal:
-        if self.held <= 0:
-            raise ValueError("nothing to sell: it has bought nothing since it was started")
-        return min(self.asked(signal) or self.held, self.held)
+        """What an exit sells, whatever an entry may be at most; what an order sells already is not sold again."""
+        free = self.held - sum(self.selling.values(), Decimal(0))
+        if free <= 0:
+            raise ValueError("nothing to sell: it has bought nothing since it was started, or is selling it already")
+        return min(self.asked(signal) or free, free)
 
     def asked(self, signal: Signal) -> Decimal | None:
-        """How much of the base asset an alert asks for, as far as is allowed; None where it does not say."""
+        """How much of the base asset an alert asks for; None where it does not say."""
         quantity = signal.quantity
-        if quantity is None or quantity.unit not in {Unit.BASE, Unit.CONTRACTS}:
-            return None
-        return min(quantity.value, self.config.most)
+        return quantity.value if quantity is not None and quantity.unit in {Unit.BASE, Unit.CONTRACTS} else None
 
     def format_status(self) -> str:
         return f"follows {self.config.source} on {self.config.pair}; holds {self.held}\n" + super().format_status()
