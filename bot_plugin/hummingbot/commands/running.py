@@ -80,7 +80,7 @@ class Running:
         return await asyncio.shield(self._ending)  # half a stop would be worse than a late one
 
     def _refuse_second(self) -> None:
-        if self._ending is not None and not self._ending.done():
+        if self._trading.stopping or (self._ending is not None and not self._ending.done()):
             raise CommandFailed("the strategy is being stopped still: start again when it is")
         if self._trading.starting:
             raise CommandFailed("a strategy is being started already")

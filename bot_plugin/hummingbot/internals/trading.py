@@ -82,6 +82,11 @@ class Trading:
         return bool(require(self._application, "_in_start_check"))
 
     @property
+    def stopping(self) -> bool:
+        """Whether a stop is under way, also one of the terminal's: what is started meanwhile it would take along."""
+        return any(map(_stops, asyncio.all_tasks()))
+
+    @property
     def idle(self) -> bool:
         """Whether nothing at all is there that ``stop`` would end."""
         parts = ("strategy", "clock", "markets_recorder", "_strategy_running", "connectors")
@@ -234,3 +239,13 @@ class Trading:
     def tell(self, text: str) -> None:
         """Show a text to whoever sits before it."""
         notify(self._application, text)
+
+
+def _stops(task: asyncio.Task[Any]) -> bool:
+    """Whether a task is within the application's ``stop_loop``, by itself or by what it waits for."""
+    coroutine: Any = task.get_coro()
+    while coroutine is not None:
+        if getattr(coroutine, "__name__", "") == "stop_loop":
+            return True
+        coroutine = getattr(coroutine, "cr_await", None)
+    return False

@@ -65,6 +65,7 @@ class Core:
         self.released.set()
         self.log: list[str] = []
         self.starting = False
+        self.stopping = False
         self.since = 1_800_000_000.0
         self.kind = None
 
@@ -208,6 +209,13 @@ async def test_somebody_at_the_terminal_who_starts_one_is_not_disturbed(stage: S
     """Two starts at once would share the core."""
     stage.core.starting = True
     with pytest.raises(CommandFailed, match="a strategy is being started already"):
+        await stage.running.start(Start(conf="pmm"))
+
+
+async def test_nothing_is_started_into_a_stop_of_the_terminal(stage: Stage) -> None:
+    """The terminal's stop is cancelling orders when a start comes: it would take what is started along, so it waits."""
+    stage.core.stopping = True
+    with pytest.raises(CommandFailed, match="is being stopped still"):
         await stage.running.start(Start(conf="pmm"))
 
 
