@@ -102,8 +102,8 @@ class Subscription:
         self._open = self._try(self._connect)
 
     def ready(self) -> None:
-        """The strategy can trade: listen from now on, where it does not yet."""
-        if self._open and self._handlers is None:
+        """The strategy can trade: listen from now on, where it does not yet, and no call from before runs still."""
+        if self._open and self._handlers is None and not self._ending:
             self._open = self._try(self._listen)
 
     async def end(self) -> None:
@@ -114,12 +114,13 @@ class Subscription:
             await self._adapter.listener.detach(handlers)
 
     def end_soon(self) -> None:
-        """The strategy stops, and nobody waits for it."""
-        if self._handlers is None:
-            self._open = False
-            return
-        task = asyncio.get_running_loop().create_task(self.end(), name="bot_plugin.hummingbot.end")
+        """The strategy stops, and nobody waits for it; it may be started again at once."""
         self._open = False
+        handlers, self._handlers = self._handlers, None
+        if handlers is None or self._adapter is None:
+            return
+        detaching = self._adapter.listener.detach(handlers)
+        task = asyncio.get_running_loop().create_task(detaching, name="bot_plugin.hummingbot.end")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 

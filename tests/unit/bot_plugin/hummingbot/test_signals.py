@@ -282,6 +282,19 @@ async def test_a_controller_gets_signals_while_it_runs_and_again_when_it_is_star
     assert rig.listener.plan.handlers == ("trend.on_trade", "trend.on_alert")
 
 
+async def test_a_controller_that_is_stopped_and_started_in_one_turn_gets_signals_again(rig: Rig) -> None:
+    """Its old calls end first; the end of its last run does not end the new one."""
+    controller = await control(Signalled("trend"))
+    controller.stop()
+    controller.start()
+    await controller.control_task()
+    await eventually(lambda: rig.listener.plan.handlers == ())
+    await asyncio.sleep(0.01)
+
+    await controller.control_task()
+    assert rig.listener.plan.handlers == ("trend.on_trade", "trend.on_alert")
+
+
 @pytest.mark.parametrize("action", ["buy", None], ids=["buy", "execute"])
 async def test_what_a_controller_asks_for_takes_its_own_road_and_is_followed(
     rig: Rig, companion: Companion, orchestrator: Orchestrator, action: str | None
