@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from hummingbot.notifier.notifier_base import NotifierBase
 from hummingbot.remote_iface.mqtt import MQTTGateway, MQTTLogHandler, MQTTNotifier
 
 from bot_plugin.hummingbot.internals.fit import require
 
+_SEAT = "_signal_gateway_taken"
+"""Where a bridge keeps what was taken from it, which holds the bridge itself: they go together."""
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Handler = tuple[Any, Callable[..., Any]]
@@ -35,7 +36,6 @@ class Bridge:
 
     def __init__(self, application: Any, *, prefix: str, host: str) -> None:
         self._application, self._prefix, self._host = application, prefix, host
-        self._taken: WeakKeyDictionary[Any, dict[str, Handler]] = WeakKeyDictionary()
         self._topics: frozenset[str] = frozenset()
         self._register, self._publish = require(MQTTGateway, "register_command"), require(MQTTGateway, "publish")
         require(application, "_mqtt")
@@ -103,7 +103,8 @@ class Bridge:
         self._topics = frozenset()
         MQTTGateway.register_command, MQTTGateway.publish = self._register, self._publish
         bridge = self._application._mqtt
-        for topic, handler in self._taken.pop(bridge, {}).items() if bridge is not None else ():
+        taken: dict[str, Handler] = {} if bridge is None else vars(bridge).pop(_SEAT, {})
+        for topic, handler in taken.items():
             bridge.register_command(topic, *handler)
             bridge._schedule_subscribe(topic, bridge._QOS_COMMAND)
 
@@ -118,8 +119,9 @@ class Bridge:
 
         return register_command
 
-    def _keep(self, bridge: Any, topic: str, handler: tuple[Any, ...]) -> None:
-        self._taken.setdefault(bridge, {})[topic] = handler
+    @staticmethod
+    def _keep(bridge: Any, topic: str, handler: tuple[Any, ...]) -> None:
+        vars(bridge).setdefault(_SEAT, {})[topic] = handler
 
     def _is_same(self, bridge: Any) -> bool:
         """Whether a bridge speaks of this bot to the plugin's broker; another port may well be the same broker."""
