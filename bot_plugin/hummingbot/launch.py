@@ -154,8 +154,17 @@ async def _launched(wanted: Options, secrets: Any) -> None:
         await asyncio.gather(adapter.up(within=PATIENCE), boot.bridge_up(application, within=PATIENCE))
         await (_headless(application, wanted) if wanted.headless else _shown(application, adapter, wanted))
     finally:
+        await wind_down(application, adapter)
+
+
+async def wind_down(application: Any, adapter: Adapter) -> None:
+    """End the strategy, then what tells of it; while this is under way, nothing is started by a command."""
+    from bot_plugin.hummingbot.internals import boot  # noqa: PLC0415
+
+    try:
         await boot.wind_down(application)
         await boot.stop_bridge(application)
+    finally:
         await adapter.stop()
 
 

@@ -21,6 +21,8 @@ from bot_plugin.hummingbot.internals.overheard import Overheard
 log = logging.getLogger("bot_plugin.hummingbot")
 
 _LOOK = 0.05
+_STOPS = frozenset({"stop_loop", "exit_loop", "wind_down"})
+"""What ends a strategy and all below it: Hummingbot's stop and exit, and the end of our own launcher."""
 _TICKS = 3
 """Ticks of the clock within which a strategy begins."""
 
@@ -242,10 +244,10 @@ class Trading:
 
 
 def _stops(task: asyncio.Task[Any]) -> bool:
-    """Whether a task is within the application's ``stop_loop``, by itself or by what it waits for."""
+    """Whether a task is within one of these, by itself or by what it waits for."""
     coroutine: Any = task.get_coro()
     while coroutine is not None:
-        if getattr(coroutine, "__name__", "") == "stop_loop":
+        if getattr(coroutine, "__name__", "") in _STOPS:
             return True
         coroutine = getattr(coroutine, "cr_await", None)
     return False
