@@ -7,11 +7,12 @@ conf/controllers/; then start scripts/v2_with_controllers.py, or scripts/signal_
 from __future__ import annotations
 
 import pandas as pd
+from hummingbot.core.data_type.common import TradeType
 from hummingbot.strategy_v2.controllers.directional_trading_controller_base import (
     DirectionalTradingControllerBase,
     DirectionalTradingControllerConfigBase,
 )
-from hummingbot.strategy_v2.models.executor_actions import StopExecutorAction
+from hummingbot.strategy_v2.models.executor_actions import CreateExecutorAction, StopExecutorAction
 
 from bot_plugin import Signal
 from bot_plugin.hummingbot import SignalMixin
@@ -25,7 +26,7 @@ class SignalDirectionalConfig(DirectionalTradingControllerConfigBase):
 
 
 class SignalDirectional(SignalMixin, DirectionalTradingControllerBase):
-    """An entry opens a position executor as the configuration says; an exit stops those that are open."""
+    """An entry opens a position executor as configured; an exit, or an entry of the other side, stops what is open."""
 
     @property
     def signals(self) -> dict[str, str | None]:
@@ -41,23 +42,35 @@ class SignalDirectional(SignalMixin, DirectionalTradingControllerBase):
             await self.enter(signal, direction=1 if trade.action is Action.BUY else -1)
 
     async def enter(self, signal: Signal, *, direction: int) -> None:
-        """Let the base class decide whether and how, now and once: the signal does not stay in force."""
-        self.processed_data = {"signal": direction, "features": pd.DataFrame()}
-        try:
-            actions = self.create_actions_proposal()
-        finally:
-            self.processed_data["signal"] = 0
-        if not actions:
+        """Leave the other side, which an exchange would set off against this one, and enter."""
+        side = TradeType.BUY if direction > 0 else TradeType.SELL
+        stops, entries = self.stops(but=side), self.entries(direction, side)
+        if actions := [*stops, *entries]:
+            self.execute(signal, actions)
+        if not entries:
             raise RuntimeError("not entered: the cooldown is not over, or max_executors_per_side are open")
-        self.execute(signal, actions)
 
     async def leave(self, signal: Signal) -> None:
         """Stop what is open; executors close their positions at the market."""
-        stops = [
-            StopExecutorAction(controller_id=self.config.id, executor_id=executor.id)
-            for executor in self.executors_info
-            if executor.is_active
-        ]
-        if not stops:
+        if not (stops := self.stops()):
             raise RuntimeError("nothing is open that could be left")
         self.execute(signal, stops)
+
+    def entries(self, direction: int, side: TradeType) -> list[CreateExecutorAction]:
+        """Let the base class decide whether and how, now and once, as if only this side were there."""
+        every = self.executors_info
+        self.executors_info = [executor for executor in every if executor.side == side]
+        self.processed_data = {"signal": direction, "features": pd.DataFrame()}
+        try:
+            return self.create_actions_proposal()
+        finally:
+            self.processed_data["signal"] = 0  # the signal does not stay in force
+            self.executors_info = every
+
+    def stops(self, *, but: TradeType | None = None) -> list[StopExecutorAction]:
+        """Stop what is open, of the other side only where one is named."""
+        return [
+            StopExecutorAction(controller_id=self.config.id, executor_id=executor.id)
+            for executor in self.executors_info
+            if executor.is_active and executor.side != but
+        ]
