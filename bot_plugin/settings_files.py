@@ -113,10 +113,10 @@ def _read_yaml(path: Path) -> Any:
     except OSError as error:
         raise SettingsError([f"it cannot be read: {error.strerror}"], origin=str(path)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError([f"it is not YAML{_place(error)}"], origin=str(path)) from None
+        raise SettingsError([f"it is not YAML{place_in_yaml(error)}"], origin=str(path)) from None
 
 
-def _place(error: Any) -> str:
+def place_in_yaml(error: Any) -> str:
     """Where YAML ends, without the line itself: it may show a password."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:

@@ -57,7 +57,7 @@ class Adapter:
         self._task: Task[None] | None = None
         self.settings = settings
         self.listener = SignalListener(settings)
-        self.orders = OrderWatch()
+        self.orders = OrderWatch(unfilled=self.listener.telemetry.notify)
         self.listener.serve(remote_commands(application))
         self.markets = Markets(application)
         figures = settings.topics.telemetry(settings.bot, "performance")

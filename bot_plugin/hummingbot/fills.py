@@ -56,10 +56,12 @@ class End:
     Args:
         amount: all that was filled, in the base currency, where the market says it.
         quote: what that was in the quote currency.
+        why: what the market says of it, in its own words.
     """
 
     order_id: str
     how: How
+    why: str = ""
     side: Side = Side.OTHER
     pair: str = ""
     amount: Decimal = _NONE
@@ -105,6 +107,12 @@ class Order:
     def how(self) -> How | None:
         """How it ended; None while it is open."""
         return next((how for how in How if how in self._ends), None)
+
+    @property
+    def ending(self) -> str:
+        """How it ended, with what its market said of that."""
+        why = "" if self.how is None else self._ends[self.how].why
+        return f"{self.how}: {why}" if why else str(self.how)
 
     @property
     def filled(self) -> Filled | None:
@@ -154,9 +162,9 @@ def _together(filled: Iterable[Filled]) -> Iterator[Filled]:
 
 def _otherwise(orders: Iterable[Order]) -> Iterator[str]:
     """The orders that did not complete; the first few by name."""
-    ended = sorted((order.order_id, str(order.how)) for order in orders if order.how is not How.COMPLETED)
-    for order_id, how in islice(ended, _NAMED):
-        yield f"{order_id} {how}"
+    ended = sorted((order.order_id, order.ending) for order in orders if order.how is not How.COMPLETED)
+    for order_id, ending in islice(ended, _NAMED):
+        yield f"{order_id} {ending}"
     if len(ended) > _NAMED:
         yield f"and {len(ended) - _NAMED} more did not complete"
 

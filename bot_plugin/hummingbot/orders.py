@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from weakref import WeakValueDictionary
 
@@ -20,12 +20,13 @@ class SignalOrders:
 
     Args:
         signal: is told of each order, and once that they are filled.
+        unfilled: is told, in words, where its orders are over and nothing was filled.
     """
 
-    __slots__ = ("__weakref__", "_all_placed", "_holds", "_lost", "_placing", "orders", "signal", "told")
+    __slots__ = ("__weakref__", "_all_placed", "_holds", "_lost", "_placing", "_unfilled", "orders", "signal", "told")
 
-    def __init__(self, signal: Signal) -> None:
-        self.signal = signal
+    def __init__(self, signal: Signal, unfilled: Callable[[str], None]) -> None:
+        self.signal, self._unfilled = signal, unfilled
         self.orders: dict[str, Order] = {}
         self.told = False
         self._holds = self._lost = 0
@@ -73,7 +74,9 @@ class SignalOrders:
             self.signal.filled(reason)
         elif self.over and len(self.orders) > self._lost:
             self._lost = len(self.orders)
-            log.warning("signal %s: nothing was filled: %s", self.signal.id, unfilled(self.orders.values()))
+            ends = unfilled(self.orders.values())
+            log.warning("signal %s: nothing was filled: %s", self.signal.id, ends)
+            self._unfilled(f"{_asked(self.signal)}: nothing was filled: {ends} (signal {self.signal.id})")
 
 
 class _Tracked:
@@ -99,10 +102,13 @@ class OrderWatch:
     Args:
         limit: orders of signals that are open at most; the oldest are given up, and the log says so.
         memory: orders that nobody follows, or that are over, whose facts are remembered.
+        unfilled: is told, in words, of a signal whose orders are over without a fill: no receipt says that.
     """
 
-    def __init__(self, *, limit: int = 10_000, memory: int = 1_000) -> None:
-        self._limit, self._memory = limit, memory
+    def __init__(
+        self, *, limit: int = 10_000, memory: int = 1_000, unfilled: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._limit, self._memory, self._unfilled = limit, memory, unfilled
         self._open: OrderedDict[str, _Tracked] = OrderedDict()
         self._rest: OrderedDict[str, _Tracked] = OrderedDict()
         self._followings: WeakValueDictionary[int, SignalOrders] = WeakValueDictionary()
@@ -143,7 +149,7 @@ class OrderWatch:
         """The orders of a signal. One signal object is one handler's: two handlers have each their own."""
         following = self._followings.get(id(signal))
         if following is None:
-            following = self._followings[id(signal)] = SignalOrders(signal)
+            following = self._followings[id(signal)] = SignalOrders(signal, self._unfilled)
         return following
 
     def release(self, following: SignalOrders) -> None:
@@ -185,3 +191,8 @@ class OrderWatch:
         while len(self._open) > self._limit:
             given_up, _ = self._open.popitem(last=False)
             log.warning("order %s is followed no more: %s newer ones of signals are open", given_up, self._limit)
+
+
+def _asked(signal: Signal) -> str:
+    """What a signal asks for, as a notification begins."""
+    return " ".join(filter(None, (signal.action or "alert", signal.pair)))

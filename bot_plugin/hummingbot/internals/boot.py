@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from hummingbot.client import runner
+from hummingbot.client import runner, settings
+from hummingbot.client.config import config_helpers
 from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger, store_password_verification
-from hummingbot.client.config.config_helpers import load_client_config_map_from_file
 from hummingbot.client.config.security import Security
 from hummingbot.client.ui import login_prompt
 from hummingbot.client.ui.style import load_style
@@ -17,6 +17,7 @@ from hummingbot.core.event.event_listener import EventListener
 from hummingbot.core.event.events import HummingbotUIEvent
 
 from bot_plugin.hummingbot.internals.fit import offers, require
+from bot_plugin.hummingbot.terms.faults import why
 from bot_plugin.hummingbot.unstarted import Unstarted
 
 log = logging.getLogger("bot_plugin.hummingbot")
@@ -40,7 +41,7 @@ def secrets_of(password: str | None) -> Any | None:
         Unstarted: the password is wrong.
     """
     if password is None:
-        return login_prompt(ETHKeyFileSecretManger, style=load_style(load_client_config_map_from_file()))
+        return login_prompt(ETHKeyFileSecretManger, style=load_style(_configuration()))
     secrets = ETHKeyFileSecretManger(password)
     if Security.new_password_required():
         store_password_verification(secrets)
@@ -49,13 +50,25 @@ def secrets_of(password: str | None) -> Any | None:
     return secrets
 
 
+def _configuration() -> Any:
+    """Hummingbot's ``conf_client.yml``.
+
+    Raises:
+        Unstarted: naming the file, and each field that is wrong in it or the line.
+    """
+    try:
+        return require(config_helpers, "load_client_config_map_from_file")()
+    except (ValueError, require(config_helpers, "yaml.YAMLError")) as error:
+        raise Unstarted(f"{settings.CLIENT_CONFIG_PATH}: {why(error)}") from None
+
+
 async def application_of(secrets: Any, *, headless: bool) -> Any:
     """Make the application, with the stock bridge where ``mqtt_autostart`` says so.
 
     Raises:
-        Unstarted: the password is wrong.
+        Unstarted: the password, or ``conf_client.yml``, is wrong.
     """
-    configuration = load_client_config_map_from_file()
+    configuration = _configuration()
     application = await require(runner, "bootstrap_application")(configuration, secrets, headless=headless)
     if application is None:
         raise Unstarted("the password is not the one that this folder was set up with")

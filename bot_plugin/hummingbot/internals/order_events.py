@@ -14,6 +14,9 @@ _ENDS = {
     "MarketOrderFailureEvent": How.FAILED,
 }
 _COMPLETED = {"BuyOrderCompletedEvent": Side.BUY, "SellOrderCompletedEvent": Side.SELL}
+_LONGEST = 300
+"""Characters of a market's own words."""
+
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 
 
@@ -28,7 +31,7 @@ def read(event: object) -> Fact | None:
         return _fill(event)
     if name in _COMPLETED:
         return _completed(event, _COMPLETED[name])
-    return End(order_id=require(event, "order_id"), how=_ENDS[name]) if name in _ENDS else None
+    return _ended(event, _ENDS[name]) if name in _ENDS else None
 
 
 def _fill(event: object) -> Fill:
@@ -42,6 +45,11 @@ def _fill(event: object) -> Fill:
         amount=amount,
         price=price,
     )
+
+
+def _ended(event: object, how: How) -> End:
+    why = getattr(event, "error_message", None)  # of those that failed, where the connector tells it
+    return End(order_id=require(event, "order_id"), how=how, why=str(why or "")[:_LONGEST])
 
 
 def _completed(event: object, side: Side) -> End:

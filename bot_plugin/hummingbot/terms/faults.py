@@ -6,6 +6,7 @@ from collections.abc import Collection
 from traceback import walk_tb
 from typing import Any
 
+from bot_plugin.settings_files import place_in_yaml
 from bot_plugin.wording import describe_error
 from schemas.secrets import redact_text
 
@@ -27,6 +28,8 @@ def why(error: BaseException, *, exchanges: Collection[str] = (), secrets: Colle
         return f"Hummingbot has no exchange {str(error.args[0])!r}"
     if isinstance(error, FileNotFoundError) and error.filename is not None:
         return f"there is no file {error.filename}"
+    if place := place_in_yaml(error):
+        return redact_text(f"it is not YAML{place}", values=secrets)
     if isinstance(error, ModuleNotFoundError):
         return str(error)
     words = describe_error(error)

@@ -122,6 +122,23 @@ def test_a_mistake_in_our_file_ends_it_with_one_line(home: Home, ours: str, word
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("mqtt_bridge:\n  mqtt_hsot: x\n", r"conf_client\.yml: mqtt_bridge\.mqtt_hsot: Extra inputs are not permitted"),
+        ("mqtt_bridge: [\n", r"conf_client\.yml: .*line 2"),
+    ],
+)
+def test_a_mistake_in_hummingbots_file_ends_it_with_one_line(home: Home, wrong: str, words: str) -> None:
+    """It names the file, and the field or the line."""
+    (home.folder / "conf" / "conf_client.yml").write_text(wrong)
+    ended = run(home)
+
+    assert ended.returncode == 1
+    assert re.search(words, ended.stderr, re.DOTALL), ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_name_that_is_taken_ends_it_before_anything_trades(home: Home, broker: Mosquitto) -> None:
     """Two bots of one name would fight over one session."""
     home.configure(BOT, broker.port, mqtt_bridge={"mqtt_autostart": False})

@@ -11,6 +11,8 @@ from bot_plugin.hummingbot.fills import End, Fill, How, Side
 class Followed:
     """Stands in for a Signal."""
 
+    action, pair = "buy", "BTC-USDT"
+
     def __init__(self, id_: str = "s1") -> None:
         self.id = id_
         self.orders: list[str] = []

@@ -91,6 +91,12 @@ def test_an_order_that_ended_otherwise_says_how(name: str, how: How) -> None:
     assert read(event(name, order_id="b1")) == End(order_id="b1", how=how)
 
 
+def test_a_failure_says_what_the_exchange_said() -> None:
+    """Where the connector tells it, and no more than a line or two of it."""
+    failed = event("MarketOrderFailureEvent", order_id="b1", error_message="insufficient balance" + "!" * 1_000)
+    assert read(failed) == End(order_id="b1", how=How.FAILED, why=("insufficient balance" + "!" * 1_000)[:300])
+
+
 def test_other_events_say_nothing_of_a_fill() -> None:
     """An order that was created is no news: whoever placed it told its id."""
     assert read(event("BuyOrderCreatedEvent", order_id="b1")) is None

@@ -104,6 +104,16 @@ def test_a_signal_of_which_nothing_was_filled_is_in_the_log(
     assert signal.reasons == []
 
 
+def test_the_owner_is_told_of_a_signal_of_which_nothing_was_filled() -> None:
+    """With what it asked for, and with the exchange's own words."""
+    told: list[str] = []
+    watch, signal = OrderWatch(unfilled=told.append), Followed()
+    watch.follow(signal, "b1")
+    watch.hear(end("b1", How.FAILED, why="Account has insufficient balance"))
+
+    assert told == ["buy BTC-USDT: nothing was filled: b1 failed: Account has insufficient balance (signal s1)"]
+
+
 def test_a_fill_that_comes_after_the_cancel_counts(watch: OrderWatch, signal: Followed) -> None:
     """An exchange may tell the cancel first."""
     watch.follow(signal, "b1")
