@@ -121,7 +121,8 @@ class Absence:
     def _go_on(self, job: Job, registration: Registration) -> None:
         """Let a job go on in the handler that came for it."""
         asked = wants(registration, job.signal)
-        if job.cut is not None and registration.rerun and asked and not self._lifecycle.late(job):
+        may_be_repeated = registration.rerun and not job.withdrawn
+        if job.cut is not None and may_be_repeated and asked and not self._lifecycle.late(job):
             self._lifecycle.repeatable(job)
         elif job.cut is None and not asked:
             reason = f"its handler {registration.name!r} was not there, and no longer asks for such a signal"
@@ -142,7 +143,7 @@ class Absence:
         self._workers.cut(job)
         if job.cut is not None:
             return
-        if not job.registration.rerun:
+        if not job.may_be_repeated:
             self._end(job, Stage.INTERRUPTED, GIVEN_BACK)
             return
         self._lifecycle.repeatable(job)

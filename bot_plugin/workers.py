@@ -207,7 +207,7 @@ class Workers:
                 await self._loop.run_in_executor(self._pool, callback, signal)
 
     def _interrupt(self, job: Job) -> None:
-        if not job.registration.rerun:
+        if not job.may_be_repeated:
             self._lifecycle.finish(job, Stage.INTERRUPTED, "the bot stopped while the callback ran")
 
     def _failure(self, job: Job, error: BaseException) -> tuple[Stage, str]:
