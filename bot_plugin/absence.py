@@ -99,7 +99,7 @@ class Absence:
     def _leave(self, gone: Sequence[Registration]) -> list[Job]:
         for each in gone:
             self._away[each.name] = self._monotonic(), each.without_handler()
-        of_them = [job for job in self._lifecycle.open if job.registration in gone]
+        of_them = [job for job in (*self._untold, *self._lifecycle.open) if job.registration in gone]
         inside = self._workers.called(of_them)
         return [job for job in of_them if not self._wait(job) or job in inside]
 
@@ -112,11 +112,11 @@ class Absence:
             return
         for name in came:
             self._away.pop(name, None)
+        self._untold = deque((job for job in self._untold if job.cut is not None), maxlen=_MOST)
         waiting = [*self._untold, *self._lifecycle.open]
         back = [job for job in waiting if not job.registration.is_here and job.registration.name in came]
         for job in sorted(back, key=lambda job: job.signal.sequence):
             self._go_on(job, came[job.registration.name])
-        self._untold = deque((job for job in self._untold if not job.registration.is_here), maxlen=_MOST)
 
     def _go_on(self, job: Job, registration: Registration) -> None:
         """Let a job go on in the handler that came for it."""

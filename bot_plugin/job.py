@@ -21,7 +21,7 @@ class Job:
     Attributes:
         stage: the last one reached.
         note: what its receipts say from now on beside their own reasons.
-        cut: why it is not to be run but reported: an earlier process was inside the handler when it ended.
+        cut: why it is not to be run but reported, until it is: an earlier process was inside the handler when it ended.
         passed: whether its turn came; where its handler was not here then, it waits for that alone.
         orders: those that followed, as far as the strategy told.
         filled: whether the receipt that says so was sent.
