@@ -99,7 +99,7 @@ class Absence:
     def _leave(self, gone: Sequence[Registration]) -> list[Job]:
         for each in gone:
             self._away[each.name] = self._monotonic(), each.without_handler()
-        of_them = [job for job in self._lifecycle.open if job.registration in gone]
+        of_them = [job for job in (*self._untold, *self._lifecycle.open) if job.registration in gone]
         inside = self._workers.called(of_them)
         return [job for job in of_them if not self._wait(job) or job in inside]
 
@@ -112,16 +112,17 @@ class Absence:
             return
         for name in came:
             self._away.pop(name, None)
+        self._untold = deque((job for job in self._untold if job.cut is not None), maxlen=_MOST)
         waiting = [*self._untold, *self._lifecycle.open]
         back = [job for job in waiting if not job.registration.is_here and job.registration.name in came]
         for job in sorted(back, key=lambda job: job.signal.sequence):
             self._go_on(job, came[job.registration.name])
-        self._untold = deque((job for job in self._untold if not job.registration.is_here), maxlen=_MOST)
 
     def _go_on(self, job: Job, registration: Registration) -> None:
         """Let a job go on in the handler that came for it."""
         asked = wants(registration, job.signal)
-        if job.cut is not None and registration.rerun and asked and not self._lifecycle.late(job):
+        may_be_repeated = registration.rerun and not job.withdrawn
+        if job.cut is not None and may_be_repeated and asked and not self._lifecycle.late(job):
             self._lifecycle.repeatable(job)
         elif job.cut is None and not asked:
             reason = f"its handler {registration.name!r} was not there, and no longer asks for such a signal"
@@ -142,7 +143,7 @@ class Absence:
         self._workers.cut(job)
         if job.cut is not None:
             return
-        if not job.registration.rerun:
+        if not job.may_be_repeated:
             self._end(job, Stage.INTERRUPTED, GIVEN_BACK)
             return
         self._lifecycle.repeatable(job)

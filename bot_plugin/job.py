@@ -21,14 +21,16 @@ class Job:
     Attributes:
         stage: the last one reached.
         note: what its receipts say from now on beside their own reasons.
-        cut: why it is not to be run but reported: an earlier process was inside the handler when it ended.
+        cut: why it is not to be run but reported, until it is: an earlier process was inside the handler when it ended.
         passed: whether its turn came; where its handler was not here then, it waits for that alone.
         orders: those that followed, as far as the strategy told.
         filled: whether the receipt that says so was sent.
+        withdrawn: whether it may not be started from now on: what was cut short is not repeated.
     """
 
     __slots__ = (
         "cut", "expires_at", "filled", "note", "orders", "passed", "registration", "signal", "stage", "started_at",
+        "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -46,10 +48,15 @@ class Job:
         self.started_at: int | None = None
         self.note: str | None = None
         self.cut: str | None = None
-        self.passed = self.filled = False
+        self.passed = self.filled = self.withdrawn = False
 
     def __repr__(self) -> str:
         return f"Job({self.signal.id} in {self.registration.name}, {self.stage})"
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether a run that is cut short may be."""
+        return self.registration.rerun and not self.withdrawn
 
     @property
     def ended(self) -> bool:

@@ -185,6 +185,7 @@ class Lifecycle:
             self._reports.send(unknown)
             return
         for job in list(self._jobs.get(withdrawal.signal, ())):
+            job.withdrawn = True
             if job.stage is Stage.RECEIVED:
                 self.finish(job, Stage.WITHDRAWN, reason)
         self.repeat(withdrawal.signal)
@@ -234,7 +235,7 @@ class Lifecycle:
 
     def _end_all(self, at: Stage, stage: Stage, reason: str) -> None:
         for job in self._at(at):
-            if at is Stage.STARTED and (job.registration.rerun or job.cut is not None):
+            if at is Stage.STARTED and (job.may_be_repeated or job.cut is not None):
                 continue
             try:
                 self.finish(job, stage, reason)

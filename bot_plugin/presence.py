@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_plugin.errors import LinkRefused, NameTaken, SettingsError
-from bot_plugin.transport import REFUSED, Link, Message
+from bot_plugin.transport import REFUSED, Link, Message, check_filter
 from schemas import envelope as envelopes
 from schemas.card import BotCard, BotCardSchema, Presence
 from schemas.envelope import Envelope
@@ -39,6 +39,9 @@ ANSWER_TIME = 3.0
 
 _MOST_LEFT = 100
 """Topic filters of another card that are looked at."""
+
+_LONGEST_LEFT = 512
+"""Characters of one; longer ones are not believed."""
 
 _HOLDER = re.compile(r"(?P<instance>[0-9a-zA-Z-]{1,64}) (?P<place>[0-9a-f:-]{0,128})\n")
 _LONGEST = 256
@@ -99,7 +102,7 @@ class Claim:
     def see(self, card: BotCard, *, retained: bool) -> None:
         """Take notice of a card."""
         if retained and not self.echoed:
-            self.left = card.subscriptions[:_MOST_LEFT]
+            self.left = tuple(filter(_is_filter, card.subscriptions[:_MOST_LEFT]))
         if card.instance == self.instance:
             self.echoed = self.echoed or card.presence is Presence.CLAIM
         elif card.presence is Presence.CLAIM:
@@ -207,6 +210,15 @@ class Claimant:
             f"{published.result():#x}): give its login the permission to write there"
         )
         self._changed.set()
+
+
+def _is_filter(text: str) -> bool:
+    """Whether a broker takes it: one that it does not take would end each connection on which it was named."""
+    try:
+        check_filter(text)
+    except ValueError:
+        return False
+    return len(text) <= _LONGEST_LEFT
 
 
 @contextlib.contextmanager

@@ -98,7 +98,7 @@ class Workers:
         target = registration.target
         if job.cut is not None:
             await self._report(job)
-        elif not registration.is_here:
+        elif job.ended or not registration.is_here:
             return
         elif isinstance(target, Mailbox):
             target.offer(job)
@@ -177,7 +177,10 @@ class Workers:
         return Stage.HANDLED, None
 
     async def _report(self, job: Job) -> None:
-        """Tell the strategy of a run that a crash cut short, then the inbox: a crash in between tells it again."""
+        """Tell the strategy of a run that a crash cut short, then the inbox: a crash in between tells it again.
+
+        What was told so is told once, however often its handler goes and comes.
+        """
         if self._lifecycle.stopped or not job.registration.is_here:
             return
         log.warning("handler %s on signal %s: %s", job.registration.name, job.signal.id, job.cut)
@@ -189,6 +192,7 @@ class Workers:
             self._cut.discard(job)
         else:
             self._lifecycle.finish(job, Stage.INTERRUPTED, job.cut)
+            job.cut = None
 
     async def _tell_all(self, job: Job) -> None:
         for callback in self._on_interrupted(job.registration.name):
@@ -207,7 +211,7 @@ class Workers:
                 await self._loop.run_in_executor(self._pool, callback, signal)
 
     def _interrupt(self, job: Job) -> None:
-        if not job.registration.rerun:
+        if not job.may_be_repeated:
             self._lifecycle.finish(job, Stage.INTERRUPTED, "the bot stopped while the callback ran")
 
     def _failure(self, job: Job, error: BaseException) -> tuple[Stage, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,15 @@ def test_what_is_concluded_from_cards(
         taken,
         challenged,
     )
+
+
+def test_of_what_a_card_says_that_was_listened_to_only_topic_filters_are_believed() -> None:
+    """A broker closes the connection on which it is asked to drop what is no filter: no stranger's card brings that."""
+    claim = Claim("me")
+    wrong = ("", "a/#/b", "a+", "a\0b", "x" * 70_000)
+    claim.see(replace(card("other", Presence.ONLINE), subscriptions=("signals/v1/#", *wrong)), retained=True)
+
+    assert claim.left == ("signals/v1/#",)
 
 
 def test_of_two_claims_exactly_the_one_that_the_broker_had_second_yields() -> None:
