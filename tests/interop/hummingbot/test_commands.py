@@ -143,7 +143,7 @@ def test_trades_and_what_came_of_them_are_told_also_after_the_stop(
     assert [fill["order_id"] for fill in data_of(history)["fills"]] == [
         each["client_id"] for each in bot.home.exchange.orders(state="FILLED")
     ]
-    assert client.history(BOT, days=1e-6).data == ()
+    assert client.history(BOT, days=1e-9).data == ()
     (rounded,) = data_of(client.history(BOT, precision=1))["markets"]
     assert rounded["trade_pnl"] == "-0.1"
 
