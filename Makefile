@@ -15,7 +15,7 @@ SOAK = $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS)) $(if $
   $(if $(BROKER),--broker $(BROKER)) $(if $(filter-out file,$(origin DATA)),--data $(DATA))
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test test-more interop soak bench check format components hummingbot lock clean
+.PHONY: help run demo test test-more interop soak bench check format contracts components hummingbot lock clean
 
 help:  ## Show these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,10 @@ check: .venv/installed-dev  ## Lint: ruff, mypy, import-linter; runs no test
 format: .venv/installed-dev  ## Let ruff format and mend what it can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+contracts: .venv/installed-dev  ## Write docs/contracts anew: JSON Schemas, OpenAPI, AsyncAPI, and the page that shows them
+	@rm -rf docs/contracts
+	@$(BIN)/signal-gateway schemas export docs/contracts --data .venv/no-gateway
 
 components:
 	@.ci/components mosquitto mosquitto_pub openssl wrk

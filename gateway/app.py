@@ -217,6 +217,7 @@ class Gateway:
             withdraw=self._withdrawals.withdraw,
             roster=self._roster,
             command=self._commands.send,
+            topics=self._topics,
         )
         token = read_secret(self._settings.folder.api_token)
         own = {"api": hashlib.sha256(token.encode()).digest()} if token else {}

@@ -114,6 +114,7 @@ class EnvelopeSchema(RecordSchema):
     possibleduplicateof = fields.String()
 
     def check(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Every signal has an expirytime and a mode."""
         if values["type"] not in SIGNALS:
             return {}
         return {name: ["is missing: every signal has one"] for name in ("expirytime", "mode") if name not in values}

@@ -107,6 +107,7 @@ class ProbabilitiesSchema(RecordSchema):
     long = Number(validate=_unit)
 
     def check(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        """They sum to 1 within 0.01."""
         total = sum(values.values())
         if abs(total - 1) <= SUM_TOLERANCE + _ROUNDING:
             return {}
@@ -143,6 +144,7 @@ class PredictionSchema(RecordSchema):
     idempotency_key = fields.String(validate=validate.Length(min=1, max=256))
 
     def check(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        """It has probabilities, value or quantiles, the latter between 0 and 1 and not crossing, and was true once."""
         if not any(values.get(name) for name in ("probabilities", "value", "quantiles")):
             return {"probabilities": ["is missing, and so are value and quantiles: a prediction says one of them"]}
         if problem := _quantiles(values.get("quantiles") or {}):

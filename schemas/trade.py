@@ -241,6 +241,7 @@ class TradeSchema(RecordSchema):
     inferred = Listed(fields.String())
 
     def check(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
+        """An action that contradicts the target position is refused: a buy leads to no short, a close to flat only."""
         position = values.get("position")
         if position is None:
             return {}

@@ -27,6 +27,7 @@ COMMANDS = {
     "keys": "gateway.cli.keys",
     "clients": "gateway.cli.clients",
     "notify": "gateway.cli.notify",
+    "schemas": "gateway.cli.schemas",
 }
 
 

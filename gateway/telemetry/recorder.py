@@ -43,7 +43,7 @@ NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
 LISTENERS = frozenset({"public", "private"})
 ROUTES = frozenset(
     {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
-    | {"bots", "bot", "logs", "forget", "command", "post_predictions", "post_signals"}
+    | {"bots", "bot", "logs", "forget", "command", "contract", "contracts", "post_predictions", "post_signals"}
 )
 CHANNELS = frozenset(TELEMETRY)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})

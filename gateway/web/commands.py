@@ -29,7 +29,7 @@ TIMEOUT = 35.0
 """Seconds; a stock Hummingbot gives a command 30."""
 
 _LONGEST = 60.0
-_SECONDS = re.compile(r"[0-9]{1,2}(\.[0-9]{1,3})?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,2}(\.[0-9]{1,20})?", re.ASCII)
 
 
 def command_of(words: list[str]) -> str:

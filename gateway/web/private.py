@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -22,10 +22,12 @@ from gateway.web.access import ApiKeys, Gate
 from gateway.web.body import BodyReader
 from gateway.web.bots import BotsApi
 from gateway.web.commands import CommandsApi, Send
+from gateway.web.contracts.serving import FILES, ContractsApi
 from gateway.web.problem import Problem
 from gateway.web.server import Handler
 from gateway.web.settings import PrivateSettings
 from gateway.web.signals import SignalsApi, Withdraw
+from schemas.topics import Topics
 
 _CALLER = RequestKey("caller", Caller)
 
@@ -64,6 +66,7 @@ class Inside:
         withdraw: see ``Withdrawals.withdraw``.
         roster: the bots.
         command: see ``Commands.send``.
+        topics: the topic tree, for the contracts.
     """
 
     journal: Journal
@@ -73,6 +76,7 @@ class Inside:
     withdraw: Withdraw
     roster: Roster
     command: Send
+    topics: Topics = field(default_factory=Topics)
 
 
 class Private:
@@ -91,6 +95,7 @@ class Private:
         self._signals = SignalsApi(inside.journal, withdraw=inside.withdraw)
         self._bots = BotsApi(inside.roster)
         self._commands = CommandsApi(inside.command)
+        self._contracts = ContractsApi(inside.topics)
         self._bodies = BodyReader(limit=settings.max_body, timeout=10.0, most=16)
 
     def route(self, request: BaseRequest) -> tuple[str, Handler]:
@@ -102,6 +107,8 @@ class Private:
                 return "readyz", _reading(self._readyz)
             case ["", "metrics"]:
                 return "metrics", _reading(self._metrics)
+            case ["", "contracts"]:
+                return "contracts", _reading(self._contracts.page)
             case ["", "api", "v1", *rest]:
                 return self._api(rest)
         return "-", _nothing
@@ -128,6 +135,10 @@ class Private:
                 return self._of_bots(of)
             case ["sources", source, "tokens"]:
                 return "tokens", partial(self._change, what="mint a token", target=unquote(source), act=self._mint)
+            case [file] if file in FILES:
+                return "contract", _reading(partial(self._contracts.document, path=file))
+            case ["schemas", name]:
+                return "contract", _reading(partial(self._contracts.document, path=f"schemas/{name}"))
         return "-", _nothing
 
     def _of_bots(self, rest: list[str]) -> tuple[str, Handler]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gateway.roles import Caller, Role
 from gateway.web.problem import Problem
 
-OPEN = frozenset({"livez", "readyz", "metrics"})
+OPEN = frozenset({"livez", "readyz", "metrics", "contracts"})
 """What answers without a key."""
 
 ROLES: Mapping[str, Role] = {
@@ -21,6 +21,7 @@ ROLES: Mapping[str, Role] = {
     "withdraw": Role.OPERATOR,
     "command": Role.OPERATOR,
     "forget": Role.ADMIN,
+    "contract": Role.VIEWER,
     "tokens": Role.ADMIN,
     "-": Role.VIEWER,
 }

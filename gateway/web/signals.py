@@ -59,9 +59,10 @@ class SignalsApi:
 
     async def withdraw(self, id_: str, document: Mapping[str, Any]) -> Response:
         """Stop a signal."""
-        reason = document.get("reason") or "the operator withdrew it"
-        if not isinstance(reason, str):
+        reason = document.get("reason")
+        if not isinstance(reason, str | None):
             raise Problem.bad_request("reason is a text.")
+        reason = reason or "the operator withdrew it"
         try:
             sent = (await self._withdraw(id_, reason=reason)).message
         except LookupError:
