@@ -62,7 +62,7 @@ class Told:
     Args:
         outcome: of its prediction; None where that is to be sent again.
         done: whether this is the last line, which is of no prediction.
-        stopped: whether this is the last line, and nothing of what was not answered before it was stored.
+        stopped: whether this is the last line, and what was not answered before it is to be sent again.
         place: of its prediction in the request, from 0, where the line says it.
     """
 
@@ -95,8 +95,8 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, *, lines: int, n
     if 300 <= status < 400:  # noqa: PLR2004
         reason = f"{reason}: the gateway never answers so; url is to be its own address"
     if status == 401:  # noqa: PLR2004
-        reason = f"{reason}: the source, its key or its secret is wrong; the gateway's log says which"
-        reason += _apart(headers, now=now)
+        wrong = "the source's name, its key or its secret is wrong, and the gateway's log says which"
+        reason = f"the answer was 401: {wrong}{_apart(headers, now=now)}"
     return Verdict(step=Step.REFUSED, reason=reason, faults=_faults(problem))
 
 

@@ -12,6 +12,8 @@ from typing import Any, TypedDict
 from bot_plugin.predictions.instrument import instrument_of
 from bot_plugin.predictions.values import exact, instant, instant_text, number, number_or_exact, seconds
 
+_TIMES = {"observed_at", "produced_at", "valid_until"}
+
 Number = int | float | Decimal
 """Or what can be turned into a float, such as a number of NumPy."""
 
@@ -33,11 +35,13 @@ class Prediction(TypedDict, total=False):
         outlier: whether the input was unlike what the model was trained on.
         target_pct: the move that it predicts, as a fraction of the price.
         observed_at: the close of the last candle that the model saw; with a zone.
-        produced_at: when the model said it; now unless given.
+        produced_at: when the model said it; now unless given, or unless there is a key.
         valid_until: when it stops being true. Without it that is the horizon from ``observed_at`` on, or where that is
             not known, from ``produced_at`` on; without a horizon it is twice the interval of the gateway's source.
         features: what the model was given, by name.
-        idempotency_key: names this prediction: sent twice, it is there once. Random unless given.
+        idempotency_key: names this prediction: sent twice, it is there once. Random unless given. The gateway refuses
+            another prediction of the same key, so that with one nothing is filled in that depends on the clock: a
+            ``horizon`` then needs ``observed_at``, ``produced_at`` or ``valid_until``.
     """
 
     pair: str
@@ -99,16 +103,19 @@ def line_of(
     version = given.get("model_version", None if "model" in given else model_version)
     if "instrument" not in body:
         problems.append("pair is missing, and so is instrument: a prediction is of one of them")
+    if {"idempotency_key", "horizon"} <= body.keys() and not _TIMES & body.keys():
+        problems.append("horizon counts from a time of its own where there is a key: say observed_at or valid_until")
     if problems:
         raise ValueError(f"the prediction cannot be sent: {'; '.join(problems)}")
     if name is not None:
         body["model"] = {"name": name} if version is None else {"name": name, "version": version}
-    body.setdefault("produced_at", instant_text(now))
+    if "idempotency_key" not in body:
+        body["idempotency_key"] = new_key()
+        body.setdefault("produced_at", instant_text(now))
     expires = _expiry(body)
     if expires is not None and "observed_at" not in body:
         body["valid_until"] = instant_text(expires)
-    key = body.setdefault("idempotency_key", new_key())
-    return Line(_json(body), key, expires)
+    return Line(_json(body), body["idempotency_key"], expires)
 
 
 def _read(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -136,10 +143,11 @@ def _expiry(body: Mapping[str, Any]) -> datetime | None:
     """When it stops being true, as far as the sender can tell."""
     if "valid_until" in body:
         return instant(body["valid_until"])
-    if "horizon" not in body:
+    since = body.get("observed_at") or body.get("produced_at")
+    if since is None or "horizon" not in body:
         return None
     try:
-        return instant(body.get("observed_at", body["produced_at"])) + timedelta(seconds=body["horizon"])
+        return instant(since) + timedelta(seconds=body["horizon"])
     except OverflowError:  # the gateway will say what is wrong with it
         return None
 

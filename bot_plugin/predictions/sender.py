@@ -129,7 +129,9 @@ class Sender:
             return await self._read(connection, batch)
         verdict = judge(head.status, head.headers, await connection.body(), lines=len(batch), now=self._now())
         if verdict.step is Step.REFUSED:
-            log.warning("%s predictions were refused: %s", len(batch), verdict.reason)
+            log.warning(
+                "%s refused: %s", "it was" if len(batch) == 1 else f"{len(batch)} predictions were", verdict.reason
+            )
             for waiting in batch:
                 waiting.end(Outcome.REFUSED, reason=verdict.reason, faults=verdict.faults)
             return None
@@ -155,7 +157,7 @@ class Sender:
                 whole = True
                 continue
             if told.stopped:
-                return self._put_back(batch, Verdict(step=Step.AGAIN, reason=told.reason))
+                return Trouble(reason=told.reason)
             place = place if told.place is None else told.place
             if place < len(batch):
                 reason = _tell(batch[place], told) or reason

@@ -49,6 +49,8 @@ def predictions(draw: st.DrawFn) -> dict[str, Any]:
     }
     for name in draw(st.sets(st.sampled_from(sorted(optional)))):
         said[name] = draw(optional[name])
+    if "idempotency_key" in said:
+        said["observed_at"] = draw(moments)
     return said
 
 

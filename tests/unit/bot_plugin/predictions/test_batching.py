@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,12 +17,13 @@ from bot_plugin.predictions import AsyncPredictionClient, Outcome, Prediction, P
 from tests.unit.bot_plugin.predictions.conftest import Settings
 from tests.unit.bot_plugin.predictions.gateway import Answer, StandInGateway, answer, hangs
 
+LATER = datetime(2099, 1, 1, tzinfo=UTC)
 LONG: Prediction = {"pair": "BTC-USDT", "probabilities": {"long": 1}, "horizon": "1h"}
 
 
 def many(count: int) -> Iterator[Prediction]:
     for number in range(count):
-        yield {**LONG, "idempotency_key": f"k{number}"}
+        yield {**LONG, "idempotency_key": f"k{number}", "valid_until": LATER}
 
 
 def waits(to: Answer) -> None:
@@ -36,7 +38,7 @@ def test_what_waits_while_a_request_is_out_goes_together_in_the_next(
     """In the order in which it was handed in."""
     gateway.script.append(waits)
     with PredictionClient(settings()) as client:
-        pending = [client.submit(**LONG, idempotency_key=f"k{number}") for number in range(500)]
+        pending = [client.submit(**LONG, idempotency_key=f"k{number}", valid_until=LATER) for number in range(500)]
         gateway.released.set()
 
         assert all(result.result(10).ok for result in pending)
@@ -113,7 +115,7 @@ def test_threads_may_send_at_once(gateway: StandInGateway, settings: Settings) -
     """Each gets its own answer, and each thread's predictions stay in their order."""
 
     def work(thread: int) -> list[Result]:
-        return [client.send(**LONG, idempotency_key=f"{thread}-{number}") for number in range(50)]
+        return [client.send(**LONG, idempotency_key=f"{thread}-{number}", valid_until=LATER) for number in range(50)]
 
     with PredictionClient(settings()) as client, ThreadPoolExecutor(8) as pool:
         results = list(pool.map(work, range(8)))

@@ -109,6 +109,16 @@ def test_a_horizon_counts_from_the_candle_or_else_from_when_it_was_produced() ->
     assert line({"pair": "X", "horizon": 1e300}).expires is None
 
 
+def test_with_a_key_of_ones_own_the_same_prediction_is_the_same_bytes_whenever_it_is_sent() -> None:
+    """The gateway refuses another body under a key that it knows."""
+    said = {"pair": "BTC-USDT", "horizon": "1h", "observed_at": NOW, "idempotency_key": "k"}
+    later = line_of(said, model=None, model_version=None, now=NOW + timedelta(seconds=9), new_key=lambda: "other")
+
+    assert later == line_of(said, model=None, model_version=None, now=NOW, new_key=lambda: "new")
+    with pytest.raises(ValueError, match="horizon counts from a time of its own"):
+        line({"pair": "BTC-USDT", "horizon": "1h", "idempotency_key": "k"})
+
+
 @pytest.mark.parametrize(
     ("pair", "instrument"),
     [
