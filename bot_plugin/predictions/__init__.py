@@ -11,6 +11,7 @@ from bot_plugin.predictions.body import Prediction
 from bot_plugin.predictions.client import PredictionClient
 from bot_plugin.predictions.results import Fault, NotAccepted, Outcome, Result
 from bot_plugin.predictions.settings import PredictionSettings
+from bot_plugin.program import run_program
 
 __all__ = [
     "AsyncPredictionClient",
@@ -22,4 +23,5 @@ __all__ = [
     "PredictionSettings",
     "Result",
     "SettingsError",
+    "run_program",
 ]
