@@ -12,6 +12,9 @@ from datetime import datetime
 from bot_plugin.predictions.body import Line
 from bot_plugin.predictions.results import Fault, Outcome, Result
 
+_GRAIN = 0.005
+"""Seconds by which two clocks of one machine may differ within seconds."""
+
 NOT_YET = "it was not its turn yet"
 
 
@@ -100,8 +103,9 @@ class Queue:
         self._open += 1
         self._some.set()
         self._none.clear()
-        timer = loop.call_at(waiting.begun + within, lambda: waiting.give_up(f"{within:g} s are over: {self.trouble}"))
-        waiting.answer.add_done_callback(lambda _: self._ended(timer))
+        over = loop.call_at(waiting.begun + within, lambda: waiting.give_up(f"{within:g} s are over: {self.trouble}"))
+        out = loop.call_later(self._left(line, most=within), self._look_at, waiting)
+        waiting.answer.add_done_callback(lambda _: self._ended(over, out))
         return waiting.answer
 
     def take(self, *, lines: int, size: int) -> list[Waiting]:
@@ -140,8 +144,19 @@ class Queue:
             waiting.give_up(f"{reason}: {self.trouble}")
         self._waiting.clear()
 
-    def _ended(self, timer: asyncio.TimerHandle) -> None:
-        timer.cancel()
+    def _left(self, line: Line, *, most: float) -> float:
+        """Seconds until it has run out for certain, by the clock as it stands now."""
+        if line.expires is None:
+            return most
+        return min(max(0.0, (line.expires - self._now()).total_seconds() + _GRAIN), most)
+
+    def _look_at(self, waiting: Waiting) -> None:
+        if not waiting.under_way:  # else its answer may come yet
+            _ran_out(waiting, now=self._now())
+
+    def _ended(self, *timers: asyncio.TimerHandle) -> None:
+        for timer in timers:
+            timer.cancel()
         self._room.release()
         self._open -= 1
         if not self._open:

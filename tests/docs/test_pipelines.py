@@ -21,7 +21,7 @@ from bot_plugin.predictions import Outcome, Prediction
 from bot_plugin.predictions.settings import PREFIX, VARIABLES
 from tests.docs.markdown import ROOT, Block, blocks, codes, page, rows
 from tests.e2e.deployment import Deployment
-from tests.unit.bot_plugin.predictions.gateway import KEY, Answer, CutError, StandInGateway, standing_in
+from tests.integration.predictions.stand_in import KEY, Answer, CutError, StandInGateway, standing_in
 
 PAGE = page("docs/pipelines.md")
 BLOCKS = list(blocks(PAGE))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot_plugin.predictions import Fault, NotAccepted, Outcome, Prediction, PredictionClient, Result
-from tests.unit.bot_plugin.predictions.conftest import Settings
-from tests.unit.bot_plugin.predictions.gateway import (
+from tests.integration.predictions.conftest import Settings
+from tests.integration.predictions.stand_in import (
     KEY,
     NDJSON,
     Answer,
@@ -170,6 +170,18 @@ def test_nothing_is_sent_after_it_ran_out(client: PredictionClient, gateway: Sta
     assert result.reason.startswith("it ran out at ")
     assert client.send(**LONG).ok
     assert len(gateway.requests) == seen + 1
+
+
+def test_what_runs_out_while_the_gateway_is_waited_for_is_told_then(
+    client: PredictionClient, gateway: StandInGateway
+) -> None:
+    """And not when the gateway's pause is over."""
+    gateway.script.append(says(503, "Retry-After: 300", body="{}"))
+    begun = time.monotonic()
+    result = client.send(**LONG, valid_until=datetime.now(UTC) + timedelta(seconds=0.3))
+
+    assert (result.outcome, result.attempts) == (Outcome.UNSENT, 1)
+    assert 0.2 < time.monotonic() - begun < 5
 
 
 def test_what_ran_out_before_it_was_handed_in_is_not_sent_at_all(

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from bot_plugin.predictions import AsyncPredictionClient, Outcome, Prediction, PredictionClient, Result
-from tests.unit.bot_plugin.predictions.conftest import Settings
-from tests.unit.bot_plugin.predictions.gateway import Answer, StandInGateway, answer, hangs
+from tests.integration.predictions.conftest import Settings
+from tests.integration.predictions.stand_in import Answer, StandInGateway, answer, hangs
 
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
 LONG: Prediction = {"pair": "BTC-USDT", "probabilities": {"long": 1}, "horizon": "1h"}

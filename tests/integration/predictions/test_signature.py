@@ -12,8 +12,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from bot_plugin.predictions import Outcome, PredictionClient, PredictionSettings, SettingsError
 from bot_plugin.predictions.signature import secret_bytes, signed
 from tests.certificates import Authority
-from tests.unit.bot_plugin.predictions.conftest import Settings
-from tests.unit.bot_plugin.predictions.gateway import KEY, StandInGateway, says, standing_in
+from tests.integration.predictions.conftest import Settings
+from tests.integration.predictions.stand_in import KEY, StandInGateway, says, standing_in
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdefghijklmnopqrstuv").decode()
 OTHER = "whsec_" + base64.b64encode(b"another secret, of 32 bytes long").decode()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.bot_plugin.predictions.gateway import KEY, StandInGateway
+from tests.integration.predictions.stand_in import KEY, StandInGateway
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 
 PROGRAM = """
 import asyncio, json, sys

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot_plugin.predictions import PredictionSettings
-from tests.unit.bot_plugin.predictions.gateway import KEY, StandInGateway, standing_in
+from tests.integration.predictions.stand_in import KEY, StandInGateway, standing_in
 
 Settings = Callable[..., PredictionSettings]
 
