@@ -21,7 +21,10 @@ from bot_plugin.predictions.signature import secret_bytes, signed
 log = logging.getLogger("bot_plugin.predictions")
 
 SIZE = 250_000
-"""Bytes of a request, unless one prediction alone has more: a gateway takes 256 KiB of what is signed."""
+"""Bytes of a request, unless one prediction alone has more: a gateway takes 256 KiB of what is signed.
+
+Where somebody on the way takes less, it is halved until it fits.
+"""
 
 _SUCCESS = range(200, 300)
 _MOST_DOUBLINGS = 16
@@ -65,7 +68,7 @@ class Sender:
         self._settings, self._queue, self._tls = settings, queue, tls
         self._now, self._draw = now, draw
         self._key = None if settings.secret is None else secret_bytes(settings.secret)
-        self._lines = settings.batch
+        self._size = SIZE
         self._connection: Connection | None = None
         self._attempt = 0
 
@@ -88,7 +91,7 @@ class Sender:
             connection, again = await self._connected()
         except OSError as error:
             return Trouble(reason=f"{self._settings.url} cannot be reached: {_words(error)}")
-        batch = self._queue.take(lines=self._lines, size=SIZE)  # connecting took time
+        batch = self._queue.take(lines=self._settings.batch, size=self._size)  # connecting took time
         if not batch:
             return None
         for waiting in batch:
@@ -139,7 +142,7 @@ class Sender:
 
     def _put_back(self, batch: Sequence[Waiting], verdict: Verdict) -> Trouble:
         if verdict.step is Step.FEWER:
-            self._lines = max(1, len(batch) // 2)
+            self._size = sum(len(waiting.line.text) for waiting in batch) // 2
         for waiting in batch:
             waiting.under_way = not verdict.certain
         return Trouble(reason=verdict.reason, after=verdict.after, at_once=verdict.step is Step.FEWER)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot_plugin.predictions import PredictionSettings
 from bot_plugin.predictions.answer import Step, judge, read_line
 from bot_plugin.predictions.body import line_of
+from bot_plugin.predictions.connection import LIMIT, Connection
 from bot_plugin.predictions.results import Outcome
 from bot_plugin.predictions.values import exact
 from schemas.document import parse
@@ -124,3 +128,41 @@ def test_an_answer_of_anybody_is_judged_without_an_error(
     assert str(status) in verdict.reason
     assert 0 <= verdict.after <= 300
     assert verdict.step is not Step.FEWER or count > 1
+
+
+class _Nowhere:
+    """A writer to nobody."""
+
+    transport = None
+
+    def write(self, _: bytes) -> None:
+        pass
+
+
+pieces = st.lists(
+    st.one_of(
+        st.binary(max_size=60),
+        st.sampled_from([
+            b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n", b"Content-Length: 12\r\n", b"\r\n", b"\n",
+            b"5\r\n", b"hello", b"0\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"X: y\r\n", b"fffffffff\r\n",
+        ]),
+    ),
+    max_size=14,
+).map(b"".join)  # fmt: skip
+
+
+@given(pieces)
+def test_whoever_answers_and_whatever_an_answer_ends_or_the_connection_is_broken(answer: bytes) -> None:
+    """No bytes make the client wait for ever, or raise what its sender does not expect."""
+
+    async def converse() -> int:
+        reader = asyncio.StreamReader(limit=LIMIT)
+        reader.feed_data(answer)
+        reader.feed_eof()
+        connection = Connection(reader, _Nowhere(), PredictionSettings(source="s", key="k"))
+        with suppress(OSError):
+            await connection.post({}, b"")
+            return sum([len(line) async for line in connection.lines()])
+        return 0
+
+    assert asyncio.run(converse()) <= len(answer)

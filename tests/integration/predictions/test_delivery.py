@@ -15,6 +15,7 @@ from tests.integration.predictions.stand_in import (
     NDJSON,
     Answer,
     StandInGateway,
+    answer,
     cuts_after,
     hangs,
     says,
@@ -221,22 +222,34 @@ def test_a_gateway_that_cannot_be_reached_leaves_it_unsent(settings: Settings) -
     assert "http://127.0.0.1:1 cannot be reached: " in result.reason
 
 
+def takes_less(to: Answer) -> None:
+    """As a proxy before the gateway that takes 2,000 bytes, for every request from now on."""
+    to.gateway.script.append(takes_less)
+    if len(to.request.body) > 2_000:
+        says(413)(to)
+    else:
+        answer(to)
+
+
 def test_a_request_that_is_too_large_is_sent_in_smaller_ones(client: PredictionClient, gateway: StandInGateway) -> None:
-    """A proxy before the gateway may take less than the gateway."""
+    """A proxy before the gateway may take less than the gateway; what it takes is found once."""
+    gateway.script.append(takes_less)
 
-    def only_four(to: Answer) -> None:
-        gateway.script.append(only_four)
-        if len(to.request.keys) > 4:
-            says(413)(to)
-        else:
-            to.send(NDJSON)
-            to.lines()
-            to.end()
+    assert {result.outcome for result in client.send_all(many(200))} == {Outcome.ACCEPTED}
+    assert list(gateway.stored) == [f"k{number}" for number in range(200)]
+    assert sum(len(request.body) > 2_000 for request in gateway.requests) < 10
+    assert sum(len(request.keys) > 1 for request in gateway.requests[-20:]) > 10
 
-    gateway.script.append(only_four)
 
-    assert {result.outcome for result in client.send_all(many(50))} == {Outcome.ACCEPTED}
-    assert list(gateway.stored) == [f"k{number}" for number in range(50)]
+def test_one_that_is_too_large_alone_is_refused_and_holds_up_nobody(
+    client: PredictionClient, gateway: StandInGateway
+) -> None:
+    """It is the only one that can be mended."""
+    gateway.script.append(takes_less)
+    large: Prediction = {**LONG, "features": {f"feature-{number}": 1.5 for number in range(200)}}
+    outcomes = [result.outcome for result in client.send_all([*many(10), large, *[LONG] * 10])]
+
+    assert outcomes == [*[Outcome.ACCEPTED] * 10, Outcome.REFUSED, *[Outcome.ACCEPTED] * 10]
 
 
 def test_a_connection_is_used_again_and_one_that_was_closed_meanwhile_is_no_trouble(
