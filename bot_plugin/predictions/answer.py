@@ -121,7 +121,7 @@ def read_line(line: bytes) -> Told | None:
             faults = _faults(document)
             reason = " ".join(map(str, faults)) or _text(document.get("detail")) or _text(document.get("title"))
             return Told(outcome=Outcome.REFUSED, reason=reason or "the gateway refused it", faults=faults, place=place)
-    return Told(reason=_text(document.get("detail")) or "the gateway did not store it", place=place)
+    return Told(reason=_text(document.get("detail")) or "the gateway did not say what became of it", place=place)
 
 
 def _problem(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:

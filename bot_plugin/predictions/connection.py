@@ -17,7 +17,9 @@ from bot_plugin.version import VERSION
 LIMIT = 65_536
 """Bytes of one line of an answer, of its head's lines, and of a body that is not read line by line."""
 
-_MOST_HEADERS = 100
+_MOST_FIELDS = 100
+"""Headers of an answer, and how often it may say that it is still to come."""
+
 _INTERIM = range(100, 200)
 _STATUS = re.compile(r"HTTP/1\.[01] ([1-9]\d\d)( .*)?", re.ASCII)
 _SIZE = re.compile(r"[0-9A-Fa-f]{1,12}", re.ASCII)
@@ -50,7 +52,6 @@ class Connection:
         self._settings = settings
         self._head: Head | None = None
         self._ended = False
-        self.used = False
 
     @classmethod
     async def open(cls, settings: PredictionSettings, tls: ssl.SSLContext | None) -> Connection:
@@ -89,10 +90,11 @@ class Connection:
         }
         lines = [f"POST {self._settings.target} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
         self._writer.write("\r\n".join([*lines, "\r\n"]).encode("ascii") + body)
-        while (head := await self._read_head()).status in _INTERIM:
-            pass
-        self._head, self.used = head, True
-        return head
+        for _ in range(_MOST_FIELDS):
+            self._head = await self._read_head()
+            if self._head.status not in _INTERIM:
+                return self._head
+        raise Broken("the answer does not begin")
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The answer's lines, each as soon as it is there.
@@ -124,15 +126,19 @@ class Connection:
         status = _STATUS.fullmatch(first := await self._line())
         if status is None:
             raise Broken("what came is no answer of HTTP")
-        headers: dict[str, str] = {}
-        while line := await self._line():
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-            if len(headers) > _MOST_HEADERS:
-                raise Broken(f"the answer has more than {_MOST_HEADERS} headers")
+        lines = [line.partition(":") async for line in self._fields()]
+        headers = {name.lower(): value.strip() for name, _, value in lines}
         if first.startswith("HTTP/1.0"):
             headers["connection"] = "close"
         return Head(int(status[1]), headers)
+
+    async def _fields(self) -> AsyncIterator[str]:
+        """The lines until an empty one: headers, or trailers."""
+        for _ in range(_MOST_FIELDS):
+            if not (line := await self._line()):
+                return
+            yield line
+        raise Broken(f"the answer has more than {_MOST_FIELDS} headers")
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         assert self._head is not None
@@ -153,7 +159,7 @@ class Connection:
             async for piece in self._exactly(size):
                 yield piece
             await self._line()
-        while await self._line():
+        async for _ in self._fields():
             pass
 
     async def _chunk_size(self) -> int:

@@ -171,11 +171,11 @@ class Sender:
         return Trouble(reason=reason or ("not all was answered" if whole else "the answer ended before it was done"))
 
     async def _pause(self, trouble: Trouble) -> None:
+        if trouble.at_once:
+            return
         if self._queue.trouble == NOT_YET:
             log.warning("predictions wait: %s", trouble.reason)
         self._queue.trouble = trouble.reason
-        if trouble.at_once:
-            return
         first, longest = self._settings.backoff
         drawn = self._draw(0, min(longest, first * 2 ** min(self._attempt, _MOST_DOUBLINGS)))
         self._attempt += 1
@@ -195,7 +195,6 @@ class Sender:
 def _tell(waiting: Waiting, told: Told) -> str:
     """Tell a prediction what became of it; why it is to go again, where it is."""
     if told.outcome is None:
-        waiting.under_way = False  # it is certain that it was not stored by this request
         return told.reason
     if told.outcome is Outcome.REFUSED:
         log.warning("a prediction was refused: %s", told.reason)

@@ -166,6 +166,12 @@ def hangs(to: Answer) -> None:
     raise CutError
 
 
+def waits(to: Answer) -> None:
+    """Answer when the gateway is released."""
+    to.gateway.released.wait(30)
+    answer(to)
+
+
 def cuts_after(count: int, *, stored: int = 0) -> Act:
     """Answer some, store as many as told, and cut the connection."""
 

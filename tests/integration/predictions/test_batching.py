@@ -15,7 +15,7 @@ import pytest
 
 from bot_plugin.predictions import AsyncPredictionClient, Outcome, Prediction, PredictionClient, Result
 from tests.integration.predictions.conftest import Settings
-from tests.integration.predictions.stand_in import Answer, StandInGateway, answer, hangs
+from tests.integration.predictions.stand_in import StandInGateway, hangs, waits
 
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
 LONG: Prediction = {"pair": "BTC-USDT", "probabilities": {"long": 1}, "horizon": "1h"}
@@ -24,12 +24,6 @@ LONG: Prediction = {"pair": "BTC-USDT", "probabilities": {"long": 1}, "horizon":
 def many(count: int) -> Iterator[Prediction]:
     for number in range(count):
         yield {**LONG, "idempotency_key": f"k{number}", "valid_until": LATER}
-
-
-def waits(to: Answer) -> None:
-    """Answer when the gateway is released."""
-    to.gateway.released.wait(30)
-    answer(to)
 
 
 def test_what_waits_while_a_request_is_out_goes_together_in_the_next(

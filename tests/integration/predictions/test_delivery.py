@@ -20,6 +20,7 @@ from tests.integration.predictions.stand_in import (
     hangs,
     says,
     sends,
+    waits,
 )
 
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
@@ -185,6 +186,37 @@ def test_what_runs_out_while_the_gateway_is_waited_for_is_told_then(
     assert 0.2 < time.monotonic() - begun < 5
 
 
+def test_what_ran_out_while_the_machine_slept_is_not_sent(gateway: StandInGateway, settings: Settings) -> None:
+    """The clock of the wall counts, and not how long the process was awake."""
+    asleep = timedelta()
+
+    def sleep(to: Answer) -> None:
+        nonlocal asleep
+        says(503, body="{}")(to)
+        asleep = timedelta(hours=2)
+
+    gateway.script.append(sleep)
+    with PredictionClient(settings(), now=lambda: datetime.now(UTC) + asleep) as client:
+        result = client.send(**LONG)
+
+    assert (result.outcome, len(gateway.requests)) == (Outcome.UNSENT, 1)
+    assert result.reason.startswith("it ran out at ")
+
+
+def test_an_answer_that_comes_after_it_ran_out_is_still_its_answer(
+    client: PredictionClient, gateway: StandInGateway
+) -> None:
+    """It was sent in time."""
+
+    def late(to: Answer) -> None:
+        to.gateway.released.wait(0.4)
+        answer(to)
+
+    gateway.script.append(late)
+
+    assert client.send(**LONG, valid_until=datetime.now(UTC) + timedelta(seconds=0.2)).outcome is Outcome.ACCEPTED
+
+
 def test_what_ran_out_before_it_was_handed_in_is_not_sent_at_all(
     client: PredictionClient, gateway: StandInGateway
 ) -> None:
@@ -266,6 +298,29 @@ def test_a_connection_is_used_again_and_one_that_was_closed_meanwhile_is_no_trou
     assert caplog.messages == []
 
 
+def test_a_connection_that_ends_under_a_request_is_no_reason_to_pause(
+    gateway: StandInGateway, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A gateway may close an idle connection at the very moment at which a request goes out on it."""
+    gateway.script.extend([answer, sends(b"")])
+    with PredictionClient(settings(backoff=(1_000.0, 1_000.0))) as client:
+        assert (client.send(**LONG).attempts, client.send(**LONG).attempts) == (1, 2)
+
+    assert caplog.messages == []
+
+
+def test_pauses_grow_only_while_nothing_comes_through(gateway: StandInGateway, settings: Settings) -> None:
+    """A connection that is cut again and again, each time a little further, is no outage."""
+    gateway.script.append(waits)
+    gateway.script.extend([cuts_after(1)] * 20)
+    with PredictionClient(settings(backoff=(0.001, 1_000.0))) as client:
+        pending = [client.submit(**LONG) for _ in range(22)]
+        gateway.released.set()
+        assert all(result.result(10).ok for result in pending)
+
+    assert len(gateway.requests) > 15
+
+
 def test_an_outage_is_said_once_and_its_end_too(
     client: PredictionClient, gateway: StandInGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -306,6 +361,30 @@ def test_what_is_no_answer_is_tried_again_and_believed_in_nothing(
     result = client.send(**LONG)
 
     assert (result.outcome, result.id, result.attempts) == (Outcome.ACCEPTED, "id-0", 2)
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 60_000), (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 10_000), (b"", b"x" * 60_000)],
+    ids=["a line", "headers", "a status"],
+)
+def test_an_answer_without_an_end_is_not_taken_in(
+    begin: bytes, more: bytes, client: PredictionClient, gateway: StandInGateway
+) -> None:
+    """Whoever answers cannot fill the pipeline's memory."""
+    taken = 0
+
+    def flood(to: Answer) -> None:
+        nonlocal taken
+        to.send(begin)
+        while taken < 200_000_000:
+            to.send(more)
+            taken += len(more)
+
+    gateway.script.append(flood)
+
+    assert client.send(**LONG).ok
+    assert taken < 50_000_000
 
 
 def test_an_answer_without_a_length_ends_with_the_connection(client: PredictionClient, gateway: StandInGateway) -> None:
