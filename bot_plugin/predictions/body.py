@@ -19,10 +19,11 @@ Number = int | float | Decimal
 
 
 class Prediction(TypedDict, total=False):
-    """What a model says; ``pair`` or ``instrument``, and one of ``probabilities``, ``value`` and ``quantiles``.
+    """What a model says, by one of ``probabilities``, ``value`` and ``quantiles`` at least.
 
     Args:
-        pair: ``BTC-USDT``, ``BTC/USDT``, ``BTC/USDT:USDT`` for a perpetual, or a ticker that the source knows.
+        pair: ``BTC-USDT``, ``BTC/USDT``, ``BTC/USDT:USDT`` for a perpetual, or a ticker that the source knows; not
+            needed where the gateway's source fixes its instrument.
         instrument: instead of a pair, the contract's own object.
         model: its name; the settings' unless given. It need not be named where the gateway's source names one only.
         model_version: its version; the settings' unless given.
@@ -101,8 +102,6 @@ def line_of(
     body, problems = _read(given)
     name = given.get("model", model)
     version = given.get("model_version", None if "model" in given else model_version)
-    if "instrument" not in body:
-        problems.append("pair is missing, and so is instrument: a prediction is of one of them")
     if {"idempotency_key", "horizon"} <= body.keys() and not _TIMES & body.keys():
         problems.append("horizon counts from a time of its own where there is a key: say observed_at or valid_until")
     if problems:

@@ -83,11 +83,11 @@ def test_a_model_of_ones_own_does_not_get_the_settings_version() -> None:
     assert body(model_version="8")["model"] == {"name": "lstm", "version": "8"}
 
 
-def test_a_model_that_nobody_names_is_left_to_the_gateways_source() -> None:
-    """Which may have only one."""
-    said = line_of({"pair": "BTC-USDT"}, model=None, model_version=None, now=NOW, new_key=lambda: "k")
+def test_a_model_and_a_pair_that_nobody_names_are_left_to_the_gateways_source() -> None:
+    """Which may have only one of each."""
+    said = line_of({"value": ("return", 1)}, model=None, model_version=None, now=NOW, new_key=lambda: "k")
 
-    assert "model" not in json.loads(said.text)
+    assert {"model", "instrument"} & json.loads(said.text).keys() == set()
 
 
 @pytest.mark.parametrize(
@@ -212,5 +212,5 @@ def test_every_field_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(ValueError) as refused:
         line({"horizon": "soon", "confidence": "very"})
 
-    assert str(refused.value).count(";") == 2
-    assert "pair is missing, and so is instrument" in str(refused.value)
+    assert str(refused.value).count(";") == 1
+    assert "confidence has 'very'" in str(refused.value)
