@@ -194,6 +194,26 @@ async def test_the_async_client_does_the_same_in_the_callers_loop(gateway: Stand
         await client.send(**LONG)
 
 
+async def test_the_async_client_reads_no_further_ahead_than_its_queue_is_long(settings: Settings) -> None:
+    """However many the caller has, and however slowly it looks at the results."""
+    taken = seen = ahead = 0
+
+    def counted() -> Iterator[Prediction]:
+        nonlocal taken
+        for prediction in many(2_000):
+            taken += 1
+            yield prediction
+
+    async with AsyncPredictionClient(settings(queue=50)) as client:
+        async for result in client.send_all(counted()):
+            assert result.idempotency_key == f"k{seen}"
+            seen += 1
+            ahead = max(ahead, taken - seen)
+
+    assert seen == 2_000
+    assert ahead <= 50
+
+
 async def test_a_call_that_is_cancelled_gives_its_room_back(gateway: StandInGateway, settings: Settings) -> None:
     """A pipeline's own timeout leaves nothing behind."""
     gateway.script.append(waits)
