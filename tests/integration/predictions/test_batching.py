@@ -15,7 +15,7 @@ import pytest
 
 from bot_plugin.predictions import AsyncPredictionClient, Outcome, Prediction, PredictionClient, Result
 from tests.integration.predictions.conftest import Settings
-from tests.integration.predictions.stand_in import StandInGateway, hangs, waits
+from tests.integration.predictions.stand_in import Answer, StandInGateway, answer, hangs, waits
 
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
 LONG: Prediction = {"pair": "BTC-USDT", "probabilities": {"long": 1}, "horizon": "1h"}
@@ -194,24 +194,31 @@ async def test_the_async_client_does_the_same_in_the_callers_loop(gateway: Stand
         await client.send(**LONG)
 
 
-async def test_the_async_client_reads_no_further_ahead_than_its_queue_is_long(settings: Settings) -> None:
-    """However many the caller has, and however slowly it looks at the results."""
-    taken = seen = ahead = 0
+async def test_the_async_client_reads_no_further_ahead_than_its_queue_is_long(
+    gateway: StandInGateway, settings: Settings
+) -> None:
+    """Not even where those behind the first are refused at once, and take no room."""
+    taken = 0
 
     def counted() -> Iterator[Prediction]:
         nonlocal taken
-        for prediction in many(2_000):
+        for prediction in (LONG, *[Prediction(horizon="soon")] * 2_000):
             taken += 1
             yield prediction
 
-    async with AsyncPredictionClient(settings(queue=50)) as client:
-        async for result in client.send_all(counted()):
-            assert result.idempotency_key == f"k{seen}"
-            seen += 1
-            ahead = max(ahead, taken - seen)
+    def late(to: Answer) -> None:
+        to.gateway.released.wait(0.3)
+        answer(to)
 
-    assert seen == 2_000
-    assert ahead <= 50
+    gateway.script.append(late)
+    async with AsyncPredictionClient(settings(queue=50)) as client:
+        results = client.send_all(counted())
+        first = await anext(results)
+
+        assert taken == 50
+        assert first.ok
+        assert {result.outcome async for result in results} == {Outcome.REFUSED}
+    assert taken == 2_001
 
 
 async def test_a_call_that_is_cancelled_gives_its_room_back(gateway: StandInGateway, settings: Settings) -> None:
