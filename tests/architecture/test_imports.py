@@ -30,6 +30,7 @@ VIOLATIONS = {
     "bot_plugin/predictions/stray_schemas.py": ("import schemas", "A pipeline needs the standard library only"),
     "gateway/delivery/stray_gmqtt.py": ("import gmqtt", "gmqtt has two doors"),
     "bot_plugin/stray_gmqtt.py": ("import gmqtt", "gmqtt has two doors"),
+    "bot_plugin/stray_hummingbot.py": ("import hummingbot", "Hummingbot is touched in one place"),
     "gateway/bots/stray_amqtt.py": ("import amqtt", "amqtt stays behind the gateway's MQTT door"),
     "gateway/delivery/stray_sql.py": ("import sqlite3", "SQL stays in the journal and the bot's memory"),
     "bot_plugin/stray_sql.py": ("import sqlite3", "SQL stays in the journal and the bot's memory"),
