@@ -23,7 +23,12 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
-DOORS = ("from bot_plugin import SignalListener", "import bot_plugin.client", "import bot_plugin.testing")
+DOORS = (
+    "from bot_plugin import SignalListener",
+    "import bot_plugin.client",
+    "import bot_plugin.hummingbot",
+    "import bot_plugin.testing",
+)
 
 
 @pytest.mark.parametrize("door", DOORS)
