@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+import bot_plugin.guard  # noqa: F401  # before any `schemas`
 from bot_plugin.fake import FakeBroker, FakeLink
 from bot_plugin.inbox import MemoryInbox
 from bot_plugin.listener import SignalListener

@@ -5,6 +5,7 @@ from bot_plugin.client import BotClient, ClientSettings
 
 from __future__ import annotations
 
+import bot_plugin.guard  # noqa: F401  # before any `schemas`
 from bot_plugin.client.bot import Bot, Profile
 from bot_plugin.client.client import BotClient
 from bot_plugin.client.payloads import Configuration, Holding, TradeFill

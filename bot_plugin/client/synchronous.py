@@ -9,9 +9,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from bot_plugin.client.bot import Bot
 from bot_plugin.client.client import BotClient
-from bot_plugin.client.loop_thread import LoopThread
 from bot_plugin.client.settings import ClientSettings
 from bot_plugin.client.streams import Stream, Told
+from bot_plugin.loop_thread import LoopThread
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import bot_plugin.guard  # noqa: F401  # before any `schemas`
 from bot_plugin.hummingbot.internals.fit import importing
 from bot_plugin.hummingbot.signals import SignalMixin
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bot_plugin.client import BotClient, LinkRefused, Outcome, SyncBotClient
-from bot_plugin.client.loop_thread import LoopThread
 from bot_plugin.fake import FakeBroker
+from bot_plugin.loop_thread import LoopThread
 from schemas import telemetry
 from tests.unit.bot_plugin.client.stand_in import SETTINGS, StandIn, done
 
