@@ -259,7 +259,7 @@ async def test_the_lanes_of_a_backlog_of_100_000_rows_are_listed_at_once(opened)
 
 
 async def test_nothing_overtakes_what_the_share_had_no_room_for(opened):
-    """Of drafts that are stored each on its own, the first without room ends the answer, and none behind it is stored."""
+    """Of drafts stored each on its own, the first without room is the last result, and none behind it is stored."""
     journal = opened(max_bytes=MB, share=0.1)
     fit, large, small = draft(), draft(filler=200_000), draft()
     accepted, not_stored = await journal.accept_each([fit, large, small])
