@@ -207,6 +207,7 @@ class Gateway:
             ),
             telemetry=telemetry,
             now=clock,
+            posts=self._pipeline,
         )
         inside = Inside(
             journal=self._journal,

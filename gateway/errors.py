@@ -53,7 +53,7 @@ class NotStored(Exception):
     Args:
         cause: a word for metrics: ``disk``, ``share``, ``rate``, ``stopping``.
         problem: what is wrong and what the operator can do.
-        again: seconds after which it may be sent again; TradingView's own pause between sends.
+        again: seconds after which a program may send it again.
     """
 
     def __init__(self, cause: str, problem: str, *, again: float = 5.0) -> None:

@@ -84,7 +84,7 @@ def consider(
         format_ = Format.JSON
     batch = parse(received.body, source=source, secrets=secrets_shown(received, source=source), as_=format_)
     alone = None if batch.is_array else received.body
-    places = (f"[{index}]" if batch.is_array else "" for index in count())
+    places = map(_place, count())
 
     def make(document: Document) -> Draft:
         return _draft(document, received, source, road=road, id_=new_id(), place=next(places), body=alone)
@@ -92,15 +92,23 @@ def consider(
     return each(batch, make), batch.is_array
 
 
+def _place(index: int) -> str:
+    """Where a document stands in a request, as its part of the request's own idempotency key.
+
+    The first one's is empty, so that it is known again however the body is wrapped.
+    """
+    return f"[{index}]" if index else ""
+
+
 def _consider_line(line: Line, received: Received, source: Source, *, road: Road, id_: str) -> Draft:
     if line.refused is not None:
         raise line.refused
-    batch = parse(line.body, source=source, secrets=secrets_shown(received, source=source), as_=Format.JSON)
-    if batch.is_array:
+    if line.body.lstrip().startswith(b"["):
         cause = "Each line is an object of its own. An array is sent as application/json."
         raise Refused(Code.UNREADABLE, Fault(where="", problem="the line is an array", cause=cause))
+    batch = parse(line.body, source=source, secrets=secrets_shown(received, source=source), as_=Format.JSON)
     (document,) = batch.documents
-    place = f"[{line.number - 1}]"
+    place = _place(line.number - 1)
     return _draft(document, received, source, road=road, id_=id_, place=place, body=line.body)
 
 

@@ -84,8 +84,8 @@ class Prediction:
     idempotency_key: str | None = None
 
 
-_named = validate.Length(min=1, max=_MAX_NAME)
-_unit = validate.Range(min=0, max=1)
+_named = validate.Length(min=1, max=_MAX_NAME, error="has {min} to {max} characters")
+_unit = validate.Range(min=0, max=1, error="is a number from {min} to {max}")
 
 
 class ModelSchema(RecordSchema):
@@ -129,13 +129,13 @@ class PredictionSchema(RecordSchema):
 
     model = fields.Nested(ModelSchema, required=True)
     instrument = fields.Nested(InstrumentSchema, required=True)
-    horizon = Number(validate=validate.Range(min=0, min_inclusive=False))
+    horizon = Number(validate=validate.Range(min=0, min_inclusive=False, error="is a number of seconds above 0"))
     probabilities = fields.Nested(ProbabilitiesSchema)
     value = fields.Nested(ValueSchema)
     quantiles = Object(values=Indicator())
     confidence = Number(validate=_unit)
     outlier = Flag()
-    target_pct = ExactDecimal(validate=validate.Range(min=Decimal(0), min_inclusive=False))
+    target_pct = ExactDecimal(validate=validate.Range(min=Decimal(0), min_inclusive=False, error="is above 0"))
     observed_at = Instant()
     produced_at = Instant()
     valid_until = Instant()

@@ -36,12 +36,34 @@ STATIONS = frozenset(
     }
 )
 UNAUTHORISED = frozenset(
-    {"unknown_source", "no_secret", "wrong_secret", "expired_secret", "revoked_secret", "address", "api_key"}
+    {
+        "unknown_source",
+        "no_secret",
+        "wrong_secret",
+        "wrong_signature",
+        "expired_secret",
+        "revoked_secret",
+        "address",
+        "api_key",
+    }
 )
 NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
 LISTENERS = frozenset({"public", "private"})
 ROUTES = frozenset(
-    {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
+    {
+        "hook",
+        "post_predictions",
+        "post_signals",
+        "livez",
+        "readyz",
+        "metrics",
+        "status",
+        "signals",
+        "signal",
+        "refusals",
+        "tokens",
+        "withdraw",
+    }
     | {"bots", "bot", "logs", "forget", "command"}
 )
 CHANNELS = frozenset(TELEMETRY)
