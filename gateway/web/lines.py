@@ -16,7 +16,7 @@ from gateway.web.body import COMPRESSED, coding_of, invite, new_inflater, unread
 from gateway.web.problem import Problem
 from schemas.errors import Fault
 
-MOST = 64
+MOST = 128
 """Lines that are handed on at once: what they take keeps no other request waiting for long."""
 
 _PIECE = 65_536
