@@ -68,7 +68,8 @@ class Answers:
         """End an answer that was begun: what is not answered was not stored, or may be sent again all the same."""
         response = self._response
         assert response is not None
-        response.force_close()
+        if isinstance(error, Problem):  # the rest of the body does not come
+            response.force_close()
         try:
             await self._write([{"done": False, **described(error), **self._counts}])
             await response.write_eof()
