@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gateway.config.signing import new_secret, signs
+from gateway.config.signing import ensure_secret, new_secret, signs
 from gateway.config.store import Watched, locked, read_json, write_json
 from gateway.errors import Misconfigured
 from gateway.intake.source import Signature
@@ -98,6 +98,8 @@ def rotate(path: Path, source: str, *, now: int, keep: float = 0.0, signing: boo
 
 def _key(kept: Mapping[str, str | None]) -> Key:
     expires, signing = kept.get("expires"), kept.get("signing")
+    if signing is not None:
+        ensure_secret(signing)
     return Key(
         digest=b"" if signing else bytes.fromhex(str(kept["sha256"])),
         signing=signing,

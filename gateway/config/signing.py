@@ -17,6 +17,7 @@ TOLERANCE = 300
 """Seconds that a signature's time may lie from now, either way."""
 
 _BYTES = 32
+_LEAST_BYTES = 24
 _MAX_SIGNATURES = 16
 _ID = re.compile(r"[!-~]{1,255}", re.ASCII)
 _TIMESTAMP = re.compile(r"[1-9][0-9]{0,10}", re.ASCII)
@@ -25,6 +26,17 @@ _TIMESTAMP = re.compile(r"[1-9][0-9]{0,10}", re.ASCII)
 def new_secret() -> str:
     """A signing secret of 32 random bytes."""
     return PREFIX + base64.b64encode(secrets.token_bytes(_BYTES)).decode()
+
+
+def ensure_secret(text: str) -> None:
+    """Make sure that a text is a signing secret.
+
+    Raises:
+        ValueError: it is none.
+    """
+    encoded = text.removeprefix(PREFIX)
+    if encoded == text or len(base64.b64decode(encoded, validate=True)) < _LEAST_BYTES:
+        raise ValueError(f"a signing secret is {PREFIX} and at least {_LEAST_BYTES} bytes in base64")
 
 
 def signs(secret: str, signature: Signature, body: bytes, *, now: int) -> bool:

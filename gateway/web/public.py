@@ -55,8 +55,10 @@ class Public:
         self._now = now
         self._slots = Slots(settings.max_requests, problem="Too many requests at once.", telemetry=telemetry)
         self._bodies = BodyReader(limit=settings.max_body, timeout=settings.body_timeout, most=settings.max_uploads)
-        self._programs = posts and Programs(
-            posts, settings=settings, telemetry=telemetry, now=now, slots=self._slots, bodies=self._bodies
+        self._programs = (
+            Programs(posts, settings=settings, telemetry=telemetry, now=now, slots=self._slots, bodies=self._bodies)
+            if posts is not None
+            else None
         )
 
     def route(self, request: BaseRequest) -> tuple[str, Handler]:
@@ -69,6 +71,11 @@ class Public:
             case ["", "v1", Door.PREDICTIONS | Door.SIGNALS as door, source] if self._programs:
                 return f"post_{door}", partial(self._programs.post, source=unquote(source), door=Door(door))
         return "-", _nothing
+
+    def stop(self) -> None:
+        """End the requests that have no end of their own: the gateway stops."""
+        if self._programs is not None:
+            self._programs.stop()
 
     async def _hook(self, request: BaseRequest, *, source: str, token: str) -> Response:
         if request.method != hdrs.METH_POST:

@@ -108,7 +108,7 @@ async def bench(serve: Serve, tmp_path: Path) -> AsyncIterator[Callable[..., Any
         )
         public = PublicSettings(**settings)
         site = Public(pipeline.take, settings=public, telemetry=NullTelemetry(), now=lambda: NOW, posts=pipeline)
-        return Bench(await serve(site), pipeline, tokens, journal, offered, secret)
+        return Bench(await serve(site, on_stop=site.stop), pipeline, tokens, journal, offered, secret)
 
     yield make
     for journal in journals:
@@ -560,4 +560,22 @@ async def test_a_connection_serves_on_after_a_stream(bench: Any) -> None:
         answer = await read_answer(reader)
     assert answer is not None
     assert (answer.status, answer.json["status"]) == (200, "duplicate")
+    writer.close()
+
+
+async def test_a_listener_that_stops_ends_the_bodies_that_still_arrive(bench: Any) -> None:
+    """A gateway that stops does not wait for a body without an end: it says so in the last line, without done."""
+    b = await bench()
+    reader, writer = await asyncio.open_connection("127.0.0.1", b.web.port)
+    head = f"POST /v1/predictions/ml HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {b.tokens['ml']}\r\n"
+    writer.write(f"{head}Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+    line = lines(prediction(1))
+    writer.write(b"%x\r\n%b\r\n" % (len(line), line))
+    await reader.readuntil(b"\r\n\r\n")
+    assert (await answered_line(reader))["status"] == "accepted"
+    stopping = asyncio.create_task(b.web.listener.stop())
+    last = await answered_line(reader)
+
+    assert (last["done"], last["code"], last["detail"]) == (False, "not_stored", "The gateway is stopping.")
+    await stopping
     writer.close()

@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from gateway.config import keyring
 from gateway.config.keyring import KeyRing, read_keys, rotate
 from gateway.config.signing import new_secret, signs
+from gateway.errors import Misconfigured
 from gateway.intake import Signature
 
 NOW = 1_795_352_101_000_000
@@ -154,3 +155,18 @@ def test_the_file_is_private_and_the_secret_has_no_repr(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert secret not in repr(read_keys(path))
     assert signed(secret).signatures not in repr(signed(secret))
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_!!", "whsec_c2hvcnQ=", "c2hvcnQ=", 7, [], "whsec_\u00e9" * 40])
+def test_a_damaged_secret_is_named_and_the_keys_before_it_stay(path: Path, secret: object) -> None:
+    """A file that somebody broke is reported when it is read; who had a key keeps it."""
+    good = rotate(path, "ml", now=NOW, signing=True)
+    ring = KeyRing(path, now=lambda: NOW)
+    assert ring.signed("ml", signed(good), BODY)
+    document = json.loads(path.read_text())
+    document["sources"]["ml"].append({"signing": secret, "created": "2026-11-22T10:15:01Z"})
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(Misconfigured):
+        read_keys(path)
+    assert ring.signed("ml", signed(good), BODY)
