@@ -14,9 +14,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from bench.predictions import measure
 from bench.rig import Load, Rig, load, server, until
 
 KINDS = ("bare", "loading", "gateway")
+WHAT = ("throughput", "paced", "drain", "memory", "predictions")
 
 
 class RoundFailed(RuntimeError):
@@ -144,7 +146,7 @@ def text(results: dict[str, Any]) -> Iterable[str]:
             yield f"{kind:8s} {rate['median']:9.0f} requests/s  ({rate['min']:.0f} to {rate['max']:.0f})"
         yield f"gateway / bare handler          {found['gateway/bare']:.3f}"
         yield f"gateway / parsing and loading   {found['gateway/loading']:.3f}"
-    for name in ("paced", "drain", "memory"):
+    for name in ("paced", "drain", "memory", "predictions"):
         if name in results:
             yield f"{name}: " + ", ".join(f"{key} {value:.1f}" for key, value in results[name].items())
 
@@ -154,10 +156,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--only", choices=["throughput", "paced", "drain", "memory"], action="append")
+    parser.add_argument("--only", choices=list(WHAT), action="append")
     parser.add_argument("--json", type=Path, help="write the results into this file")
     given = parser.parse_args()
-    wanted = given.only or ["throughput", "paced", "drain", "memory"]
+    wanted = given.only or WHAT
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -169,6 +171,8 @@ def main() -> None:
             results["drain"] = drain(folder, backlog=100_000)
         if "memory" in wanted:
             results["memory"] = memory(folder, signals=100_000)
+        if "predictions" in wanted:
+            results["predictions"] = measure(folder, rounds=given.rounds, count=10_000, seconds=given.seconds)
     print("\n".join(text(results)))
     if given.json:
         given.json.write_text(json.dumps(results, indent=1) + "\n")

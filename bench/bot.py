@@ -22,6 +22,10 @@ async def main(samples: Path, listening: Path) -> None:
             if sent:
                 file.write(struct.pack("<q", time.time_ns() - int(sent)))
 
+        @listener.on_topic("signals/v1/prediction/+/+")
+        async def hear(_: str, __: bytes) -> None:
+            pass
+
         async with asyncio.TaskGroup() as group:
             group.create_task(listener.run())
             await listener.wait_connected()

@@ -131,7 +131,8 @@ class Rig:
         self.data.mkdir(parents=True)
         document: dict[str, Any] = {
             "http": {"public": {"port": self.public}, "private": {"port": self.private}},
-            "sources": {source: {"ttl": {"open": "15m"}} for source in SOURCES},
+            "sources": {source: {"ttl": {"open": "15m"}} for source in SOURCES}
+            | {"models": {"type": "prediction", "models": ["lstm"]}},
             "broker": {"kind": "embedded", "port": self.broker},
             "journal": {"max_size": "4GiB"},
             "log": {"format": "json", "level": "info"},
@@ -152,6 +153,10 @@ class Rig:
     def _cli(self, *arguments: str) -> Any:
         command = [sys.executable, "-m", "gateway", *arguments, "--data", str(self.data), "--json"]
         return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    def rotate(self, source: str) -> str:
+        """Give a source of predictions a new token."""
+        return str(self._cli("keys", "rotate", source)["token"])
 
     @contextmanager
     def mosquitto(self) -> Iterator[None]:

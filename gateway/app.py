@@ -82,8 +82,8 @@ async def run(settings: Settings, *, ready: Callable[[], None], stopped: Callabl
     stopped(waiting)
 
 
-def _listen(address: Address, setting: str) -> ListenSettings:
-    return ListenSettings(host=address.host, port=address.port, setting=setting)
+def _listen(address: Address, name: str) -> ListenSettings:
+    return ListenSettings(host=address.host, port=address.port, setting=f"http.{name}")
 
 
 class Gateway:
@@ -207,6 +207,7 @@ class Gateway:
             ),
             telemetry=telemetry,
             now=clock,
+            posts=self._pipeline,
         )
         inside = Inside(
             journal=self._journal,
@@ -224,8 +225,8 @@ class Gateway:
             inside, settings=PrivateSettings(host=http.private.host, hosts=http.hosts), keys=keys, telemetry=telemetry
         )
         return (
-            HttpListener(public, settings=_listen(http.public, "http.public"), telemetry=telemetry),
-            HttpListener(private, settings=_listen(http.private, "http.private"), telemetry=telemetry),
+            HttpListener(public, settings=_listen(http.public, "public"), telemetry=telemetry, on_stop=public.stop),
+            HttpListener(private, settings=_listen(http.private, "private"), telemetry=telemetry),
         )
 
     def _let_watch(self) -> None:

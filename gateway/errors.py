@@ -16,6 +16,7 @@ class Code(Enum):
     TOO_LARGE = ("too_large", 413, "The body is too large")
     UNKNOWN_ENCODING = ("unknown_encoding", 415, "The Content-Encoding is not known")
     IN_PROGRESS = ("in_progress", 409, "A request with this idempotency key is still in progress")
+    WRONG_ADDRESS = ("wrong_address", 422, "The source takes something else here")
     KEY_REUSED = ("key_reused", 422, "The idempotency key was used for another body")
 
     def __init__(self, code: str, status: int, title: str) -> None:
@@ -52,11 +53,13 @@ class NotStored(Exception):
     Args:
         cause: a word for metrics: ``disk``, ``share``, ``rate``, ``stopping``.
         problem: what is wrong and what the operator can do.
+        again: seconds after which a program may send it again.
     """
 
-    def __init__(self, cause: str, problem: str) -> None:
+    def __init__(self, cause: str, problem: str, *, again: float = 5.0) -> None:
         self.cause = cause
         self.problem = problem
+        self.again = again
         super().__init__(problem)
 
 

@@ -8,7 +8,7 @@ import uuid_utils
 
 from gateway import pipeline
 from gateway.config import Settings
-from gateway.intake import Format, Received
+from gateway.intake import Door, Format, Received
 from gateway.pipeline import Road
 from schemas.envelope import complete
 
@@ -21,7 +21,8 @@ def consider(settings: Settings, source: str, body: bytes, *, format_: Format = 
         Refused: the gateway would refuse the body.
     """
     road = Road(sources=settings.sources, topics=settings.topics)
-    received = Received(source=source, secrets={}, body=body, at=time.time_ns() // 1000)
+    door = Door.HOOK if settings.sources[source].predictions is None else Door.PREDICTIONS
+    received = Received(source=source, secrets={}, body=body, at=time.time_ns() // 1000, door=door)
     new_id = uuid_utils.uuid7
     drafts, _ = pipeline.consider(
         received, settings.sources[source], road=road, new_id=lambda: str(new_id()), format_=format_

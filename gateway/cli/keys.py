@@ -1,4 +1,4 @@
-"""``keys``: the sources' webhook tokens."""
+"""``keys``: the sources' tokens and signing secrets."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import click
 from gateway.cli.session import Session, now_micros, session_command, source_of
 from gateway.config.fields import duration
 from gateway.config.keyring import Key, read_keys, rotate
-from gateway.config.webhook import webhook_url
+from gateway.config.settings import Settings
+from gateway.config.webhook import post_url, webhook_url
+from gateway.intake.source import Source
 from schemas.fields import from_micros, instant_text
 
 
 @click.group()
 def command() -> None:
-    """The webhooks' tokens."""
+    """The sources' tokens and signing secrets."""
 
 
 class Duration(click.ParamType[float]):
@@ -32,33 +34,48 @@ class Duration(click.ParamType[float]):
 
 @command.command("rotate")
 @click.argument("source")
-@click.option("--keep", type=Duration(), default=0.0, help="How long the old webhook still works, such as 10m.")
+@click.option("--keep", type=Duration(), default=0.0, help="How long the old one still works, such as 10m.")
+@click.option("--signing", is_flag=True, help="Make a secret that signs what programs post; the token stays.")
 @session_command
-def rotate_key(session: Session, source: str, keep: float) -> None:
-    """Give a source a new webhook; the old one ends at once, also in a running gateway, unless --keep is given."""
+def rotate_key(session: Session, source: str, keep: float, *, signing: bool) -> None:
+    """Give a source a new webhook or token; the old one ends at once, in a running gateway too, unless --keep is given.
+
+    A source of predictions gets a token for Authorization: Bearer. With --signing a source gets a secret for Standard
+    Webhooks instead.
+    """
     settings = session.settings()
-    source_of(settings, source)
-    url = webhook_url(settings, source, rotate(session.folder.keys, source, now=now_micros(), keep=keep))
+    found = source_of(settings, source)
+    new = rotate(session.folder.keys, source, now=now_micros(), keep=keep, signing=signing)
     old = f"the old one works for {keep:g} s more" if keep else "the old one does not work any more"
-    session.emit(
-        {"source": source, "webhook": url, "kept_seconds": keep},
-        [f"webhook of {source}, shown this once; {old}:", f"  {url}"],
-    )
+    what, facts = _shown(settings, found, new, signing=signing)
+    (shown, *beside) = facts.values()
+    lines = [f"{what} of {source}, shown this once; {old}:", f"  {shown}", *(f"for POST {url}" for url in beside)]
+    session.emit({"source": source, **facts, "kept_seconds": keep}, lines)
+
+
+def _shown(settings: Settings, source: Source, new: str, *, signing: bool) -> tuple[str, dict[str, str]]:
+    """What a new token or secret is called, and what is shown of it."""
+    if signing:
+        return "signing secret", {"signing_secret": new, "url": post_url(settings, source)}
+    if source.predictions is not None:
+        return "token", {"token": new, "url": post_url(settings, source)}
+    return "webhook", {"webhook": webhook_url(settings, source.name, new)}
 
 
 @command.command("list")
 @session_command
 def list_keys(session: Session) -> None:
-    """Say which tokens there are, without the tokens."""
+    """Say which tokens and secrets there are, without them."""
     now, ring = now_micros(), read_keys(session.folder.keys)
     kept = [_row(source, key) for source, keys in sorted(ring.items()) for key in keys if key.live(now)]
-    lines = [f"{row['source']:<24} since {row['created']}  {_end(row['expires'])}" for row in kept]
+    lines = [f"{row['source']:<24} {row['kind']:<8} since {row['created']}  {_end(row['expires'])}" for row in kept]
     session.emit({"keys": kept}, lines or ["no source has a token: signal-gateway keys rotate SOURCE"])
 
 
 def _row(source: str, key: Key) -> dict[str, Any]:
     expires = None if key.expires is None else instant_text(from_micros(key.expires))
-    return {"source": source, "created": instant_text(from_micros(key.created)), "expires": expires}
+    kind = "token" if key.signing is None else "signing"
+    return {"source": source, "kind": kind, "created": instant_text(from_micros(key.created)), "expires": expires}
 
 
 def _end(expires: str | None) -> str:

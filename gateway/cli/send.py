@@ -1,4 +1,4 @@
-"""``send``: posts a body to the running gateway as TradingView would."""
+"""``send``: posts a body to the running gateway as TradingView would, or a program."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gateway.cli.failure import Exit, Failure
 from gateway.cli.http import Answer, call_api, request
 from gateway.cli.refusal import refusal_lines
 from gateway.cli.session import Session, session_command, source_of
+from gateway.config.webhook import post_path
 from schemas.errors import Fault
 
 _AGENT = "Go-http-client/1.1"
@@ -22,13 +23,15 @@ _AGENT = "Go-http-client/1.1"
 @click.argument("file", metavar="FILE|-")
 @session_command
 def command(session: Session, source: str, file: str) -> None:
-    """Post a body to a source's webhook as TradingView would, with a token that works once."""
+    """Post a body to a source as TradingView would, or a program where it takes predictions; its token works once."""
     settings = session.settings()
-    source_of(settings, source)
+    found = source_of(settings, source)
     body = read_body(file)
     token = call_api(settings, "POST", f"/sources/{source}/tokens").get("token", "")
-    headers = {"Content-Type": content_type(body), "User-Agent": _AGENT}
-    answer = request(settings.http.public, "POST", f"/hooks/{source}/{token}", headers=headers, body=body)
+    path, headers = f"/hooks/{source}/{token}", {"Content-Type": content_type(body), "User-Agent": _AGENT}
+    if found.predictions is not None:
+        path, headers = post_path(found), {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    answer = request(settings.http.public, "POST", path, headers=headers, body=body)
     if not answer.good:
         raise _refused(answer, body)
     session.emit({"status": answer.status, "signals": _entries(answer)}, _lines(answer))

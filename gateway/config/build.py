@@ -12,7 +12,7 @@ from gateway.config.notify import notify_settings
 from gateway.config.settings import Address, HttpSettings, MosquittoFiles, Settings
 from gateway.config.store import read_secret
 from gateway.config.tls import tls_context
-from gateway.intake.source import HummingbotEvent, Source, Ttl
+from gateway.intake.source import HummingbotEvent, Predictions, Source, Ttl
 from gateway.journal.model import JournalSettings
 from gateway.mqtt.embedded import EmbeddedSettings
 from gateway.mqtt.model import LinkSettings, Version
@@ -109,7 +109,12 @@ def source(name: str, section: Mapping[str, Any]) -> Source:
         secret_keys=section["secret_keys"],
         bots=section["bots"],
         hummingbot=(HummingbotEvent(bots=stock["bots"], event=stock["event"]),) if stock["bots"] else (),
+        predictions=_predictions(section) if section["type"] == "prediction" else None,
     )
+
+
+def _predictions(section: Mapping[str, Any]) -> Predictions:
+    return Predictions(models=section["models"], interval=section["interval"], classes=section["classes"])
 
 
 def instrument(raw: str, section: Mapping[str, Any]) -> Instrument:

@@ -1,4 +1,4 @@
-"""The sources' webhook tokens: only their hashes are kept, several per source while one replaces another."""
+"""The sources' tokens, of which only hashes are kept, and signing secrets: several while one replaces another."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gateway.config.signing import ensure_secret, new_secret, signs
 from gateway.config.store import Watched, locked, read_json, write_json
 from gateway.errors import Misconfigured
+from gateway.intake.source import Signature
 from schemas.fields import from_micros, instant, instant_text, to_micros
 
 PREFIX = "sg_"
 _BYTES = 32
 _LEAST = 4
+_LEAST_SECRETS = 2
 """Comparisons per check at least, so that one source's second key does not show in the time."""
 
 
@@ -31,11 +34,19 @@ def digest(token: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A token that opens a source. Times are microseconds since the epoch; ``expires`` is None for a lasting one."""
+    """What opens a source. Times are microseconds since the epoch.
+
+    Args:
+        digest: the hash of a token; empty for a signing secret.
+        created: when it was made.
+        expires: None for a lasting one.
+        signing: the secret that signs what the source sends, as its sender has it; None for a token.
+    """
 
     digest: bytes
     created: int
     expires: int | None = None
+    signing: str | None = field(default=None, repr=False)
 
     def live(self, now: int) -> bool:
         """Whether it opens at that time."""
@@ -43,6 +54,7 @@ class Key:
 
 
 _DECOY = Key(digest=secrets.token_bytes(32), created=0, expires=0)
+_DECOY_SECRET = Key(digest=b"", created=0, expires=0, signing=new_secret())
 
 Ring = Mapping[str, tuple[Key, ...]]
 
@@ -59,33 +71,38 @@ def read_keys(path: Path) -> Ring:
         raise Misconfigured(f"{path}: is damaged ({error}): restore it, or remove it and run keys rotate") from None
 
 
-def rotate(path: Path, source: str, *, now: int, keep: float = 0.0) -> str:
-    """Give a source a new token and return it, the only time that it is seen.
+def rotate(path: Path, source: str, *, now: int, keep: float = 0.0, signing: bool = False) -> str:
+    """Give a source a new token, or a new signing secret, and return it, the only time that it is seen.
 
     Args:
         path: the file of keys.
         source: the source's name.
         now: microseconds since the epoch.
-        keep: seconds that its older tokens still open it.
+        keep: seconds that its older ones still open it.
+        signing: whether it is a secret that signs; the source's tokens stay then, and its secrets otherwise.
     """
-    token = new_token()
+    new = new_secret() if signing else new_token()
     end = now + int(keep * 1_000_000)
     with locked(path):
         ring = dict(read_keys(path))
         older = [
-            Key(digest=key.digest, created=key.created, expires=min(end, key.expires or end))
+            key if (key.signing is not None) is not signing else replace(key, expires=min(end, key.expires or end))
             for key in ring.get(source, ())
-            if key.live(now) and keep > 0
+            if key.live(now) and (keep > 0 or (key.signing is not None) is not signing)
         ]
-        ring[source] = (*older, Key(digest=digest(token), created=now))
+        made = Key(digest=b"", created=now, signing=new) if signing else Key(digest=digest(new), created=now)
+        ring[source] = (*older, made)
         write_json(path, {"version": 1, "sources": {name: list(map(_wire, keys)) for name, keys in ring.items()}})
-    return token
+    return new
 
 
 def _key(kept: Mapping[str, str | None]) -> Key:
-    expires = kept.get("expires")
+    expires, signing = kept.get("expires"), kept.get("signing")
+    if signing is not None:
+        ensure_secret(signing)
     return Key(
-        digest=bytes.fromhex(str(kept["sha256"])),
+        digest=b"" if signing else bytes.fromhex(str(kept["sha256"])),
+        signing=signing,
         created=to_micros(instant(str(kept["created"]))),
         expires=to_micros(instant(expires)) if expires else None,
     )
@@ -93,13 +110,12 @@ def _key(kept: Mapping[str, str | None]) -> Key:
 
 def _wire(key: Key) -> dict[str, str]:
     times = {"created": key.created, "expires": key.expires}
-    return {"sha256": key.digest.hex()} | {
-        name: instant_text(from_micros(at)) for name, at in times.items() if at is not None
-    }
+    what = {"sha256": key.digest.hex()} if key.signing is None else {"signing": key.signing}
+    return what | {name: instant_text(from_micros(at)) for name, at in times.items() if at is not None}
 
 
 class KeyRing:
-    """Says whether a secret opens a source, by the file as it is now: a rotation acts at once.
+    """Says whether a secret or a signature opens a source, by the file as it is now: a rotation acts at once.
 
     Args:
         path: the file.
@@ -112,6 +128,8 @@ class KeyRing:
         self._now = now
         self._ring: Ring = {}
         self._decoys = (_DECOY,) * _LEAST
+        self._signers: Ring = {}
+        self._decoy_signers = (_DECOY_SECRET,) * _LEAST_SECRETS
         self._minted: dict[bytes, tuple[str, int]] = {}
 
     def holds(self, source: str, secret: str) -> bool:
@@ -124,6 +142,14 @@ class KeyRing:
         for key in self._ring.get(source, self._decoys):
             held |= hmac.compare_digest(shown, key.digest) & key.live(now)
         return held | self._spend(source, shown, now)
+
+    def signed(self, source: str, signature: Signature, body: bytes) -> bool:
+        """Whether a signing secret of the source made the signature; the work is the same for any source."""
+        self._file.look()
+        now, signed = self._now(), False
+        for key in self._signers.get(source, self._decoy_signers):
+            signed |= signs(key.signing or "", signature, body, now=now) & key.live(now)
+        return signed
 
     def mint(self, source: str, *, seconds: float = 60.0) -> str:
         """Make a token that opens a source once, soon, in this process only."""
@@ -141,6 +167,9 @@ class KeyRing:
         return True
 
     def _take(self, ring: Ring) -> None:
-        width = max([_LEAST, *map(len, ring.values())])
-        self._decoys = (_DECOY,) * width
-        self._ring = {source: (*keys, *self._decoys[len(keys) :]) for source, keys in ring.items()}
+        tokens = {source: tuple(key for key in keys if key.signing is None) for source, keys in ring.items()}
+        signers = {source: tuple(key for key in keys if key.signing is not None) for source, keys in ring.items()}
+        self._decoys = (_DECOY,) * max([_LEAST, *map(len, tokens.values())])
+        self._decoy_signers = (_DECOY_SECRET,) * max([_LEAST_SECRETS, *map(len, signers.values())])
+        self._ring = {source: (*keys, *self._decoys[len(keys) :]) for source, keys in tokens.items()}
+        self._signers = {source: (*keys, *self._decoy_signers[len(keys) :]) for source, keys in signers.items()}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from gateway.config.fields import (
     Listed,
@@ -27,34 +27,15 @@ from gateway.config.fields import (
     url,
     whole,
 )
-from gateway.config.suggest import suggestion
+from gateway.config.section import SettingsSchema
+from gateway.config.source_schema import SourceSchema
 from gateway.mqtt.model import Version
 from gateway.notify.problems import Kind as ProblemKind
-from schemas.instrument import Kind
-from schemas.topics import Mode, TopicError, Topics
+from schemas.topics import TopicError, Topics
 
 PORT = whole(0, 65_535)
-KINDS = choice(**{kind.value: kind for kind in Kind if kind is not Kind.UNKNOWN})
 PROBLEMS = choice_of({kind.value: kind for kind in ProblemKind})
 BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
-UNPAIRED = frozenset({Kind.EQUITY, Kind.INDEX})
-
-
-class SettingsSchema(Schema):
-    """A section; a key that it does not know is an error with the nearest one that it does."""
-
-    error_messages = {"type": "is a section with settings below it"}  # noqa: RUF012  # marshmallow's own declaration
-
-    class Meta:
-        """Unknown keys are named below, with a suggestion."""
-
-        unknown = EXCLUDE
-
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def _no_unknown_keys(self, _: Any, original: Any, **__: Any) -> None:
-        unknown = [key for key in original if key not in self.fields] if isinstance(original, Mapping) else []
-        if unknown:
-            raise ValidationError({key: [f"is not a setting{suggestion(key, self.fields)}"] for key in unknown})
 
 
 class PublicSchema(SettingsSchema):
@@ -140,78 +121,6 @@ class TopicsSchema(SettingsSchema):
             Topics(root=data["root"], namespace=data["namespace"])
         except TopicError as error:
             raise ValidationError(f"do not fit: {error}") from None
-
-
-class InstrumentSchema(SettingsSchema):
-    """An instrument that is given, not read from an alert."""
-
-    venue = Value(text, load_default=None)
-    base = Value(name, required=True)
-    quote = Value(name, load_default=None)
-    settle = Value(name, load_default=None)
-    kind = Value(KINDS, required=True)
-    expiry = Value(text, load_default=None)
-
-    @validates_schema
-    def _whole(self, data: Mapping[str, Any], **_: Any) -> None:
-        kind, expiry = data["kind"], data["expiry"]
-        if data["quote"] is None and kind not in UNPAIRED:
-            raise ValidationError("is missing", "quote")
-        if kind is Kind.FUTURE and not (expiry and len(expiry) == len("YYMMDD") and expiry.isdecimal()):
-            raise ValidationError("is the day of a future's end as YYMMDD, such as 261225", "expiry")
-        if kind is not Kind.FUTURE and expiry is not None:
-            raise ValidationError("is for kind future only", "expiry")
-        if data["settle"] is not None and kind not in {Kind.PERPETUAL, Kind.FUTURE}:
-            raise ValidationError("is for perpetuals and futures only", "settle")
-
-
-class TtlSchema(SettingsSchema):
-    """How long a signal is true, by what it does."""
-
-    open = Value(duration, load_default=60.0)
-    reduce = Value(duration, load_default=900.0)
-    alert = Value(duration, load_default=300.0)
-
-
-class SecretInSchema(SettingsSchema):
-    """Where a source's secret may come besides the path."""
-
-    query = Value(flag, load_default=False)
-    body = Value(text, load_default=None)
-
-
-class HummingbotSchema(SettingsSchema):
-    """Stock Hummingbot bots that get a source's signals as external events."""
-
-    bots = Values(name, load_default=())
-    event = Value(text, load_default=None)
-
-    @validates_schema
-    def _whole(self, data: Mapping[str, Any], **_: Any) -> None:
-        if bool(data["bots"]) != bool(data["event"]):
-            raise ValidationError("needs bots and event together")
-        try:
-            for bot in data["bots"]:
-                Topics().external_event(bot, data["event"])
-        except TopicError as error:
-            raise ValidationError(f"does not fit: {error}", "event") from None
-
-
-class SourceSchema(SettingsSchema):
-    """One source of signals."""
-
-    mode = Value(choice(**{mode.value: mode for mode in Mode}), load_default=Mode.LIVE)
-    instrument = Section(InstrumentSchema, optional=True)
-    symbols = Named(InstrumentSchema, read=text)
-    ttl = Section(TtlSchema)
-    max_age = Value(duration, load_default=60.0)
-    duplicates = Value(choice(drop=True, flag=False), load_default=True)
-    secret_in = Section(SecretInSchema)
-    secret_keys = Values(text, load_default=())
-    bots = Values(name, load_default=())
-    hummingbot = Section(HummingbotSchema)
-    limit = Value(whole(1, 1_000_000), load_default=None)
-    expect_every = Value(duration, load_default=None)
 
 
 class MosquittoSchema(SettingsSchema):

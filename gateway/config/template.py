@@ -59,6 +59,13 @@ sources:
     #bots: [my_bot]           # which must receipt each signal; unless given, those whose subscriptions match
     #hummingbot: {bots: [my_bot], event: signal}
 
+  # A source of predictions is posted to at /v1/predictions/NAME. See docs/predictions.md.
+  #btc-models:
+    #type: prediction
+    #models: [btc-lstm]        # whose predictions are taken
+    #interval: 5m              # a prediction that does not say until when it is true is so for twice that
+    #classes: [short, neutral, long]        # what the entries of a list of probabilities are
+
 # Where `signal-gateway bots` writes for an external Mosquitto.
 #mosquitto:
   #password_file: /etc/mosquitto/passwd

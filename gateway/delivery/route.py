@@ -11,6 +11,7 @@ from gateway.journal.model import Destination
 from schemas.alert import Alert
 from schemas.envelope import Envelope
 from schemas.fields import exact_text, instant_text
+from schemas.prediction import Prediction
 from schemas.topics import UNKNOWN_INSTRUMENT, Mode, SignalTopic, Topics
 from schemas.trade import Trade
 
@@ -18,14 +19,15 @@ SIGNALS = "signals"
 """The destination that every signal has: its versioned topic."""
 
 _STOCK = "hummingbot:"
+_BODIES: dict[type, str] = {Trade: "trade", Alert: "alert", Prediction: "prediction"}
 
 
 def route(
-    envelope: Envelope, signal: Trade | Alert, *, stock_bots: Iterable[tuple[str, str]], topics: Topics
+    envelope: Envelope, signal: Trade | Alert | Prediction, *, stock_bots: Iterable[tuple[str, str]], topics: Topics
 ) -> tuple[Destination, ...]:
     """Name the destinations of a signal: its versioned topic, and the stock bots that its source names.
 
-    A signal in test mode goes to the test tree alone.
+    A signal in test mode goes to the test tree alone, a prediction to its versioned topic.
 
     Args:
         envelope: the signal's envelope.
@@ -33,11 +35,11 @@ def route(
         stock_bots: names of stock Hummingbot bots, each with the name of the external event that it listens to.
         topics: the topic tree.
     """
-    body, source = ("trade" if isinstance(signal, Trade) else "alert"), envelope.source.rpartition("/")[2]
+    body, source = _BODIES[signal.__class__], envelope.source.rpartition("/")[2]
     instrument = UNKNOWN_INSTRUMENT if signal.instrument is None else signal.instrument.name
     versioned = _versioned(topics, body, source, instrument, envelope.mode)
     events = () if envelope.mode is Mode.TEST else tuple(stock_bots)
-    if not events:
+    if not events or isinstance(signal, Prediction):
         return (versioned,)
     payload = external_event(envelope, signal)
     return versioned, *(

@@ -1,4 +1,4 @@
-"""Station: who sends this. One secret, compared once, whether the source exists or not."""
+"""Station: who sends this. One secret or signature, compared once, whether the source exists or not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import Unauthorised
-from gateway.intake.source import Keys, Received, Source
+from gateway.intake.source import Door, Keys, Received, Source
 from schemas.secrets import folded, shown_as
 
 _MAX_BODY = 65_536
@@ -15,12 +15,23 @@ _ANY_KEY = "secret"
 
 
 def authenticate(received: Received, *, sources: Mapping[str, Source], keys: Keys) -> Source:
-    """Return the source whose secret the request shows: in the path, else ``?key=``, else a body field, where allowed.
+    """Return the source whose secret the request shows.
+
+    A webhook shows it in the path, else as ``?key=``, else in a body field, where allowed; a program as a Bearer token,
+    or by what it signed the body with.
 
     Raises:
-        Unauthorised: with cause ``unknown_source``, ``no_secret`` or ``wrong_secret``, after the same comparison.
+        Unauthorised: with cause ``unknown_source``, ``no_secret``, ``wrong_secret`` or ``wrong_signature``, after the
+            same comparison.
     """
     source = sources.get(received.source)
+    if received.signature is not None and not received.secrets:
+        signed = keys.signed(received.source, received.signature, received.body)
+        if source is None:
+            raise Unauthorised("unknown_source")
+        if not signed:
+            raise Unauthorised("wrong_signature")
+        return source
     secret = _shown(received, source)
     holds = keys.holds(received.source, secret or "")
     if source is None:
@@ -40,6 +51,8 @@ def secrets_shown(received: Received, *, source: Source) -> tuple[str, ...]:
 
 def _shown(received: Received, source: Source | None) -> str | None:
     """The secret that counts. What was shown decides how much work that is, not whether the source exists."""
+    if received.door is not Door.HOOK:
+        return received.secrets.get("bearer")
     if path := received.secrets.get("path"):
         return path
     if query := received.secrets.get("query"):

@@ -11,9 +11,9 @@ from gateway.errors import Code, Refused
 from gateway.intake.batch import Document
 from gateway.intake.direction import Direction, effect
 from gateway.intake.source import Source
-from gateway.intake.symbol import Ticker, instrument
+from gateway.intake.symbol import told
 from gateway.intake.values import plain, refused
-from schemas.errors import ContractError
+from schemas.errors import ContractError, Fault
 from schemas.fields import exact_text, instant
 from schemas.record import load
 from schemas.trade import Effect, Position, Trade, TradeSchema
@@ -25,6 +25,23 @@ _KEYS = frozenset(TradeSchema().fields) | {"valid_until"}
 def is_canonical(document: Document) -> bool:
     """Say whether a document is written as the contract spells a trade."""
     return isinstance(document, dict) and "action" in document and isinstance(document.get("instrument"), dict)
+
+
+def demand(document: Document) -> None:
+    """Refuse what is no canonical trade.
+
+    Raises:
+        Refused: INVALID, at what is missing.
+    """
+    members = document if isinstance(document, dict) else {}
+    faults = []
+    if "action" not in members:
+        faults.append(Fault(where="action", problem="is missing", cause="A signal says buy, sell, close or cancel."))
+    if not isinstance(members.get("instrument"), dict):
+        cause = 'Send an object: {"raw": "BTC-USDT"}. What TradingView sends goes to a webhook.'
+        faults.append(Fault(where="instrument", problem="is no object", cause=cause))
+    if faults:
+        raise Refused(Code.INVALID, *faults)
 
 
 def trade(document: dict[str, Any], *, source: Source) -> Trade:
@@ -44,12 +61,10 @@ def trade(document: dict[str, Any], *, source: Source) -> Trade:
         quantity=order.quantity if order else None,
         reduce_only=order.reduce_only if order else None,
     )
-    market = instrument(Ticker(loaded.instrument.raw), source=source, where="instrument.raw")
-    told = source.instrument is None and loaded.instrument.pair is not None
     unknown = {name: value for name, value in wire.items() if name not in _KEYS}
     return replace(
         loaded,
-        instrument=loaded.instrument if told or market is None else market,
+        instrument=told(loaded.instrument, source=source, where="instrument"),
         effect=loaded.effect if found is Effect.UNKNOWN else found,
         extra={**loaded.extra, **unknown},
     )

@@ -11,9 +11,10 @@ from gateway.intake.batch import Document
 from gateway.intake.source import Source
 from gateway.journal.model import Destination, Draft, Identity
 from schemas.alert import Alert
-from schemas.envelope import ALERT, TRADE, Envelope, encode_head, schema_urn
+from schemas.envelope import ALERT, PREDICTION, TRADE, Envelope, encode_head, schema_urn
 from schemas.errors import Fault
 from schemas.fields import from_micros, to_micros
+from schemas.prediction import Prediction
 from schemas.record import wire
 from schemas.secrets import folded
 from schemas.topics import UNKNOWN_INSTRUMENT, encode_segment
@@ -26,23 +27,33 @@ _UNIQUE = frozenset({"id", "alertid", "alerttimestamp", "clientref", "clientorde
 _RESENT_AFTER, _RESENT_UNTIL = 4_000_000, 25_000_000
 """Microseconds: TradingView sends a failed alert again every 5 s, three times."""
 
-_SCHEMAS = {type_: schema_urn(type_) for type_ in (TRADE, ALERT)}
+_TYPES: dict[type, str] = {Trade: TRADE, Alert: ALERT, Prediction: PREDICTION}
+_SCHEMAS = {type_: schema_urn(type_) for type_ in _TYPES.values()}
+_BODIES: dict[type, str] = {Trade: "trade", Alert: "alert", Prediction: "prediction"}
+
+Signal = Trade | Alert | Prediction
+"""What is sent on."""
 
 
-def instrument_name(signal: Trade | Alert) -> str:
+def body_name(signal: Signal) -> str:
+    """``trade``, ``alert`` or ``prediction``, as topics and the journal have it."""
+    return _BODIES[signal.__class__]
+
+
+def instrument_name(signal: Signal) -> str:
     """Name a signal's instrument as topics do, not yet encoded; ``-`` where none is known."""
     return UNKNOWN_INSTRUMENT if signal.instrument is None else signal.instrument.name
 
 
 def seal(
-    signal: Trade | Alert, *, source: Source, id_: str, accepted_at: int, expires_at: int, traceparent: str | None
+    signal: Signal, *, source: Source, id_: str, accepted_at: int, expires_at: int, traceparent: str | None
 ) -> Envelope:
     """Put a signal into its envelope. Times are microseconds since the epoch.
 
     Subject and partition key hold the instrument as its topic segment, so that no text of a payload is in either.
     """
     instrument = encode_segment(instrument_name(signal))
-    type_ = ALERT if isinstance(signal, Alert) else TRADE
+    type_ = _TYPES[signal.__class__]
     return Envelope(
         id=id_,
         source=f"/sources/{source.name}",
@@ -60,7 +71,7 @@ def seal(
 
 def draft(
     envelope: Envelope,
-    signal: Trade | Alert,
+    signal: Signal,
     *,
     source: Source,
     destinations: Iterable[Destination],
@@ -73,14 +84,13 @@ def draft(
     """
     assert envelope.expirytime is not None
     assert envelope.partitionkey is not None
-    is_alert = isinstance(signal, Alert)
     return Draft(
         id=envelope.id,
         source=source.name,
-        body="alert" if is_alert else "trade",
+        body=body_name(signal),
         mode=str(source.mode),
         instrument=instrument_name(signal),
-        effect="" if isinstance(signal, Alert) else str(signal.effect),
+        effect=str(signal.effect) if isinstance(signal, Trade) else "",
         key=envelope.partitionkey,
         accepted_at=to_micros(envelope.time),
         expires_at=to_micros(envelope.expirytime),
@@ -100,10 +110,11 @@ def _head(envelope: Envelope) -> bytes:
 
 def identify(
     document: Document,
-    signal: Trade | Alert,
+    signal: Signal,
     *,
     source: Source,
     header_key: str | None = None,
+    place: str = "",
     body: bytes | None = None,
 ) -> Identity:
     """Say by what a repeat of a document is known: its idempotency key, and a digest of it.
@@ -116,17 +127,18 @@ def identify(
         signal: what was made of it.
         source: whose repeats are compared, and whether they are dropped.
         header_key: the Idempotency-Key header; a key in the body wins.
+        place: where the document stands in a request of several, which is then part of the header's key.
         body: the bytes that hold this document alone; None where they hold others too. What a sender sends again has
             the same bytes, so that a repeat is known by them, unless a key says what is a repeat.
 
     Raises:
         Refused: INVALID: the header is empty, or longer than 256 characters.
     """
-    key = signal.idempotency_key if isinstance(signal, Trade) else None
-    key = key or (None if header_key is None else _unquoted(header_key))
+    key = None if isinstance(signal, Alert) else signal.idempotency_key
+    key = key or (None if header_key is None else _unquoted(header_key) + place)
     content = _canonical(document).encode() if body is None or key is not None else body
     digest = blake2b(source.name.encode() + b"\0" + content, digest_size=16).digest()
-    if signal.fired_at is not None or (isinstance(document, dict) and any(map(_is_unique, document))):
+    if _has_time(signal) or (isinstance(document, dict) and any(map(_is_unique, document))):
         return Identity(key=key, fingerprint=digest, drop=source.drop_duplicates)
     return Identity(
         key=key,
@@ -135,6 +147,13 @@ def identify(
         duplicate_until=_RESENT_UNTIL,
         drop=source.drop_duplicates,
     )
+
+
+def _has_time(signal: Signal) -> bool:
+    """Whether a signal says when it was made: what is made anew then differs."""
+    if isinstance(signal, Prediction):
+        return (signal.observed_at or signal.produced_at or signal.valid_until) is not None
+    return signal.fired_at is not None
 
 
 def _canonical(document: Document) -> str:

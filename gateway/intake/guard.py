@@ -8,10 +8,15 @@ from gateway.errors import Code, Refused
 from gateway.intake.source import Source
 from schemas.alert import Alert
 from schemas.errors import Fault
-from schemas.fields import instant_text, to_micros
+from schemas.fields import instant_text, micros_text, to_micros
+from schemas.prediction import Prediction
 from schemas.trade import Effect, Trade
 
 _SECOND = 1_000_000
+_LONGEST = 366 * 86_400 * _SECOND
+_FAR = 1e10
+"""Seconds that are too many in any case."""
+
 _NEAR = 60 * _SECOND
 """How far ``fired_at`` may lie from acceptance to be the base of the expiry."""
 
@@ -31,6 +36,39 @@ def guard(signal: Trade | Alert, *, source: Source, accepted_at: int, valid_unti
             cause = "Send {{timenow}}: {{time}} is the bar's start. Or an old alert came again, or a clock is wrong."
             raise _stale("fired_at", problem, cause, found=instant_text(signal.fired_at))
     return expiry(signal, source=source, accepted_at=accepted_at, valid_until=valid_until)
+
+
+def lasting(prediction: Prediction, *, source: Source, accepted_at: int) -> int:
+    """Return a prediction's expiry: ``valid_until``, else ``observed_at`` + horizon, else twice the source's interval.
+
+    Raises:
+        Refused: INVALID where none of them is known, or it lies more than 366 days ahead; STALE where it is over.
+    """
+    where, end = _end(prediction, source, accepted_at)
+    if end <= accepted_at:
+        raise _stale(where, f"the prediction was true until {micros_text(max(end, 0))}", "It came too late.")
+    if end - accepted_at > _LONGEST:
+        problem = "the prediction would be true for more than 366 days"
+        raise Refused(Code.INVALID, Fault(where=where, problem=problem, cause="Send seconds, and times that are near."))
+    return end
+
+
+def _end(prediction: Prediction, source: Source, accepted_at: int) -> tuple[str, int]:
+    """When a prediction ends, and the field that says so."""
+    if prediction.valid_until is not None:
+        return "valid_until", to_micros(prediction.valid_until)
+    seen, horizon = prediction.observed_at, prediction.horizon
+    if seen is not None and horizon is not None:
+        return "observed_at", to_micros(seen) + round(min(horizon, _FAR) * _SECOND)
+    interval = source.predictions.interval if source.predictions else None
+    if interval is None:
+        cause = "Send it, or observed_at and horizon, or give the source an interval in the configuration."
+        raise Refused(
+            Code.INVALID, Fault(where="valid_until", problem="nothing says until when it is true", cause=cause)
+        )
+    said = seen or prediction.produced_at
+    where = "observed_at" if seen else "produced_at" if said else ""
+    return where, (to_micros(said) if said else accepted_at) + round(2 * interval * _SECOND)
 
 
 def _stale(where: str, problem: str, cause: str, found: str | None = None) -> Refused:

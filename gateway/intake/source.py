@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
+from gateway.errors import Refused
 from schemas.instrument import Instrument
 from schemas.topics import Mode
 
@@ -17,6 +19,30 @@ class Ttl:
     open: float = 60.0
     reduce: float = 900.0
     alert: float = 300.0
+
+
+class Door(StrEnum):
+    """The address that a request came to, which says what may be in it."""
+
+    HOOK = "hooks"
+    SIGNALS = "signals"
+    PREDICTIONS = "predictions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """What a source of predictions says.
+
+    Args:
+        models: the names of its models; another one is refused.
+        interval: seconds between two predictions of one instrument; None where that is not known.
+        classes: what the entries of a list of probabilities are, ``short``, ``neutral`` and ``long`` in any order;
+            empty where probabilities must be named.
+    """
+
+    models: tuple[str, ...]
+    interval: float | None = None
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +70,7 @@ class Source:
         secret_keys: body keys to redact besides the well-known ones.
         bots: the bots that must receipt its signals; where none is named, those whose cards ask for them.
         hummingbot: the stock bots that get its signals too.
+        predictions: what its predictions are like; None for a source of trades and alerts.
     """
 
     name: str
@@ -58,6 +85,7 @@ class Source:
     secret_keys: tuple[str, ...] = ()
     bots: tuple[str, ...] = ()
     hummingbot: tuple[HummingbotEvent, ...] = ()
+    predictions: Predictions | None = None
 
     @property
     def stock_bots(self) -> Iterator[tuple[str, str]]:
@@ -72,18 +100,33 @@ class Keys(Protocol):
         """Whether the secret opens the source; takes the same time for an unknown source and for a wrong secret."""
         ...
 
+    def signed(self, source: str, signature: Signature, body: bytes) -> bool:
+        """Whether one of the source's signing secrets made the signature of the body; takes the same time likewise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """A Standard Webhooks signature, as its three headers spell it."""
+
+    id: str
+    timestamp: str
+    signatures: str = field(repr=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A request at a webhook, as it came: nothing in it is trusted.
+    """A request at the public listener, as it came: nothing in it is trusted.
 
     Args:
         source: the name in the path.
-        secrets: the secrets shown: ``path`` and ``query``, as far as present.
+        secrets: the secrets shown: ``path`` and ``query``, or ``bearer``, as far as present.
         body: the bytes after decompression.
         at: microseconds since the epoch, by this machine's clock.
         idempotency_key: the header's value; None where there is none.
         traceparent: the W3C trace context header; None where there is none or it is malformed.
+        door: the address that it came to.
+        signature: what signs the body; None where nothing does.
     """
 
     source: str
@@ -92,3 +135,20 @@ class Received:
     at: int
     idempotency_key: str | None = None
     traceparent: str | None = None
+    door: Door = Door.HOOK
+    signature: Signature | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a request that has many, each a document of its own.
+
+    Args:
+        number: its number in the body, from 1.
+        body: its bytes.
+        refused: why it is refused unread; None where it is to be read.
+    """
+
+    number: int
+    body: bytes
+    refused: Refused | None = None

@@ -56,10 +56,26 @@ def instrument(ticker: Ticker | None, *, source: Source, where: str) -> Instrume
         )
     fixed = source.instrument or _listed(ticker, source)
     found = _read(ticker) if fixed is None else fixed if fixed.pair is None else replace(fixed, raw=ticker.raw)
+    return _fitting(found, where=where, text=ticker.raw)
+
+
+def told(given: Instrument, *, source: Source, where: str) -> Instrument:
+    """Find the instrument that a canonical body gives; the body's own word counts where it names its pair.
+
+    Raises:
+        Refused: INVALID, as ``instrument`` does.
+    """
+    found = instrument(Ticker(given.raw), source=source, where=f"{where}.raw")
+    if found is not None and (source.instrument is not None or given.pair is None):
+        return found
+    return _fitting(given, where=f"{where}.pair", text=given.name)
+
+
+def _fitting(found: Instrument, *, where: str, text: str) -> Instrument:
     problem = _unfit(found.name)
     if problem:
         cause = "Send TradingView's {{ticker}}, or name its instrument in the source's table of symbols."
-        raise Refused(Code.INVALID, Fault(where=where, problem=problem, found=ticker.raw[:80], cause=cause))
+        raise Refused(Code.INVALID, Fault(where=where, problem=problem, found=text[:80], cause=cause))
     return found
 
 

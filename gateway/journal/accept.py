@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.errors import NotStored
+from gateway.errors import NotStored, Refused
 from gateway.journal.admission import Earlier, place_of_key, repeated_body, repeated_key, weight
 from gateway.journal.batch import Batch
 from gateway.journal.ledger import name
@@ -26,6 +26,24 @@ def accept(drafts: Sequence[Draft], *, batch: Batch, share: int) -> list[Accepte
         for index, draft in enumerate(drafts)
     ]
     batch.take(child)
+    return results
+
+
+def accept_each(
+    drafts: Sequence[Draft], *, batch: Batch, share: int
+) -> list[Accepted | Duplicate | Refused | NotStored]:
+    """Add the new drafts to the batch, each on its own: one that is refused holds up nobody.
+
+    The first NotStored is the last result: what comes behind it is not added, so that nothing overtakes.
+    """
+    results: list[Accepted | Duplicate | Refused | NotStored] = []
+    for draft in drafts:
+        try:
+            results.append(_admit(draft, where=place_of_key(0, of=1), batch=batch, share=share))
+        except Refused as refused:
+            results.append(refused)
+        except NotStored as not_stored:
+            return [*results, not_stored]
     return results
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
+from gateway.errors import NotStored, Refused
 from gateway.journal.model import Accepted, Depth, Draft, Duplicate, KnownBot, Lane, Life, Outcome, Refusal, Waiting
 from gateway.journal.reception import Reception, Unanswered
 from schemas.receipt import Receipt
@@ -21,6 +22,12 @@ class Journal(Protocol):
 
         Raises:
             gateway.errors.Refused: an idempotency key was used for another body (KEY_REUSED).
+        """
+
+    async def accept_each(self, drafts: Sequence[Draft]) -> list[Accepted | Duplicate | Refused | NotStored]:
+        """Store drafts in their order and in one commit, each on its own: one that is refused holds up nobody.
+
+        The first NotStored is the last result: what comes behind it is not stored, so that nothing overtakes.
         """
 
     async def refuse(self, refusal: Refusal) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
+from gateway.errors import NotStored, Refused
 from gateway.journal.admission import EQUAL_MEMORY, KEY_MEMORY, place_of_key
 from gateway.journal.memory_tables import Row, Tables, admit, delivered, waiting_row
 from gateway.journal.model import (
@@ -51,6 +52,16 @@ class MemoryJournal:
             admit(draft, where=place_of_key(index, of=len(drafts)), tables=tables) for index, draft in enumerate(drafts)
         ]
         self._tables = tables
+        return results
+
+    async def accept_each(self, drafts: Sequence[Draft]) -> list[Accepted | Duplicate | Refused | NotStored]:
+        await asyncio.sleep(0)
+        results: list[Accepted | Duplicate | Refused | NotStored] = []
+        for draft in drafts:
+            try:
+                results.append(admit(draft, where=place_of_key(0, of=1), tables=self._tables))
+            except Refused as refused:
+                results.append(refused)
         return results
 
     async def refuse(self, refusal: Refusal) -> None:

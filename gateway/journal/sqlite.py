@@ -8,8 +8,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from gateway.errors import NotStored
-from gateway.journal.accept import accept
+from gateway.errors import NotStored, Refused
+from gateway.journal.accept import accept, accept_each
 from gateway.journal.batch import Batch
 from gateway.journal.database import Claim, explained, prepare
 from gateway.journal.forget import Budget, forget_aged, forget_rest, make_room
@@ -92,11 +92,28 @@ class SqliteJournal:
     def _accept(
         self, drafts: Sequence[Draft], batch: Batch, database: sqlite3.Connection
     ) -> list[Accepted | Duplicate]:
+        self._make_sure_of_room(batch, database)
+        return accept(drafts, batch=batch, share=self._share)
+
+    async def accept_each(self, drafts: Sequence[Draft]) -> list[Accepted | Duplicate | Refused | NotStored]:
+        if not drafts:
+            return []
+        stored: list[Accepted | Duplicate | Refused | NotStored] = await self._commits.call(
+            partial(self._accept_each, drafts), urgent=True
+        )
+        return stored
+
+    def _accept_each(
+        self, drafts: Sequence[Draft], batch: Batch, database: sqlite3.Connection
+    ) -> list[Accepted | Duplicate | Refused | NotStored]:
+        self._make_sure_of_room(batch, database)
+        return accept_each(drafts, batch=batch, share=self._share)
+
+    def _make_sure_of_room(self, batch: Batch, database: sqlite3.Connection) -> None:
         if batch.room is None:
             batch.room = self._budget.has_room(database)
         if not batch.room:
             raise NotStored("share", self._full)
-        return accept(drafts, batch=batch, share=self._share)
 
     async def refuse(self, refusal: Refusal) -> None:
         await self._commits.call(lambda _, database: self._refusals.add(refusal, database=database), urgent=True)

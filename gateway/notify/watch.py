@@ -57,7 +57,7 @@ class Watch(NullTelemetry):
         self._say(
             Kind.REFUSED,
             f"source {refusal.source}",
-            f"an alert of {refusal.source} was refused as {refusal.code}: {faults}",
+            f"what {refusal.source} sent was refused as {refusal.code}: {faults}",
             source=refusal.source,
         )
 

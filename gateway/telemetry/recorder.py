@@ -37,12 +37,13 @@ STATIONS = frozenset(
 )
 UNAUTHORISED = frozenset(
     {"unknown_source", "no_secret", "wrong_secret", "expired_secret", "revoked_secret", "address", "api_key"}
+    | {"wrong_signature"}
 )
 NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
 LISTENERS = frozenset({"public", "private"})
 ROUTES = frozenset(
     {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
-    | {"bots", "bot", "logs", "forget", "command"}
+    | {"bots", "bot", "logs", "forget", "command", "post_predictions", "post_signals"}
 )
 CHANNELS = frozenset(TELEMETRY)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})

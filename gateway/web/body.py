@@ -13,7 +13,7 @@ from gateway.errors import Code, NotStored, Refused
 from gateway.web.problem import Problem
 from schemas.errors import Fault
 
-_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
+COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
 _DETECT = zlib.MAX_WBITS | 32
 """zlib's or gzip's own header, whichever is there."""
 
@@ -35,10 +35,7 @@ class BodyReader:
             Problem: it did not arrive whole, or in time.
             NotStored: too many bodies are arriving at once.
         """
-        encoding = request.headers.get(hdrs.CONTENT_ENCODING)
-        coding = "identity" if encoding is None else encoding.strip().lower()
-        if coding != "identity" and coding not in _COMPRESSED:
-            raise _unknown(coding)
+        coding = coding_of(request)
         if (request.content_length or 0) > self._limit:
             raise self._too_large()
         try:
@@ -47,7 +44,7 @@ class BodyReader:
             raise Problem.bad_request("The body did not arrive whole.") from None
         if len(raw) > self._limit:
             raise self._too_large()
-        return self._inflate(raw) if raw and coding in _COMPRESSED else raw
+        return self._inflate(raw) if raw and coding in COMPRESSED else raw
 
     async def _arrive(self, request: BaseRequest) -> bytes:
         if self._arriving >= self._most:
@@ -63,9 +60,7 @@ class BodyReader:
             self._arriving -= 1
 
     async def _gather(self, request: BaseRequest) -> bytes:
-        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
+        await invite(request)
         body = bytearray()
         while chunk := await request.content.readany():
             body += chunk
@@ -76,21 +71,45 @@ class BodyReader:
     def _inflate(self, raw: bytes) -> bytes:
         body = b""
         while raw:
-            wbits = _DETECT if body or _has_header(raw) else -zlib.MAX_WBITS
-            stream = zlib.decompressobj(wbits)
+            stream = zlib.decompressobj(_DETECT) if body else new_inflater(raw)
             try:
                 body += stream.decompress(raw, self._limit + 1 - len(body))
             except zlib.error:
-                raise _unreadable("The body is not what its Content-Encoding says") from None
+                raise unreadable("The body is not what its Content-Encoding says") from None
             if len(body) > self._limit:
                 raise self._too_large()
             if not stream.eof:
-                raise _unreadable("The compressed body is cut off")
+                raise unreadable("The compressed body is cut off")
             raw = stream.unused_data
         return body
 
     def _too_large(self) -> Refused:
         return Refused(Code.TOO_LARGE, Fault(where="", problem=f"The body may have {self._limit} bytes"))
+
+
+def coding_of(request: BaseRequest) -> str:
+    """A body's encoding: ``identity`` or one that can be unpacked.
+
+    Raises:
+        Refused: it is not known.
+    """
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
+    coding = "identity" if encoding is None else encoding.strip().lower()
+    if coding != "identity" and coding not in COMPRESSED:
+        raise _unknown(coding)
+    return coding
+
+
+async def invite(request: BaseRequest) -> None:
+    """Let a caller send its body that waits to be told so."""
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+
+
+def new_inflater(raw: bytes) -> zlib._Decompress:
+    """What unpacks a body that begins so."""
+    return zlib.decompressobj(_DETECT if _has_header(raw) else -zlib.MAX_WBITS)
 
 
 def _has_header(raw: bytes) -> bool:
@@ -103,5 +122,6 @@ def _unknown(coding: str) -> Refused:
     return Refused(Code.UNKNOWN_ENCODING, fault)
 
 
-def _unreadable(problem: str) -> Refused:
+def unreadable(problem: str) -> Refused:
+    """A body that its encoding does not explain."""
     return Refused(Code.UNREADABLE, Fault(where="", problem=problem))

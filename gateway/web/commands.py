@@ -13,7 +13,7 @@ from gateway.errors import Code, Refused
 from gateway.roles import Caller
 from gateway.web import views
 from gateway.web.problem import RETRY_AFTER, Problem
-from gateway.web.public import idempotency_key
+from gateway.web.reception import idempotency_key
 from gateway.web.roles import forbidden
 from schemas.command import PARAMETERS, Command, parameters
 from schemas.errors import ContractError, Fault

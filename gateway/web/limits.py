@@ -33,5 +33,7 @@ class RateLimit:
             return
         now = self._now()
         if len(recent) == recent.maxlen and (not recent or now - recent[0] < _MINUTE):
-            raise NotStored("rate", f"Source {source} sends more than its {recent.maxlen} requests per minute.")
+            again = _MINUTE - (now - recent[0]) if recent else _MINUTE
+            problem = f"Source {source} sends more than its {recent.maxlen} requests per minute."
+            raise NotStored("rate", problem, again=again)
         recent.append(now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections.abc import Callable
 
 from aiohttp.web import ServerRunner, TCPSite
 
@@ -19,12 +20,24 @@ _LINGER = 5.0
 
 
 class HttpListener:
-    """Serves one site on one address."""
+    """Serves one site on one address.
 
-    def __init__(self, site: Site, *, settings: ListenSettings, telemetry: Telemetry) -> None:
+    Args:
+        on_stop: called when it stops listening, so that requests without an end come to one.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        settings: ListenSettings,
+        telemetry: Telemetry,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = f"http.{site.name}"
         self._front = Front(site, telemetry=telemetry)
         self._settings = settings
+        self._on_stop = on_stop
         self._runner: ServerRunner | None = None
 
     async def start(self) -> None:
@@ -64,6 +77,7 @@ class HttpListener:
     async def stop(self) -> None:
         """Stop listening and let requests finish."""
         if self._runner is not None:
+            self._on_stop()
             await self._runner.cleanup()
             self._runner = None
 

@@ -59,6 +59,13 @@ class Problem(Exception):
         return cls(400, "bad_request", "The request cannot be read", detail=detail)
 
 
+def described(error: Exception) -> dict[str, Any]:
+    """An error's ``status``, ``code`` and ``detail``, for an answer that was begun before it came."""
+    found = answer(error)
+    document = json.loads(found.body) if isinstance(found.body, bytes) else {}
+    return {name: document[name] for name in ("status", "code", "detail") if name in document}
+
+
 def answer(error: Exception) -> Response:
     """Turn an error into its answer; one that is not foreseen becomes a 500 that says nothing."""
     match error:
@@ -133,7 +140,8 @@ _UNAUTHORISED = _document(
     401,
     "unauthorised",
     "No valid secret was shown",
-    detail="A webhook wants the whole address that signal-gateway init or keys rotate SOURCE showed;"
-    " the API wants Authorization: Bearer with the token in secrets/api.token of the data folder.",
+    detail="A webhook wants the whole address that signal-gateway init or keys rotate SOURCE showed; predictions and"
+    " signals want the token behind Authorization: Bearer, or a signature; the API wants Authorization: Bearer with the"
+    " token in secrets/api.token of the data folder.",
 )
 _UNAUTHORISED_HEADERS = {"Content-Type": CONTENT_TYPE, "WWW-Authenticate": 'Bearer realm="signal-gateway"'}

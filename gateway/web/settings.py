@@ -37,6 +37,8 @@ class PublicSettings:
         max_body: bytes of a body, after decompression.
         body_timeout: seconds that a body may take to arrive.
         max_requests: requests in the pipeline at most; more get 503.
+        idle: seconds in which more of a body of many lines must arrive.
+        max_streams: bodies of many lines that are taken in at most; more get 503.
         max_uploads: requests whose body is still arriving at most; more get 503. Bodies that come together with their
             head, as TradingView's do, do not count.
         allow_from: who may call at all; empty for everyone.
@@ -47,6 +49,8 @@ class PublicSettings:
     body_timeout: float = 10.0
     max_requests: int = 1024
     max_uploads: int = 256
+    max_streams: int = 32
+    idle: float = 60.0
     allow_from: tuple[Network, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
 

@@ -36,6 +36,7 @@ VIOLATIONS = {
     "gateway/intake/stray_aiohttp.py": ("import aiohttp", "HTTP is spoken at the listeners only"),
     "gateway/formats/stray_yaml.py": ("import yaml", "Only the configuration reads YAML"),
     "gateway/cli/stray_apprise.py": ("import apprise", "Apprise has one door"),
+    "gateway/web/stray_signature.py": ("import standardwebhooks", "Signatures of programs have one door"),
     "bot_plugin/stray_apprise.py": ("import apprise", "The base install is enough for a bot"),
     "gateway/journal/stray_notify.py": ("import gateway.notify", "The gateway's road runs one way"),
     "gateway/web/stray_click.py": ("import click", "Only the command line knows click"),

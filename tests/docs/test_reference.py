@@ -148,7 +148,8 @@ def test_the_api_page_names_every_problem_code_with_its_status_and_no_other() ->
 
 def test_the_api_page_names_every_route() -> None:
     named = " ".join(codes(prose(page("docs/api.md"))))
-    words = {"hook": "/hooks/", "signal": "/api/v1/signals/ID", "tokens": "/tokens"}
+    words = {"post_predictions": "/v1/predictions/SOURCE", "post_signals": "/v1/signals/SOURCE"}
+    words |= {"hook": "/hooks/", "signal": "/api/v1/signals/ID", "tokens": "/tokens"}
 
     assert not [route for route in ROUTES if words.get(route, f"/{route}") not in named]
 

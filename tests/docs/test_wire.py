@@ -35,6 +35,7 @@ def test_every_topic_of_the_page_is_one_that_the_tree_builds() -> None:
     built = {
         TOPICS.signal(SignalTopic("trade", "SOURCE", "INSTRUMENT")),
         TOPICS.signal(SignalTopic("alert", "SOURCE", "INSTRUMENT")),
+        TOPICS.signal(SignalTopic("prediction", "SOURCE", "INSTRUMENT")),
         TOPICS.signal(SignalTopic("trade", "SOURCE", "INSTRUMENT", test=True)),
         *(f"signals/v1/{kind}/BOT" for kind in ("receipt", "receipted", "bot")),
         TOPICS.gateway("INSTANCE"),

@@ -49,7 +49,7 @@ def test_a_burst_of_refused_alerts_is_told_once_with_their_number(told, receiver
     deployment = told({"tv": {}}, external=False)
     for _ in range(30):
         assert deployment.post("tv", BAD)[0] == 422
-    found = one_about(receiver, "an alert of tv was refused as invalid")
+    found = one_about(receiver, "what tv sent was refused as invalid")
     assert deployment.post("tv", BAD)[0] == 422
     until(lambda: deployment.metric("signal_gateway_problems_total", kind="refused") == 31)
     assert deployment.stop_gateway() == 0

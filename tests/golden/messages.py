@@ -11,6 +11,7 @@ from schemas import envelope as e
 from schemas.alert import Alert, AlertSchema, Withdrawal, WithdrawalSchema
 from schemas.card import BotCard, BotCardSchema, GatewayCard, GatewayCardSchema, Presence, Receipted, ReceiptedSchema
 from schemas.instrument import Instrument, Kind
+from schemas.prediction import Model, Prediction, PredictionSchema, Probabilities, Value
 from schemas.receipt import Receipt, ReceiptSchema, Stage
 from schemas.record import RecordSchema
 from schemas.topics import Mode
@@ -94,6 +95,23 @@ TRADE = Trade(
     inferred=("effect", "instrument.kind"),
 )
 
+PREDICTION = Prediction(
+    model=Model(name="btc-lstm", version="2026-11-20"),
+    instrument=Instrument(raw="BTC-USDT", base="BTC", quote="USDT", pair="BTC-USDT"),
+    horizon=3600,
+    probabilities=Probabilities(short=0.125, neutral=0.25, long=0.625),
+    value=Value(name="return", value=0.0042),
+    quantiles={"0.05": Decimal("-0.010"), "0.5": 0.004, "0.95": 0.02},
+    confidence=0.75,
+    outlier=False,
+    target_pct=Decimal("0.0042"),
+    observed_at=datetime(2026, 11, 22, 10, 15, tzinfo=UTC),
+    produced_at=datetime(2026, 11, 22, 10, 15, 0, 900000, tzinfo=UTC),
+    valid_until=LATER,
+    features={"rsi": Decimal("70.10"), "volume": 123.5},
+    idempotency_key="btc-lstm/BTC-USDT/2026-11-22T10:15",
+)
+
 MESSAGES = {
     "trade": signal(
         TradeSchema,
@@ -135,6 +153,42 @@ MESSAGES = {
         sequence=2**63 - 1,
     ),
     "alert_minimal": signal(AlertSchema, Alert(message="hello"), e.ALERT, partitionkey="btc-breakout/-", sequence=1),
+    "prediction": signal(
+        PredictionSchema,
+        PREDICTION,
+        e.PREDICTION,
+        source="/sources/btc-models",
+        subject="BTC-USDT",
+        partitionkey="btc-models/BTC-USDT",
+        sequence=1795342501123456,
+        previoussequence=1795342444000001,
+        traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ),
+    "prediction_minimal": signal(
+        PredictionSchema,
+        Prediction(
+            model=Model(name="btc-lstm"), instrument=Instrument(raw="BTC-USDT"), probabilities=Probabilities(long=1)
+        ),
+        e.PREDICTION,
+        source="/sources/btc-models",
+        subject="BTC-USDT",
+        partitionkey="btc-models/BTC-USDT",
+        sequence=1,
+    ),
+    "prediction_value": signal(
+        PredictionSchema,
+        Prediction(
+            model=Model(name="btc-gbm", version="7"),
+            instrument=Instrument(raw="BTC-USDT"),
+            value=Value(name="close", value=Decimal("61234.50")),
+        ),
+        e.PREDICTION,
+        source="/sources/btc-models",
+        subject="BTC-USDT",
+        mode=Mode.PAPER,
+        partitionkey="btc-models/BTC-USDT",
+        sequence=1,
+    ),
     "withdraw": signal(
         WithdrawalSchema,
         Withdrawal(signal="0193a6c2-0000-7000-8000-000000000001", reason="withdrawn by the operator"),

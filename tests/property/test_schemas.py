@@ -17,6 +17,7 @@ from schemas.envelope import MAX_SEQUENCE, Envelope, body, complete, decode, enc
 from schemas.errors import ContractError
 from schemas.fields import exact, exact_text, from_micros, instant, instant_text, to_micros
 from schemas.instrument import Instrument, Kind
+from schemas.prediction import Model, Prediction, PredictionSchema, Probabilities, Value
 from schemas.receipt import Receipt, ReceiptSchema, Stage
 from schemas.record import load, wire
 from schemas.topics import Mode, SignalTopic, TopicError, Topics, decode_segment, encode_segment
@@ -35,6 +36,7 @@ from schemas.trade import (
     contradiction,
 )
 
+SIDES = ("short", "neutral", "long")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -133,6 +135,31 @@ receipts = st.builds(
     received_at=maybe(instants),
     started_at=maybe(instants),
 )
+parts = st.tuples(*[st.integers(0, 10**6)] * 3).filter(any)
+probabilities = parts.map(lambda part: Probabilities(**dict(zip(SIDES, (n / sum(part) for n in part), strict=True))))
+measures = decimals | numbers
+levels = st.sets(st.integers(1, 9_999), max_size=5).map(lambda found: [f"{level / 10_000:.4f}" for level in found])
+quantiles = st.builds(
+    lambda names, values: dict(zip(sorted(names), sorted(values), strict=False)),
+    levels,
+    st.lists(measures, min_size=5, max_size=5),
+)
+predictions = st.builds(
+    Prediction,
+    model=st.builds(Model, name=texts, version=maybe(texts)),
+    instrument=instruments,
+    horizon=maybe(st.floats(1e-6, 1e12) | st.integers(1, 2**53)),
+    probabilities=maybe(probabilities),
+    value=maybe(st.builds(Value, name=texts, value=measures)),
+    quantiles=quantiles,
+    confidence=maybe(st.floats(0, 1)),
+    outlier=maybe(st.booleans()),
+    target_pct=maybe(positive),
+    observed_at=maybe(instants),
+    produced_at=maybe(instants),
+    features=st.dictionaries(texts, measures, max_size=3),
+    idempotency_key=maybe(texts),
+).filter(lambda prediction: prediction.probabilities or prediction.value or prediction.quantiles)
 sequences = st.integers(0, MAX_SEQUENCE)
 envelopes = st.builds(
     Envelope,
@@ -164,6 +191,11 @@ def test_a_trade_comes_back_from_the_wire(trade: Trade) -> None:
 @given(alerts)
 def test_an_alert_comes_back_from_the_wire(alert: Alert) -> None:
     assert load(AlertSchema, parse(dump(body(AlertSchema, alert)))) == alert
+
+
+@given(predictions)
+def test_a_prediction_comes_back_from_the_wire(prediction: Prediction) -> None:
+    assert load(PredictionSchema, parse(dump(body(PredictionSchema, prediction)))) == prediction
 
 
 @given(receipts)
@@ -202,7 +234,12 @@ def test_any_bytes_are_read_or_refused(payload: bytes) -> None:
         decode(payload)
 
 
-FIELDS = [*TradeSchema().fields, *ReceiptSchema().fields, "value", "target", "raw", "price"]
+FIELDS = [
+    *TradeSchema().fields,
+    *PredictionSchema().fields,
+    *ReceiptSchema().fields,
+    *("value", "target", "raw", "price", "name", "long", "0.5"),
+]
 messes = st.recursive(
     documents,
     lambda inner: st.dictionaries(st.sampled_from(FIELDS) | texts, inner, max_size=8),
@@ -210,7 +247,7 @@ messes = st.recursive(
 )
 
 
-@given(messes, st.sampled_from([TradeSchema, AlertSchema, ReceiptSchema]))
+@given(messes, st.sampled_from([TradeSchema, AlertSchema, PredictionSchema, ReceiptSchema]))
 def test_any_document_is_loaded_or_refused_with_faults_that_have_a_place(document: Any, schema: Any) -> None:
     record, faults = None, ()
     try:

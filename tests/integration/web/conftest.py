@@ -72,15 +72,21 @@ Serve = Callable[..., Awaitable[Served]]
 async def serve() -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
-        async def serve(site: Site, *, telemetry: Telemetry | None = None, **settings: Any) -> Served:
-            return await stack.enter_async_context(serving(site, telemetry=telemetry or NullTelemetry(), **settings))
+        async def serve(
+            site: Site, *, telemetry: Telemetry | None = None, on_stop: Callable[[], None] = str, **settings: Any
+        ) -> Served:
+            served = serving(site, telemetry=telemetry or NullTelemetry(), on_stop=on_stop, **settings)
+            return await stack.enter_async_context(served)
 
         yield serve
 
 
 @asynccontextmanager
-async def serving(site: Site, *, telemetry: Telemetry, **settings: Any) -> AsyncIterator[Served]:
-    listener = HttpListener(site, settings=ListenSettings(**{"drain": 1.0, **settings}), telemetry=telemetry)
+async def serving(
+    site: Site, *, telemetry: Telemetry, on_stop: Callable[[], Any] = str, **settings: Any
+) -> AsyncIterator[Served]:
+    bounds = ListenSettings(**{"drain": 1.0, **settings})
+    listener = HttpListener(site, settings=bounds, telemetry=telemetry, on_stop=on_stop)
     await listener.start()
     async with ClientSession(auto_decompress=False) as client:
         yield Served(port_of(listener), client, listener)

@@ -233,3 +233,57 @@ def test_python_m_gateway_is_the_command_line(tmp_path: Path) -> None:
 
     assert list(json.loads(ended.stdout)["webhooks"]) == ["tradingview"]
     assert ended.stderr == ""
+
+
+@pytest.fixture
+def predicting(call: Call, tmp_path: Path) -> Path:
+    """A data folder with a source of predictions beside the one of trades."""
+    call("init")
+    config = tmp_path / "data/signal-gateway.yml"
+    config.write_text("sources: {tradingview: {}, ml: {type: prediction, models: [btc-lstm], interval: 5m}}\n")
+    return config
+
+
+def test_init_prints_the_token_of_a_source_of_predictions(call: Call, predicting: Path, ports: dict[str, int]) -> None:
+    """A source of predictions gets a token and the address to post to, once, and no webhook."""
+    first, second = call("init", "--json").json, call("init").out
+
+    assert first["webhooks"] == {}
+    assert first["tokens"]["ml"].startswith("sg_")
+    assert second == "data has everything\n"
+    predicting.with_name("secrets").joinpath("keys.json").unlink()
+    assert f"for POST http://127.0.0.1:{ports['HTTP__PUBLIC']}/v1/predictions/ml" in call("init").out
+
+
+def test_keys_rotate_makes_tokens_and_signing_secrets(call: Call, predicting: Path, tmp_path: Path) -> None:
+    """A rotated token opens the source, a signing secret is no token, and the list shows neither."""
+    token = call("keys", "rotate", "ml", "--json").json["token"]
+    made = call("keys", "rotate", "ml", "--signing", "--json").json
+    ring = KeyRing(tmp_path / "data/secrets/keys.json", now=lambda: 0)
+
+    assert ring.holds("ml", token)
+    assert made["signing_secret"].startswith("whsec_")
+    assert made["url"].endswith("/v1/predictions/ml")
+    listed = call("keys", "list")
+    assert [row["kind"] for row in call("keys", "list", "--json").json["keys"] if row["source"] == "ml"] == [
+        "token",
+        "signing",
+    ]
+    assert token not in listed.out
+    assert made["signing_secret"] not in listed.out
+    assert "for POST" in call("keys", "rotate", "ml").out
+    assert call("keys", "rotate", "tradingview", "--signing", "--json").json["url"].endswith("/v1/signals/tradingview")
+
+
+def test_try_says_what_would_become_of_a_prediction(call: Call, predicting: Path, tmp_path: Path) -> None:
+    """A good prediction has its topic, and each fault of a bad one its place."""
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text('{"pair": "BTC-USDT", "probabilities": {"long": 1}}')
+    bad.write_text('{"pair": "BTC-USDT", "probabilities": {"long": 2}, "model": "nobody"}')
+    tried = call("try", "ml", str(good), "--json").json
+
+    assert [entry["topic"] for entry in tried["would_publish"]] == ["signals/v1/prediction/ml/BTC-USDT"]
+    refused = call("try", "ml", str(bad))
+    assert refused.code == 1
+    assert "model.name" in refused.err
+    assert "probabilities.long" in refused.err

@@ -304,3 +304,37 @@ def test_a_command_key_that_is_missing_or_short_is_named_and_not_shown(folder: F
     ]
     assert "32" in problems[0] or "base64url" in problems[0]
     assert "kkkk" not in problems[0]
+
+
+PREDICTING = "sources: {ml: {type: prediction, models: [btc-lstm, btc-gbm]%s}}"
+
+
+def test_a_source_of_predictions_names_its_models(folder: Folder) -> None:
+    """What a source of predictions says of itself becomes its rules; another source has none."""
+    settings = settings_of(PREDICTING % ", interval: 5m, classes: [short, neutral, long]", folder)
+
+    rules = settings.sources["ml"].predictions
+    assert rules is not None
+    assert (rules.models, rules.interval) == (("btc-lstm", "btc-gbm"), 300.0)
+    assert rules.classes == ("short", "neutral", "long")
+    assert settings_of("sources: {tv: {}}", folder).sources["tv"].predictions is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("sources: {ml: {type: prediction}}", "sources.ml.models is missing"),
+        ("sources: {ml: {type: predictions, models: [a]}}", "did you mean 'prediction'"),
+        ("sources: {tv: {models: [a]}}", "sources.tv.models is for type prediction only"),
+        ("sources: {tv: {interval: 5m}}", "sources.tv.interval is for type prediction only"),
+        (PREDICTING % ", interval: 0", "sources.ml.interval is longer than 0"),
+        (PREDICTING % ", classes: [short, neutral]", "sources.ml.classes are short and long"),
+        (PREDICTING % ", classes: [short, long, long]", "sources.ml.classes are short and long"),
+        (PREDICTING % ", secret_in: {query: true}", "sources.ml.secret_in.query is for type trade only"),
+        (PREDICTING % ", hummingbot: {bots: [b], event: e}", "sources.ml.hummingbot.bots are for type trade only"),
+    ],
+)
+def test_a_source_has_the_settings_of_its_type(text: str, problem: str, folder: Folder) -> None:
+    """What makes no sense for a source's type is named at its place."""
+    problems = problems_of(text, folder)
+    assert any(problem in found for found in problems), problems

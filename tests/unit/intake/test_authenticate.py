@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors import Unauthorised
-from gateway.intake import Received, Source, authenticate, secrets_shown
+from gateway.intake import Door, Received, Signature, Source, authenticate, secrets_shown
 
 SOURCES = {
     "path": Source(name="path"),
@@ -19,6 +19,10 @@ class Keys:
     def holds(self, source, secret):
         self.asked.append((source, secret))
         return source in SOURCES and secret == "right-secret"
+
+    def signed(self, source, signature, body):
+        self.asked.append((source, signature, body))
+        return source in SOURCES and signature.signatures == "v1,right"
 
 
 def received(source, *, body=b"{}", **secrets):
@@ -69,3 +73,38 @@ def test_anything_else_is_refused_after_the_same_one_comparison(request_, cause)
 def test_the_secrets_shown_are_listed_for_the_stations_behind():
     request_ = received("body", path="a-path-token", body=b'{"passphrase": "a-body-token"}')
     assert secrets_shown(request_, source=SOURCES["body"]) == ("a-path-token", "a-body-token")
+
+
+def posted(source, *, signatures=None, **secrets):
+    signature = None if signatures is None else Signature(id="m", timestamp="1", signatures=signatures)
+    return Received(source=source, secrets=secrets, body=b"{}", at=0, door=Door.SIGNALS, signature=signature)
+
+
+@pytest.mark.parametrize("request_", [posted("path", bearer="right-secret"), posted("body", signatures="v1,right")])
+def test_a_program_shows_a_token_or_a_signature(request_):
+    """A Bearer token and a signature open the source that has them, after one look."""
+    keys = Keys()
+    assert authenticate(request_, sources=SOURCES, keys=keys) is SOURCES[request_.source]
+    assert len(keys.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "cause"),
+    [
+        (posted("path"), "no_secret"),
+        (posted("nobody", bearer="right-secret"), "unknown_source"),
+        (posted("nobody", signatures="v1,right"), "unknown_source"),
+        (posted("path", bearer="wrong"), "wrong_secret"),
+        (posted("path", signatures="v1,wrong"), "wrong_signature"),
+        (posted("path", bearer="wrong", signatures="v1,right"), "wrong_secret"),
+        (posted("query", query="right-secret"), "no_secret"),
+        (posted("path", path="right-secret"), "no_secret"),
+    ],
+)
+def test_a_program_gets_in_by_nothing_else(request_, cause):
+    """A webhook's ways of showing a secret count for webhooks only, and a wrong token is not made good."""
+    keys = Keys()
+    with pytest.raises(Unauthorised) as refused:
+        authenticate(request_, sources=SOURCES, keys=keys)
+    assert refused.value.cause == cause
+    assert len(keys.asked) == 1

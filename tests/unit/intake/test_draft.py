@@ -131,3 +131,13 @@ def test_topic_characters_in_a_field_change_no_partition_key(take, field, text):
     assert source == "demo"
     assert not set(segment) & set("#+/$.\x00")
     assert field == "ticker" or segment == "BTC-USDT"
+
+
+def test_the_headers_key_is_each_documents_own_in_a_request_of_several():
+    """Entries of one request share the header's key and differ by their places; a key of their own wins."""
+    source, keys = Source(name="demo"), []
+    for place, own in (("", None), ("[1]", None), ("[2]", "own")):
+        document = {"ticker": "BTCUSDT", "action": "buy"} | ({"idempotency_key": own} if own else {})
+        signal = normalise(document, source=source)
+        keys.append(identify(document, signal, source=source, header_key="k", place=place).key)
+    assert keys == ["k", "k[1]", "own"]

@@ -355,3 +355,11 @@ def test_a_canonical_body_that_breaks_the_contract_is_refused_by_field(fields, w
     with pytest.raises(Refused) as refused:
         normalise({"action": "buy", "instrument": {"raw": "X"}, **fields}, source=SOURCE)
     assert [found.where for found in refused.value.faults] == [where]
+
+
+@pytest.mark.parametrize("pair", ["A" * 200 + "-B", "\u00e9" * 60 + "-B"])
+def test_a_canonical_pair_that_has_no_place_in_a_topic_is_refused(pair):
+    """A pair that needs more than 128 bytes as a topic segment is refused at its place."""
+    with pytest.raises(Refused) as refused:
+        normalise({"action": "buy", "instrument": {"raw": "X1", "pair": pair}}, source=Source(name="demo"))
+    assert refused.value.faults[0].where == "instrument.pair"

@@ -256,3 +256,14 @@ async def test_the_lanes_of_a_backlog_of_100_000_rows_are_listed_at_once(opened)
     assert len(lanes) == 100
     assert journal.depth().waiting == 100_000
     assert took < 0.2
+
+
+async def test_nothing_overtakes_what_the_share_had_no_room_for(opened):
+    """Of drafts stored each on its own, the first without room is the last result, and none behind it is stored."""
+    journal = opened(max_bytes=MB, share=0.1)
+    fit, large, small = draft(), draft(filler=200_000), draft()
+    accepted, not_stored = await journal.accept_each([fit, large, small])
+
+    assert accepted.draft is fit
+    assert not_stored.cause == "share"
+    assert await journal.life(small.id) is None

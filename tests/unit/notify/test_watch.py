@@ -64,7 +64,7 @@ def test_a_refused_alert_is_told_with_its_faults_and_without_what_was_found(benc
         Problem(
             kind=Kind.REFUSED,
             subject="source tv",
-            text="an alert of tv was refused as invalid: order.price: is not a number; is empty",
+            text="what tv sent was refused as invalid: order.price: is not a number; is empty",
             at=START,
             source="tv",
         )

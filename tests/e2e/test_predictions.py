@@ -1,0 +1,120 @@
+"""From a pipeline's predictions over HTTP to their topics, in whole processes, also when the gateway is killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.deployment import Deployment, until
+
+PAIRS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
+SOURCES = {"ml": {"type": "prediction", "models": ["btc-lstm"], "interval": "1h"}}
+
+
+def prediction(number: int, *, tag: str = "k") -> dict[str, Any]:
+    return {
+        "pair": PAIRS[number % 3],
+        "probabilities": {"short": 0.1, "neutral": 0.2, "long": 0.7},
+        "confidence": number / 100_000,
+        "observed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "horizon": 3600,
+        "idempotency_key": f"{tag}-{number}",
+    }
+
+
+def body_of(documents: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+
+
+def stream(deployment: Deployment, token: str, body: bytes) -> list[dict[str, Any]]:
+    """Post lines in one request, as far as it is answered."""
+    connection = HTTPConnection("127.0.0.1", deployment.public, timeout=60)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}
+    answers = []
+    with suppress(OSError, HTTPException):
+        connection.request("POST", "/v1/predictions/ml", body=body, headers=headers)
+        with connection.getresponse() as response:
+            assert response.status == 200
+            answers.extend(map(json.loads, response))
+    connection.close()
+    return answers
+
+
+def new_token(deployment: Deployment) -> str:
+    token = deployment.cli("keys", "rotate", "ml", "--json")["token"]
+    assert isinstance(token, str)
+    return token
+
+
+def memory(pid: int) -> int:
+    """Kilobytes that a process has in memory."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
+def seen(bot: Any) -> Iterator[dict[str, Any]]:
+    """The envelopes that a bot saw on the topics that it watches."""
+    return (json.loads(entry["payload"]) for entry in bot.entries() if "payload" in entry)
+
+
+def test_10_000_predictions_of_one_request_arrive_in_order_and_memory_stays_flat(deploy):
+    """One request of 10,000 lines: all are journalled and published in their pairs' order, and memory does not grow."""
+    deployment = deploy(sources=SOURCES, external=False)  # keeps all for a reader that sends no receipts
+    token = new_token(deployment)
+    bot = deployment.start_bot("bot-a", WATCH="signals/v1/prediction/ml/+")
+    stream(deployment, token, body_of([prediction(number, tag="first") for number in range(1000)]))
+    before = memory(deployment.gateway_pid)
+
+    *answers, last = stream(deployment, token, body_of([prediction(number) for number in range(10_000)]))
+    grown = memory(deployment.gateway_pid) - before
+
+    assert last == {"done": True, "accepted": 10_000, "duplicate": 0, "refused": 0}
+    assert [answer["line"] for answer in answers] == list(range(1, 10_001))
+    assert grown < 16 * 1024, f"{grown} KiB"
+    until(lambda: sum(1 for _ in seen(bot)) >= 11_000, within=90)
+    keys = defaultdict(list)
+    for envelope in seen(bot):
+        keys[envelope["partitionkey"]].append((envelope["sequence"], envelope["data"]["idempotency_key"]))
+    for number, pair in enumerate(PAIRS):
+        found = keys[f"ml/{pair}"]
+        assert found == sorted(found)
+        sent = [f"k-{n}" for n in range(number, 10_000, 3)]
+        assert [key for _, key in found if key.startswith("k-")] == sent
+
+
+def test_a_gateway_that_is_killed_in_the_middle_has_each_line_once(deploy):
+    """Killed while it takes 6,000 lines, and sent the same again: what was answered is there, and all once."""
+    deployment = deploy(sources=SOURCES, external=False)
+    token = new_token(deployment)
+    body = body_of([prediction(number) for number in range(6000)])
+    connection = socket.create_connection(("127.0.0.1", deployment.public), timeout=30)
+    head = f"POST /v1/predictions/ml HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+    head += f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body[: len(body) // 2])
+    answered = b""
+    while answered.count(b'"accepted"') < 500:
+        answered += connection.recv(65_536)
+    assert deployment.stop_gateway(signal.SIGKILL) == -signal.SIGKILL
+    connection.close()
+    first = {}
+    for line in answered.splitlines():
+        with suppress(ValueError, TypeError, KeyError):
+            answer = json.loads(line)
+            first[answer["line"]] = answer["id"]
+
+    deployment.start_gateway()
+    *answers, last = stream(deployment, token, body)
+    assert last["done"] is True
+    assert (last["accepted"] + last["duplicate"], last["refused"]) == (6000, 0)
+    assert last["duplicate"] >= len(first) >= 500
+    assert all(answers[line - 1]["id"] == id_ for line, id_ in first.items())
+    assert deployment.metric("signal_gateway_outbox_depth") == 6000
+    assert len({answer["id"] for answer in answers}) == 6000
