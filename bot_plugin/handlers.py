@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bot_plugin.listening import provided_by
 from bot_plugin.mailbox import Latest, SignalQueue
 from bot_plugin.plan import Interrupted, Plan
-from bot_plugin.registration import ALERT, ANY, TRADE, Registration, TopicRegistration
+from bot_plugin.registration import ALERT, ANY, PREDICTION, TRADE, Registration, TopicRegistration
 from bot_plugin.signal import Signal
 from bot_plugin.topic_queue import TopicQueue
 from bot_plugin.transport import check_filter
@@ -56,6 +56,17 @@ class Handlers:
     def on_alert(self, source: str = ANY, **filters: Any) -> Callable[[Handler], Handler]:
         """Call a function for each alert of a source; arguments as for ``on_trade``."""
         return self._decorator(ALERT, source, filters)
+
+    def on_prediction(self, source: str = ANY, **filters: Any) -> Callable[[Handler], Handler]:
+        """Call a function for each prediction of a source; arguments as for ``on_trade``, and those of predictions.
+
+        Args:
+            source: the source's name, or ``*``.
+            **filters: as for ``on_trade``; ``model``, a model's name; ``minimum_confidence``, 0 to 1, which leaves out
+                what says less, or nothing, of it; ``outliers=True`` lets those in whose input was unlike what the model
+                was trained on.
+        """
+        return self._decorator(PREDICTION, source, filters)
 
     def on_topic(
         self, topic_filter: str, *, name: str | None = None, timeout: float | None = None

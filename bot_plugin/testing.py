@@ -15,17 +15,21 @@ from typing import Any
 from bot_plugin.fake import FakeBroker, FakeLink
 from bot_plugin.inbox import MemoryInbox
 from bot_plugin.listener import SignalListener
+from bot_plugin.registration import ALERT, PREDICTION, TRADE
 from schemas import envelope as envelopes
 from schemas.alert import Alert, AlertSchema
 from schemas.card import Receipted, ReceiptedSchema
 from schemas.envelope import Envelope
 from schemas.fields import from_micros
 from schemas.instrument import Instrument, Kind
+from schemas.prediction import Prediction, PredictionSchema
 from schemas.receipt import Receipt, ReceiptSchema
-from schemas.record import load
+from schemas.record import load, wire
 from schemas.rpc import Reply, Request, read_reply, write_request
 from schemas.topics import Mode, SignalTopic
 from schemas.trade import Action, Effect, Order, Quantity, Trade, TradeSchema, Unit
+
+_BODIES = {envelopes.TRADE: TRADE, envelopes.ALERT: ALERT, envelopes.PREDICTION: PREDICTION}
 
 
 def build(
@@ -39,6 +43,7 @@ def build(
     quantity: str | None = None,
     price: str | None = None,
     message: str | None = None,
+    prediction: Mapping[str, Any] | None = None,
     mode: str = "live",
     ttl: float = 60.0,
     age: float = 0.0,
@@ -58,21 +63,24 @@ def build(
         quantity: an exact decimal, in the base currency.
         price: an exact decimal, in the quote currency.
         message: the sender's text.
+        prediction: makes it a prediction: what the model says, as a pipeline posts it, such as
+            ``{"probabilities": {"long": 1}}``; of a model ``test`` unless it names another.
         mode: live, paper or test.
         ttl: seconds from acceptance to expiry.
         age: seconds since acceptance, by the listener's clock; negative for one from the future.
         sequence: its number on its topic; microseconds of acceptance where not given.
         previous: the number of the one before it; a bot that has not seen that one waits for it, up to 2 s.
-        **envelope: attributes to set otherwise: ``id``, ``partitionkey``.
+        **envelope: attributes to set otherwise: ``id``, ``partitionkey``, ``causationid``.
     """
     at = listener.now() - round(age * 1_000_000)
     instrument = None if pair is None else Instrument(raw=pair, pair=pair, kind=Kind(kind), venue=venue)
     name = instrument.name if instrument else "-"
-    type_, data = (
-        (envelopes.ALERT, envelopes.body(AlertSchema, Alert(message=message, instrument=instrument)))
-        if action is None
-        else (envelopes.TRADE, _trade(action, instrument, quantity=quantity, price=price, message=message))
-    )
+    if prediction is not None:
+        type_, data = envelopes.PREDICTION, _prediction(prediction, instrument)
+    elif action is None:
+        type_, data = envelopes.ALERT, envelopes.body(AlertSchema, Alert(message=message, instrument=instrument))
+    else:
+        type_, data = envelopes.TRADE, _trade(action, instrument, quantity=quantity, price=price, message=message)
     attributes = {
         "id": str(uuid.uuid4()),
         "source": f"/sources/{source}",
@@ -102,11 +110,18 @@ def _trade(
     return envelopes.body(TradeSchema, trade)
 
 
+def _prediction(said: Mapping[str, Any], instrument: Instrument | None) -> Mapping[str, Any]:
+    if instrument is None:
+        raise ValueError("a prediction has a pair")
+    prediction: Prediction = load(PredictionSchema, {"model": {"name": "test"}, "instrument": wire(instrument), **said})
+    return envelopes.body(PredictionSchema, prediction)
+
+
 def topic_of(listener: SignalListener, envelope: Envelope) -> str:
     """Where the gateway would publish a signal."""
     return listener.settings.topics.signal(
         SignalTopic(
-            body="trade" if envelope.type != envelopes.ALERT else "alert",
+            body=_BODIES[envelope.type],
             source=envelope.source.removeprefix("/sources/"),
             instrument=envelope.subject or "-",
             test=envelope.mode is Mode.TEST,
