@@ -37,6 +37,8 @@ class Decision:
 
     run: tuple[Registration, ...] = ()
     verdict: Verdict | None = None
+    fit: bool = True
+    """Whether it is true, and of a mode that the bot runs, whoever wants it."""
 
 
 def decide(
@@ -53,7 +55,7 @@ def decide(
     """
     verdict = _unfit(signal, now=now, modes=modes, offset=offset)
     if verdict is not None:
-        return Decision(verdict=verdict)
+        return Decision(verdict=verdict, fit=False)
     run = {registration.name: registration for registration in registrations if wants(registration, signal)}
     if run:
         return Decision(run=tuple(run.values()))

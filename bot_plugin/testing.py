@@ -121,7 +121,7 @@ def topic_of(listener: SignalListener, envelope: Envelope) -> str:
     """Where the gateway would publish a signal."""
     return listener.settings.topics.signal(
         SignalTopic(
-            body=_BODIES[envelope.type],
+            body=_BODIES.get(envelope.type, TRADE),
             source=envelope.source.removeprefix("/sources/"),
             instrument=envelope.subject or "-",
             test=envelope.mode is Mode.TEST,
