@@ -63,8 +63,7 @@ def build(
         quantity: an exact decimal, in the base currency.
         price: an exact decimal, in the quote currency.
         message: the sender's text.
-        prediction: makes it a prediction: what the model says, as a pipeline posts it, such as
-            ``{"probabilities": {"long": 1}}``; of a model ``test`` unless it names another.
+        prediction: makes it one: what a pipeline posts, ``{"probabilities": {"long": 1}}``, of a model ``test`` or another.
         mode: live, paper or test.
         ttl: seconds from acceptance to expiry.
         age: seconds since acceptance, by the listener's clock; negative for one from the future.
@@ -76,11 +75,11 @@ def build(
     instrument = None if pair is None else Instrument(raw=pair, pair=pair, kind=Kind(kind), venue=venue)
     name = instrument.name if instrument else "-"
     if prediction is not None:
-        type_, data = envelopes.PREDICTION, _prediction(prediction, instrument)
+        type_, data = _prediction(prediction, instrument)
     elif action is None:
-        type_, data = envelopes.ALERT, envelopes.body(AlertSchema, Alert(message=message, instrument=instrument))
+        type_, data = _alert(message, instrument)
     else:
-        type_, data = envelopes.TRADE, _trade(action, instrument, quantity=quantity, price=price, message=message)
+        type_, data = _trade(action, instrument, quantity=quantity, price=price, message=message)
     attributes = {
         "id": str(uuid.uuid4()),
         "source": f"/sources/{source}",
@@ -99,7 +98,7 @@ def build(
 
 def _trade(
     action: str, instrument: Instrument | None, *, quantity: str | None, price: str | None, message: str | None
-) -> Mapping[str, Any]:
+) -> tuple[str, Mapping[str, Any]]:
     if instrument is None:
         raise ValueError("a trade has a pair; an alert has action=None")
     order = Order(
@@ -107,14 +106,18 @@ def _trade(
         price=None if price is None else Decimal(price),
     )
     trade = Trade(action=Action(action), effect=Effect.UNKNOWN, instrument=instrument, order=order, message=message)
-    return envelopes.body(TradeSchema, trade)
+    return envelopes.TRADE, envelopes.body(TradeSchema, trade)
 
 
-def _prediction(said: Mapping[str, Any], instrument: Instrument | None) -> Mapping[str, Any]:
+def _alert(message: str | None, instrument: Instrument | None) -> tuple[str, Mapping[str, Any]]:
+    return envelopes.ALERT, envelopes.body(AlertSchema, Alert(message=message, instrument=instrument))
+
+
+def _prediction(said: Mapping[str, Any], instrument: Instrument | None) -> tuple[str, Mapping[str, Any]]:
     if instrument is None:
         raise ValueError("a prediction has a pair")
     prediction: Prediction = load(PredictionSchema, {"model": {"name": "test"}, "instrument": wire(instrument), **said})
-    return envelopes.body(PredictionSchema, prediction)
+    return envelopes.PREDICTION, envelopes.body(PredictionSchema, prediction)
 
 
 def topic_of(listener: SignalListener, envelope: Envelope) -> str:
