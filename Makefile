@@ -15,7 +15,7 @@ SOAK = $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS)) $(if $
   $(if $(BROKER),--broker $(BROKER)) $(if $(filter-out file,$(origin DATA)),--data $(DATA))
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test test-more soak bench check format components hummingbot lock clean
+.PHONY: help run demo test test-more interop soak bench check format components hummingbot lock clean
 
 help:  ## Show these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,9 +34,12 @@ test: check components  ## Lint and run every test that is not long or heavy
 test-more: .venv/installed-dev components hummingbot  ## Run the long and heavy tests; property tests with more examples
 	@echo "not run here: what make test runs. These are the property tests, with ten times the examples,"
 	@echo "the short runs in which everything is killed under load (docs/testing.md), those against the real"
-	@echo "Hummingbot, and a thousand bots: eleven minutes."
+	@echo "Hummingbot (make interop), and a thousand bots: twenty minutes."
 	@$(PYTEST) -m "more or property" --hypothesis-profile=more --ignore tests/scale
 	@$(BIN)/python -m pytest -m more tests/scale
+
+interop: .venv/installed-dev components hummingbot  ## Run those of them against programs that are not ours: the real Hummingbot, which is installed once, and commlib-py
+	@$(PYTEST) -m "more or not more" tests/interop
 
 soak: .venv/installed-dev components  ## Kill everything under load for 40 minutes: SEED= SIGNALS= KILLS= BROKER= DATA=
 	@$(BIN)/python -m tests.chaos $(SOAK)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from bot_plugin.dispatch import wants
 from bot_plugin.job import Job
@@ -124,14 +125,14 @@ class Absence:
             self._lifecycle.repeatable(job)
         elif job.cut is None and not asked:
             reason = f"its handler {registration.name!r} was not there, and no longer asks for such a signal"
-            self._lifecycle.finish(job, Stage.REFUSED, reason)
+            self._end(job, Stage.REFUSED, reason)
             return
         self._lifecycle.hand(job, registration)
         refusal = self._workers.put(job) if job.passed else None
         if refusal is not None and self._lifecycle.stopped:
             self._lifecycle.turn_away(job)
         elif refusal is not None:
-            self._lifecycle.finish(job, Stage.REFUSED, refusal)
+            self._end(job, Stage.REFUSED, refusal)
 
     def _busy(self, jobs: Iterable[Job]) -> list[Job]:
         started = [job for job in jobs if job.stage is Stage.STARTED and job.cut is None]
@@ -142,7 +143,7 @@ class Absence:
         if job.cut is not None:
             return
         if not job.registration.rerun:
-            self._lifecycle.finish(job, Stage.INTERRUPTED, GIVEN_BACK)
+            self._end(job, Stage.INTERRUPTED, GIVEN_BACK)
             return
         self._lifecycle.repeatable(job)
         here = next((each for each in self._here if each.name == job.registration.name), None)
@@ -150,6 +151,10 @@ class Absence:
             self._go_on(job, here)
         else:
             self._wait(job)
+
+    def _end(self, job: Job, stage: Stage, reason: str) -> None:
+        with suppress(OSError):  # it has ended the run already, and whoever attaches or detaches cannot mend it
+            self._lifecycle.finish(job, stage, reason)
 
     async def _until(self, condition: Callable[[], bool], *, timeout: float) -> bool:  # noqa: ASYNC109
         deadline = asyncio.get_running_loop().time() + timeout

@@ -282,8 +282,8 @@ class Connection:
     async def close(self) -> None:
         """Say goodbye as far as the connection allows, within 2 s.
 
-        The broker closes it when it has the goodbye. Closed before that, with something unread on it, TCP resets it:
-        the goodbye may be lost with that, and the broker publishes the last will.
+        The broker closes it when it has the goodbye. A next connection of this client that it takes before, as it reads
+        one packet in a turn, ends this one without a goodbye, and the last will is published.
         """
         self.acknowledgements.fail("the connection was closed")
         with contextlib.suppress(OSError, TimeoutError):

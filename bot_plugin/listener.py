@@ -102,7 +102,8 @@ class SignalListener(Handlers):
         """Listen for these handlers too, from now on: before it runs, or on its loop's thread while it does.
 
         What waited for handlers of their names, since they were detached or since an earlier process, runs now where it
-        is still true. Attached once, they are so until they are detached.
+        is still true. They are attached once, until they are detached; ``wait_connected`` tells when the broker sends
+        what they want.
 
         Raises:
             ValueError: a handler's name is taken, or they ``provide`` something, which is the listener's own to do.
@@ -156,13 +157,14 @@ class SignalListener(Handlers):
             return Busy()
         if not self._renewing:
             self._renewing = True
-            self._running[0].call_soon(self._renew)
+            self._running[0].call_soon(self._renew, self._up.is_set())
+            self._up.clear()
         return self._runner.change(self.plan)
 
-    def _renew(self) -> None:
+    def _renew(self, was_up: bool) -> None:  # noqa: FBT001  # a callback
         self._renewing = False
-        if self._runner is not None:
-            self._runner.renew()
+        if self._runner is not None and not self._runner.renew() and was_up:
+            self._up.set()
 
     def serve(self, commands: RemoteCommands) -> None:
         """Answer remote commands while it runs.
@@ -259,7 +261,7 @@ class SignalListener(Handlers):
                 loop.call_soon_threadsafe(event.set)
 
     async def wait_connected(self) -> None:
-        """Return when this run was connected once, with its subscriptions."""
+        """Return when this run was connected, with the subscriptions of all that is attached by now."""
         while not self._up.is_set():  # noqa: ASYNC110  # a thread's event: the other loop waits for it too
             await asyncio.sleep(0.01)
 

@@ -79,7 +79,12 @@ class RawHandlers:
         except BaseException:
             if task is not None and task.cancelling():
                 raise
-            log.exception("handler %s failed on a message of %s", registration.name, message.topic)
+            if registration in self._registrations:
+                log.exception("handler %s failed on a message of %s", registration.name, message.topic)
+            else:
+                log.warning(
+                    "handler %s was detached, and cut short on a message of %s", registration.name, message.topic
+                )
 
     @contextmanager
     def _within(self, limit: asyncio.Timeout, registration: TopicRegistration) -> Iterator[None]:

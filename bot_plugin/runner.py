@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from asyncio import Event, Task, TaskGroup
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot_plugin.errors import NameTaken, SettingsError, TakenOver
@@ -47,10 +47,10 @@ class Runner:
     on_connect: Callable[[], None]
     parts: tuple[RemotePart, ...] = ()
     commands: tuple[str, ...] = ()
-    _standing: _Standing | None = None
-    _listened: tuple[str, ...] = ()
-    _stale: frozenset[str] = frozenset()
-    _accepted: bool = False
+    _standing: _Standing | None = field(default=None, init=False)
+    _listened: tuple[str, ...] = field(default=(), init=False)
+    _stale: frozenset[str] = field(default=frozenset(), init=False)
+    _accepted: bool = field(default=False, init=False)
 
     def change(self, plan: Plan) -> Busy:
         """Call the handlers of another plan from now on; ``renew`` makes the broker send what they want.
@@ -64,14 +64,20 @@ class Runner:
         standing.name.card = self._shown(standing.name.card)
         return standing.session.change(plan, standing.name.card)
 
-    def renew(self) -> None:
-        """Take the connection for signals up anew where the plan wants other topics, and show what it wants."""
+    def renew(self) -> bool:
+        """Take the connection for signals up anew where the plan wants other topics, and show what it wants.
+
+        Returns:
+            Whether it is taken up anew; else it is as it was.
+        """
         if (standing := self._standing) is None:
-            return
+            return False
         if self._listen():
             standing.link.renew(self._link_settings(standing.name.card))
-        elif standing.link.connected:
+            return True
+        if standing.link.connected:
             standing.session.show_card()
+        return False
 
     def drop(self, filters: Iterable[str]) -> None:
         """Ask the broker not to send what an earlier process listened to, and this one does not."""

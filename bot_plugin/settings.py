@@ -25,7 +25,7 @@ from bot_plugin.broker_settings import (
 from bot_plugin.command_keys import SHAPE, KeyRefused, command_keys, in_texts, split_keys
 from bot_plugin.errors import SettingsError
 from bot_plugin.feeds import Feed, read_feeds
-from bot_plugin.settings_files import BESIDE, HUMMINGBOTS, read_conf_client
+from bot_plugin.settings_files import BESIDE, HUMMINGBOTS, ConfClient, read_beside, read_conf_client
 from schemas.fields import is_name
 from schemas.signature import CommandKey
 from schemas.topics import Mode
@@ -135,17 +135,25 @@ class PluginSettings(BrokerSettings):
         Raises:
             SettingsError: with every problem; also where PyYAML is missing.
         """
-        origin = str(path)
-        found = read_conf_client(Path(path), names=_NAMES)
-        bridge = {name: _NAMES[name] for name in HUMMINGBOTS}
-        given = {"bot": ("instance_id", found.instance_id)}
-        given |= by_setting(bridge, found.bridge, origin=origin, prefix="mqtt_bridge.")
-        beside = by_setting(_NAMES, found.beside, origin=origin, prefix=f"{BESIDE}: ")
-        given |= {setting: (label, value) for setting, (label, value) in beside.items() if value is not None}
-        for setting in more:
-            given.pop(setting, None)
-        values, problems = read_spelled(given, _READERS)
-        return _build({**values, **more}, [*found.problems, *problems], origin=origin, name="instance_id")
+        return _of_hummingbot(read_conf_client(Path(path), names=_NAMES), more, origin=str(path))
+
+    @classmethod
+    def from_running(
+        cls, instance_id: str, bridge: Mapping[str, Any], *, folder: str | Path, **more: Any
+    ) -> PluginSettings:
+        """Take what a running Hummingbot has in its memory, which its files may not have yet or no more.
+
+        Args:
+            instance_id: Hummingbot's.
+            bridge: its ``mqtt_bridge``, by Hummingbot's names.
+            folder: of its configuration, where ``conf_signal_gateway.yml`` may be; that wins over Hummingbot's.
+            **more: PluginSettings that win over both.
+
+        Raises:
+            SettingsError: with every problem.
+        """
+        found = read_beside(instance_id, bridge, folder=Path(folder), names=_NAMES)
+        return _of_hummingbot(found, more, origin=f"the running Hummingbot and {Path(folder, BESIDE)}")
 
 
 VARIABLES = {
@@ -189,6 +197,18 @@ _READERS: Mapping[str, Reader] = {
     "command_keys": (_keys, SHAPE),
     **dict.fromkeys(("legacy_replies", "logger", "notifier", "commands", "events"), (switch, "0 or 1")),
 }
+
+
+def _of_hummingbot(found: ConfClient, more: Mapping[str, Any], *, origin: str) -> PluginSettings:
+    bridge = {name: _NAMES[name] for name in HUMMINGBOTS}
+    given = {"bot": ("instance_id", found.instance_id)}
+    given |= by_setting(bridge, found.bridge, origin=origin, prefix="mqtt_bridge.")
+    beside = by_setting(_NAMES, found.beside, origin=origin, prefix=f"{BESIDE}: ")
+    given |= {setting: (label, value) for setting, (label, value) in beside.items() if value is not None}
+    for setting in more:
+        given.pop(setting, None)
+    values, problems = read_spelled(given, _READERS)
+    return _build({**values, **more}, [*found.problems, *problems], origin=origin, name="instance_id")
 
 
 def _build(values: Mapping[str, Any], problems: Iterable[str], *, origin: str, name: str) -> PluginSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ BESIDE = "conf_signal_gateway.yml"
 
 @dataclass(frozen=True, slots=True)
 class ConfClient:
-    """What stands in ``conf_client.yml`` and in the file beside it, by the settings' names, and what should not."""
+    """What Hummingbot's configuration and the file beside it say, by the settings' names, and what should not be."""
 
     instance_id: Any
     bridge: Mapping[str, Any]
@@ -66,17 +66,28 @@ def read_conf_client(path: Path, *, names: Collection[str]) -> ConfClient:
     document = _read_yaml(path)
     if not isinstance(document, dict) or not isinstance(document.get("mqtt_bridge"), dict):
         raise SettingsError(["it has no mqtt_bridge: block"], origin=str(path))
-    bridge = document["mqtt_bridge"]
-    own = path.with_name(BESIDE)
+    found = read_beside(document.get("instance_id"), document["mqtt_bridge"], folder=path.parent, names=names)
+    return replace(found, problems=(*_misplaced(document, names), *found.problems))
+
+
+def read_beside(instance_id: Any, bridge: Mapping[str, Any], *, folder: Path, names: Collection[str]) -> ConfClient:
+    """Read our file in the folder of Hummingbot's configuration, beside what that is.
+
+    Args:
+        instance_id: Hummingbot's.
+        bridge: its ``mqtt_bridge``.
+        folder: where ``conf_client.yml`` is.
+        names: the settings that the file may have.
+
+    Raises:
+        SettingsError: it cannot be read, or PyYAML is missing.
+    """
+    own = folder / BESIDE
     beside = (_read_yaml(own) or {}) if own.exists() else {}
     if not isinstance(beside, dict):
         raise SettingsError(["it is no list of settings, such as modes: live"], origin=str(own))
-    return ConfClient(
-        document.get("instance_id"),
-        bridge,
-        {name: value for name, value in beside.items() if name in names},
-        (*_misplaced(document, names), *_unknown(beside, names)),
-    )
+    known = {name: value for name, value in beside.items() if name in names}
+    return ConfClient(instance_id, bridge, known, tuple(_unknown(beside, names)))
 
 
 def _misplaced(document: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:

@@ -63,7 +63,7 @@ def build(
         quantity: an exact decimal, in the base currency.
         price: an exact decimal, in the quote currency.
         message: the sender's text.
-        prediction: makes it one: what a pipeline posts, ``{"probabilities": {"long": 1}}``, of a model ``test`` or another.
+        prediction: makes it one: what a pipeline posts, ``{"probabilities": {"long": 1}}``; its model is ``test``.
         mode: live, paper or test.
         ttl: seconds from acceptance to expiry.
         age: seconds since acceptance, by the listener's clock; negative for one from the future.
@@ -74,12 +74,7 @@ def build(
     at = listener.now() - round(age * 1_000_000)
     instrument = None if pair is None else Instrument(raw=pair, pair=pair, kind=Kind(kind), venue=venue)
     name = instrument.name if instrument else "-"
-    if prediction is not None:
-        type_, data = _prediction(prediction, instrument)
-    elif action is None:
-        type_, data = _alert(message, instrument)
-    else:
-        type_, data = _trade(action, instrument, quantity=quantity, price=price, message=message)
+    type_, data = _said(action, instrument, prediction, quantity=quantity, price=price, message=message)
     attributes = {
         "id": str(uuid.uuid4()),
         "source": f"/sources/{source}",
@@ -94,6 +89,23 @@ def build(
         "data": data,
     }
     return Envelope(**{**attributes, **envelope})
+
+
+def _said(
+    action: str | None,
+    instrument: Instrument | None,
+    prediction: Mapping[str, Any] | None,
+    *,
+    quantity: str | None,
+    price: str | None,
+    message: str | None,
+) -> tuple[str, Mapping[str, Any]]:
+    """The type and the body."""
+    if prediction is not None:
+        return _prediction(prediction, instrument)
+    if action is None:
+        return _alert(message, instrument)
+    return _trade(action, instrument, quantity=quantity, price=price, message=message)
 
 
 def _trade(

@@ -29,6 +29,7 @@ VIOLATIONS = {
     "bot_plugin/stray_aiohttp.py": ("import aiohttp", "The base install is enough for a bot"),
     "gateway/delivery/stray_gmqtt.py": ("import gmqtt", "gmqtt has two doors"),
     "bot_plugin/stray_gmqtt.py": ("import gmqtt", "gmqtt has two doors"),
+    "bot_plugin/stray_hummingbot.py": ("import hummingbot", "Hummingbot is touched in one place"),
     "gateway/bots/stray_amqtt.py": ("import amqtt", "amqtt stays behind the gateway's MQTT door"),
     "gateway/delivery/stray_sql.py": ("import sqlite3", "SQL stays in the journal and the bot's memory"),
     "bot_plugin/stray_sql.py": ("import sqlite3", "SQL stays in the journal and the bot's memory"),

@@ -188,6 +188,11 @@ class Deployment:
             if self.mosquitto is not None:
                 self.mosquitto.reload()
 
+    def login(self, name: str) -> dict[str, str]:
+        """The login of a bot, as its environment file has it."""
+        lines = self._environment(name).read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
     def spawn_bot(self, name: str, **options: str) -> Bot:
         """Start a process of a bot that has a login, and do not wait for it."""
         record = self.folder / f"{name}.jsonl"

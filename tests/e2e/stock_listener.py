@@ -19,8 +19,7 @@ class StockListener:
     def __init__(self, deployment: Deployment, name: str) -> None:
         self.name = name
         deployment.add_bot(name)
-        lines = (deployment.folder / f"{name}.env").read_text().splitlines()
-        login = dict(line.split("=", 1) for line in lines if "=" in line)
+        login = deployment.login(name)
         self._who = ["-h", "127.0.0.1", "-p", str(deployment.broker_port), "-V", "mqttv311", "-u", name]
         self._who += ["-P", login["SIGNAL_GATEWAY_MQTT_PASSWORD"]]
         self._record = deployment.folder / f"{name}.events"

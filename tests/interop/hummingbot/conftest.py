@@ -1,43 +1,27 @@
-"""The real Hummingbot on a Mosquitto, both of the test's own, started and stopped by it."""
+"""The real Hummingbot on a broker, both of the test's own, started and stopped by it."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bot_plugin.client import ClientSettings, SyncBotClient
 from tests.brokers import Mosquitto
+from tests.interop.hummingbot.bot import Hummingbot, tail
+from tests.interop.hummingbot.home import Home, make_keys
 
 HERE = Path(__file__).parent
 BOT = "bot1"
 STARTS_WITHIN = 60.0
 """Seconds until a Hummingbot that was started sends its first heartbeat; it takes five."""
 
-
-class Hummingbot:
-    """A Hummingbot process, which writes into a folder of its own."""
-
-    def __init__(self, python: Path, folder: Path, *, port: int, strategy: str = "") -> None:
-        self.log = folder / "bot.log"
-        self._command = [python, HERE / "run_bot.py", folder / "home", BOT, str(port)]
-        self._command += ["--strategy", strategy] if strategy else []
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=subprocess.STDOUT)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+MakeHome = Callable[[Path], Home]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def python() -> Path:
     """The interpreter that has Hummingbot; ``make test-more`` sees to it."""
     said = subprocess.run([HERE / "setup", "--where"], capture_output=True, text=True, check=True)
@@ -46,6 +30,19 @@ def python() -> Path:
     if not installed.exists() or installed.read_text() != (HERE / "requirements.txt").read_text():
         pytest.skip(f"Hummingbot is not installed ({HERE / 'setup'} {Path('.venv/bin/python')})")
     return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def make_home(python: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeHome:
+    """Make a folder for a Hummingbot, with the exchange, its key and the password."""
+    keys = make_keys(tmp_path_factory.mktemp("keys"), python, scratch=tmp_path_factory.mktemp("scratch") / "home")
+
+    def make(folder: Path) -> Home:
+        home = Home(folder, python)
+        home.settle(keys)
+        return home
+
+    return make
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +54,16 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture(scope="module")
-def hummingbot(python: Path, broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hummingbot]:
-    bot = Hummingbot(python, tmp_path_factory.mktemp("hummingbot"), port=broker.port)
+def hummingbot(
+    make_home: MakeHome, broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Hummingbot]:
+    """A stock bot without a strategy."""
+    home = make_home(tmp_path_factory.mktemp("hummingbot") / "home")
+    home.configure(BOT, broker.port)
+    bot = Hummingbot(home)
     bot.start()
     try:
-        with SyncBotClient(settings_of(broker)) as client:
-            alive = client.wait_alive(BOT, within=STARTS_WITHIN).alive
-        assert alive, bot.log.read_text()
+        wait_alive(bot, broker)
         yield bot
     finally:
         bot.kill()
@@ -76,3 +76,9 @@ def settings(broker: Mosquitto, hummingbot: Hummingbot) -> ClientSettings:
 
 def settings_of(broker: Mosquitto) -> ClientSettings:
     return ClientSettings(host=broker.host, port=broker.port, name="desk")
+
+
+def wait_alive(bot: Hummingbot, broker: Mosquitto, *, name: str = BOT) -> None:
+    """Return when the bot has sent a heartbeat."""
+    with SyncBotClient(settings_of(broker)) as client:
+        assert client.wait_alive(name, within=STARTS_WITHIN).alive, tail(bot)

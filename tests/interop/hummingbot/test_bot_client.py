@@ -13,7 +13,8 @@ from bot_plugin.client import BotClient, ClientSettings, Outcome, Profile, SyncB
 from bot_plugin.client.calls import Call
 from bot_plugin.client.payloads import read_data
 from schemas.telemetry import StatusUpdate
-from tests.interop.hummingbot.conftest import BOT, STARTS_WITHIN, Hummingbot
+from tests.interop.hummingbot.bot import Hummingbot
+from tests.interop.hummingbot.conftest import BOT, STARTS_WITHIN
 
 pytestmark = pytest.mark.more
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import pytest
 
 from tests.e2e.deployment import Deployment, until
 from tests.e2e.test_alert_to_callback import alert
-from tests.interop.hummingbot.conftest import BOT, HERE, STARTS_WITHIN, Hummingbot
+from tests.interop.hummingbot.bot import Hummingbot
+from tests.interop.hummingbot.conftest import BOT, HERE, STARTS_WITHIN, MakeHome
 
 pytestmark = pytest.mark.more
-
-SCRIPT = "recording_script"
 
 
 @pytest.fixture
@@ -30,14 +28,11 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 
 @pytest.fixture
-def bot(python: Path, deployment: Deployment, tmp_path: Path) -> Iterator[Hummingbot]:
+def bot(make_home: MakeHome, deployment: Deployment, tmp_path: Path) -> Iterator[Hummingbot]:
     """With a strategy that starts when it is connected; not started yet."""
-    home = tmp_path / "home"
-    (home / "scripts").mkdir(parents=True)
-    (home / "conf" / "scripts").mkdir(parents=True)
-    shutil.copy(HERE / f"{SCRIPT}.py", home / "scripts")
-    (home / "conf" / "scripts" / "recording.yml").write_text(f"script_file_name: {SCRIPT}.py\n")
-    bot = Hummingbot(python, tmp_path, port=deployment.broker_port, strategy="recording.yml")
+    home = make_home(tmp_path / "home")
+    home.configure(BOT, deployment.broker_port)
+    bot = Hummingbot(home, strategy=home.script(HERE / "recording_script.py"))
     yield bot
     bot.kill()
 

@@ -158,3 +158,20 @@ async def test_on_another_thread_handlers_do_not_come_and_go(bot: SignalListener
             await asyncio.to_thread(bot.attach, strategy.handlers)
 
     assert bot.plan.handlers == ()
+
+
+async def test_whoever_waits_for_the_connection_is_told_when_what_was_attached_is_listened_to(
+    bot: SignalListener,
+) -> None:
+    """A strategy's test may send as soon as that returns, whether or not other topics were wanted."""
+    first, second = Strategy("one"), Strategy("two")
+    async with running(bot) as rig:
+        for strategy in (first, second):
+            bot.attach(strategy.handlers)
+            await bot.wait_connected()
+            envelope = trade(bot)
+            rig.send(envelope)
+            await ended(rig, envelope, "one")
+
+    assert len(first.called) == 2
+    assert second.called == [envelope.id]

@@ -296,3 +296,35 @@ async def test_a_detach_that_meets_a_timeout_cuts_nothing_else(bot: SignalListen
         gate.set()
         async with asyncio.timeout(2):
             await leaving
+
+
+async def test_a_disk_that_fails_while_a_strategy_is_detached_ends_the_run_and_not_the_strategy(
+    bot: SignalListener,
+) -> None:
+    """Whoever stops a strategy gets no error that it cannot mend: the run ends with it."""
+    strategy, inbox = Strategy(), bot.inbox
+    assert inbox is not None
+    strategy.gate.clear()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    async def stop_it() -> None:
+        async with running(bot) as rig:
+            bot.attach(strategy.handlers)
+            await bot.wait_connected()
+            rig.send(trade(bot))
+            await eventually(lambda: strategy.called)
+            inbox.finish = fail
+            await bot.detach(strategy.handlers)
+            stopped.append(True)
+            inbox.arrive = fail
+            bot.attach(strategy.handlers)
+            await bot.wait_connected()
+            rig.send(trade(bot))
+            await eventually(lambda: bot._running is None)
+
+    stopped: list[bool] = []
+    with pytest.raises(OSError, match="no space left"):
+        await stop_it()
+    assert stopped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,30 @@ listen:
             ("hbot/bot1/external/event/#", "note"),
         ),  # type: ignore[arg-type]
     )
+
+
+def test_a_running_hummingbots_memory_is_read_as_its_file_is(tmp_path: Path) -> None:
+    """Ours in its folder wins over that, as it does over the file; what Hummingbot left empty is absent."""
+    bridge = {"mqtt_host": "broker.example", "mqtt_port": 8883, "mqtt_username": "", "mqtt_password": ""}
+    bridge |= {"mqtt_namespace": "hbot.", "mqtt_ssl": True, "mqtt_commands": False, "mqtt_events": False}
+    conf_client(tmp_path, "not read", beside="mqtt_commands: true\nmqtt_ca: /ca.pem\nmodes: paper\n")
+
+    settings = PluginSettings.from_running("bot1", bridge, folder=tmp_path, state_dir="/state")
+
+    given = PluginSettings(bot="bot1", host="broker.example", port=8883, tls=True, ca="/ca.pem")
+    assert settings == replace(given, modes=(Mode.PAPER,), state_dir="/state", events=False)
+    assert PluginSettings.from_running("bot1", {}, folder=tmp_path / "none") == PluginSettings(bot="bot1")
+
+
+def test_what_is_wrong_in_a_running_hummingbot_is_said_with_where_it_stands(tmp_path: Path) -> None:
+    """Its name, and ours beside it."""
+    conf_client(tmp_path, beside="modus: live")
+    with pytest.raises(SettingsError) as caught:
+        PluginSettings.from_running("my.bot", {"mqtt_port": 0}, folder=tmp_path)
+
+    said = str(caught.value)
+    assert f"the running Hummingbot and {tmp_path / 'conf_signal_gateway.yml'}" in said
+    assert all(words in said for words in ("it is 'my.bot'", "port is 1 to 65535", "'modus' is no setting")), said
 
 
 def test_an_empty_file_beside_hummingbots_changes_nothing(tmp_path: Path) -> None:

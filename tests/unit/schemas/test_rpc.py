@@ -160,3 +160,19 @@ def test_any_bytes_are_read_or_refused_in_peace(payload: bytes) -> None:
         reader: Any = read
         with suppress(ContractError):
             reader(payload)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"reply_to":"","timestamp":1786000000000}',
+        b'{"timestamp":1786000000000,"reply_to":"","content_type":"json","encoding":"utf8","agent":"commlib"}',
+        b'{"reply_to":"","timestamp":1786000000000000000,"content_type":"json","encoding":"utf8","agent":"commlib"}',
+        b'{"timestamp":"1786000000000","properties":{"content_type":"application/json","content_encoding":"utf8"}}',
+    ],
+    ids=["commlib-py 0.10", "commlib-py 0.11", "commlib-py 0.13, in nanoseconds", "before the bridge was merged"],
+)
+def test_a_reply_of_an_older_bot_is_read(header: bytes) -> None:
+    payload = b'{"data":{"status":200,"msg":"","trades":[]},"header":%s}' % header
+
+    assert read_reply(payload) == Reply(status=200, more={"trades": []}, timestamp=1_786_000_000_000_000)

@@ -1,0 +1,1 @@
+"""The one place that touches Hummingbot's own code: small files, each of which says what it needs of it."""
