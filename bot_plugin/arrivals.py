@@ -30,6 +30,7 @@ class Arrivals:
     Args:
         connected: whether the connection stands, with its subscriptions.
         wanted: what the handlers want.
+        predicted: is told of each prediction that is true, also where the handlers leave it out.
         now: the bot's clock, microseconds since the epoch.
         monotonic: a clock that nobody sets, microseconds.
     """
@@ -44,12 +45,13 @@ class Arrivals:
         gateway: GatewayClock,
         connected: Callable[[], bool],
         wanted: Callable[[], Sequence[Registration]],
+        predicted: Callable[[Signal], None],
         now: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
         self._settings, self._inbox, self._lifecycle = settings, inbox, lifecycle
         self._sequencer, self._gateway = sequencer, gateway
-        self._connected, self._wanted = connected, wanted
+        self._connected, self._wanted, self._predicted = connected, wanted, predicted
         self._now, self._monotonic = now, monotonic
 
     def take(self, message: Message) -> None:
@@ -83,6 +85,8 @@ class Arrivals:
             modes=self._settings.modes,
             offset=self._gateway.offset(now=now, monotonic=monotonic),
         )
+        if decision.fit and signal.prediction is not None:
+            self._predicted(signal)
         place = place_of(signal, message.topic)
         expires_at = to_micros(signal.expires_at)
         if decision.verdict is not None:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot_plugin.clock import skew
-from bot_plugin.registration import ALERT, ANY, TRADE, Registration
+from bot_plugin.registration import ALERT, ANY, PREDICTION, TRADE, Registration
 from bot_plugin.signal import Signal
 from schemas.fields import instant_text, to_micros
 from schemas.instrument import Instrument, Kind
+from schemas.prediction import Prediction
 from schemas.receipt import Stage
 from schemas.topics import UNKNOWN_INSTRUMENT, Mode
 from schemas.trade import Trade
@@ -18,6 +19,8 @@ MAX_SKEW = 5_000_000
 """Microseconds that a signal's time may be ahead of the bot's clock."""
 
 _DERIVATIVES = frozenset({Kind.PERPETUAL, Kind.FUTURE})
+
+_BODIES: dict[type, str] = {Trade: TRADE, Prediction: PREDICTION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Decision:
 
     run: tuple[Registration, ...] = ()
     verdict: Verdict | None = None
+    fit: bool = True
+    """Whether it is true, and of a mode that the bot runs, whoever wants it."""
 
 
 def decide(
@@ -50,11 +55,13 @@ def decide(
     """
     verdict = _unfit(signal, now=now, modes=modes, offset=offset)
     if verdict is not None:
-        return Decision(verdict=verdict)
+        return Decision(verdict=verdict, fit=False)
     run = {registration.name: registration for registration in registrations if wants(registration, signal)}
     if run:
         return Decision(run=tuple(run.values()))
-    return Decision(verdict=Verdict(Stage.REFUSED, f"no handler matches {describe(signal)}"))
+    reasons = {left_out(registration, signal) for registration in registrations if addressed(registration, signal)}
+    words = "; ".join([describe(signal), *sorted(filter(None, reasons))])
+    return Decision(verdict=Verdict(Stage.REFUSED, f"no handler matches {words}"))
 
 
 def _unfit(signal: Signal, *, now: int, modes: Collection[Mode], offset: int) -> Verdict | None:
@@ -89,15 +96,34 @@ def _with_skew(reason: str, offset: int) -> str:
 
 def wants(registration: Registration, signal: Signal) -> bool:
     """Whether a handler asked for this signal."""
-    body = TRADE if isinstance(signal.body, Trade) else ALERT
+    return addressed(registration, signal) and left_out(registration, signal) is None
+
+
+def addressed(registration: Registration, signal: Signal) -> bool:
+    """Whether a handler asked for signals of this source, instrument, mode and model, whatever they say."""
     return (
-        registration.body == body
+        registration.body == _body(signal)
         and registration.source in {ANY, signal.source}
         and registration.mode in {None, signal.mode}
         and registration.test in {None, signal.mode is Mode.TEST}
         and registration.instrument in {None, _name(signal.instrument)}
+        and (registration.model is None or (signal.model is not None and signal.model.name == registration.model))
         and _selects(registration, signal.instrument)
     )
+
+
+def left_out(registration: Registration, signal: Signal) -> str | None:
+    """Why a handler leaves a prediction out that is addressed to it; None where it does not."""
+    if signal.outlier and not registration.outliers:
+        return "it is an outlier"
+    least, confidence = registration.minimum_confidence, signal.confidence
+    if least is None or (confidence is not None and confidence >= least):
+        return None
+    return "its confidence is not known" if confidence is None else f"its confidence {confidence:g} is below {least:g}"
+
+
+def _body(signal: Signal) -> str:
+    return _BODIES.get(type(signal.body), ALERT)
 
 
 def _name(instrument: Instrument | None) -> str:
@@ -121,8 +147,8 @@ def _selects(registration: Registration, instrument: Instrument | None) -> bool:
 
 def describe(signal: Signal) -> str:
     """A signal in a few words: ``trade of btc-breakout for BTC-USDT-PERP (perpetual, BINANCE)``."""
-    body = TRADE if isinstance(signal.body, Trade) else ALERT
     instrument = signal.instrument
+    body = _body(signal) if signal.model is None else f"{_body(signal)} of {signal.model!s:.80}"
     if instrument is None:
         return f"{body} of {signal.source}"
     about = ", ".join(word for word in (instrument.kind, instrument.venue) if word)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any, TypeVar
 
+from bot_plugin.in_force import Predictions, Stale, Watch, asked
 from bot_plugin.listening import provided_by
 from bot_plugin.mailbox import Latest, SignalQueue
 from bot_plugin.plan import Interrupted, Plan
-from bot_plugin.registration import ALERT, ANY, TRADE, Registration, TopicRegistration
+from bot_plugin.registration import ALERT, ANY, PREDICTION, TRADE, Registration, TopicRegistration
 from bot_plugin.signal import Signal
 from bot_plugin.topic_queue import TopicQueue
 from bot_plugin.transport import check_filter
@@ -28,11 +29,18 @@ class Handlers:
         self._topics: list[TopicRegistration] = []
         self._interrupted: list[Callable[[Signal], Any]] = []
         self._provided: dict[str, Any] = {}
+        self.predictions = Predictions()
 
     @property
     def plan(self) -> Plan:
         """What is registered by now."""
-        return Plan(tuple(self._registrations), tuple(self._topics), tuple(map(Interrupted, self._interrupted)))
+        return Plan(
+            tuple(self._registrations),
+            tuple(self._topics),
+            tuple(map(Interrupted, self._interrupted)),
+            views=(self.predictions,),
+            watches=self.predictions.watches,
+        )
 
     @property
     def provides(self) -> bool:
@@ -56,6 +64,43 @@ class Handlers:
     def on_alert(self, source: str = ANY, **filters: Any) -> Callable[[Handler], Handler]:
         """Call a function for each alert of a source; arguments as for ``on_trade``."""
         return self._decorator(ALERT, source, filters)
+
+    def on_prediction(self, source: str = ANY, **filters: Any) -> Callable[[Handler], Handler]:
+        """Call a function for each prediction of a source; arguments as for ``on_trade``, and those of predictions.
+
+        Args:
+            source: the source's name, or ``*``.
+            **filters: as for ``on_trade``; ``model``, a model's name; ``minimum_confidence``, 0 to 1, which leaves out
+                what says less, or nothing, of it; ``outliers=True`` lets those in whose input was unlike what the model
+                was trained on.
+        """
+        return self._decorator(PREDICTION, source, filters)
+
+    def on_stale(
+        self, source: str = ANY, *, interval: float | None = None, **filters: Any
+    ) -> Callable[[Callable[[Stale], Any]], Callable[[Stale], Any]]:
+        """Call a function with a Stale, once for each silence, when no prediction is in force: so that it can go flat.
+
+        The bot's own timer calls it, also while broker and gateway are away, and 10 s after a start with nothing.
+
+        Args:
+            source: the source's name, or ``*``; an ``on_prediction``, a queue or ``latest`` listens to it.
+            interval: seconds within which the next prediction is due; where not given, the newest one's expiry counts.
+            **filters: as for ``on_prediction``: what they leave out does not count.
+
+        Raises:
+            ValueError: an argument that could never match.
+        """
+        if interval is not None and interval <= 0:
+            raise ValueError(f"interval is in seconds and more than 0, not {interval!r}")
+
+        def register(callback: Callable[[Stale], Any]) -> Callable[[Stale], Any]:
+            wanted = asked(source, callback, **{"name": f"on_stale {_name_of(callback)}", **filters})
+            watch = Watch(wanted=wanted, callback=callback, interval=interval)
+            self.predictions.watches = (*self.predictions.watches, watch)
+            return callback
+
+        return register
 
     def on_topic(
         self, topic_filter: str, *, name: str | None = None, timeout: float | None = None

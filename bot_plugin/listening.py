@@ -9,14 +9,13 @@ from typing import Any
 
 from bot_plugin.feeds import Feed
 from bot_plugin.plan import Plan
-from bot_plugin.registration import ALERT, ANY, TRADE, Mailbox, Registration, TopicRegistration
+from bot_plugin.registration import ANY, BODIES, Mailbox, Registration, TopicRegistration
 from bot_plugin.settings import PluginSettings
 from bot_plugin.topic_queue import TopicQueue
 from schemas.fields import is_name
 from schemas.topics import NAMED, VERSION, Mode, TopicError, Topics, decode_segment
 
 _EVERY = "+"
-_BODIES = (TRADE, ALERT)
 _NO_SIGNALS = NAMED | {"reply"}
 
 
@@ -90,13 +89,13 @@ def _selected(words: list[str], *, test: bool) -> Selected:
         words = [*words[:-1], *[_EVERY] * (5 - len(words))]
     match words:
         case [version, body, source, segment] if version == VERSION:
-            bodies = _BODIES if body == _EVERY else (body,)
+            bodies = BODIES if body == _EVERY else (body,)
             instrument = None if segment == _EVERY else _decoded(segment)
-            if set(bodies) <= set(_BODIES) and (source == _EVERY or is_name(source)) and instrument != "":
+            if set(bodies) <= set(BODIES) and (source == _EVERY or is_name(source)) and instrument != "":
                 return Selected(bodies, ANY if source == _EVERY else source, instrument, test)
     raise ValueError(
         f"signals are selected by ROOT/{VERSION}/BODY/SOURCE/INSTRUMENT, where + stands for any, BODY is"
-        f" {' or '.join(_BODIES)}, and INSTRUMENT is as BTC-USDT or BTC-USDT-PERP"
+        f" {' or '.join(BODIES)}, and INSTRUMENT is as BTC-USDT or BTC-USDT-PERP"
     )
 
 

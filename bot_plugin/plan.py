@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot_plugin.registration import ANY, Desk, Mailbox, Registration, TopicRegistration
+from bot_plugin.in_force import Predictions, Watch
+from bot_plugin.registration import ANY, PREDICTION, Desk, Mailbox, Registration, TopicRegistration
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
 from bot_plugin.topic_queue import TopicQueue
@@ -35,6 +36,8 @@ class Plan:
 
     Args:
         faults: what is wrong with the registrations themselves.
+        views: where the strategy asks what is in force.
+        watches: who is told when nothing is.
         more_may_come: whether handlers come and go while it runs: what is for one that is not here waits for it.
     """
 
@@ -43,6 +46,8 @@ class Plan:
     interrupted: tuple[Interrupted, ...] = ()
     faults: tuple[str, ...] = ()
     more_may_come: bool = False
+    views: tuple[Predictions, ...] = ()
+    watches: tuple[Watch, ...] = ()
 
     @property
     def handlers(self) -> tuple[str, ...]:
@@ -71,7 +76,7 @@ class Plan:
 
     def close(self, cause: BaseException | None) -> None:
         """Tell whoever looks there that no more comes, and what ended it; None where nothing did but a wish."""
-        places: list[Mailbox | TopicQueue] = [*self.mailboxes, *self.topic_queues]
+        places: list[Mailbox | TopicQueue | Predictions] = [*self.mailboxes, *self.topic_queues, *self.views]
         for place in places:
             place.close(cause)
 
@@ -80,6 +85,7 @@ class Plan:
         return Plan(
             tuple(each for each in self.registrations if each not in other.registrations),
             tuple(each for each in self.topics if each not in other.topics),
+            views=tuple(each for each in self.views if each not in other.views),
         )
 
     def joined(self, guest: Plan) -> Plan:
@@ -91,6 +97,8 @@ class Plan:
             (*self.interrupted, *(replace(each, handlers=own) for each in guest.interrupted)),
             (*self.faults, *guest.faults),
             more_may_come=True,
+            views=(*self.views, *guest.views),
+            watches=(*self.watches, *guest.watches),
         )
 
     def told_of(self, handler: str) -> tuple[Callable[[Signal], Any], ...]:
@@ -120,6 +128,10 @@ class Plan:
     def problems(self, settings: PluginSettings) -> Iterator[str]:
         """What of the registrations these settings can never serve."""
         yield from self.faults
+        listened = {each.source for each in self.registrations if each.body == PREDICTION}
+        for watch in self.watches:
+            if not listened & {ANY, watch.wanted.source} and not (listened and watch.wanted.source == ANY):
+                yield f"{watch.wanted.name}: nothing listens to predictions of {watch.wanted.source}: add on_prediction"
         for registration in self.registrations:
             if registration.mode is not None and registration.mode not in settings.modes:
                 yield f"handler {registration.describe()}: {registration.mode} is not one of this bot's modes; add it"

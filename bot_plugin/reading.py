@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot_plugin.order import Place
-from bot_plugin.registration import ALERT, TRADE
+from bot_plugin.registration import ALERT, PREDICTION, TRADE
+from bot_plugin.registration import BODIES as PLACES
 from bot_plugin.signal import Signal
 from bot_plugin.transport import Message
 from schemas import envelope as envelopes
@@ -15,17 +16,27 @@ from schemas.alert import Alert, AlertSchema, Withdrawal, WithdrawalSchema
 from schemas.envelope import Envelope
 from schemas.errors import ContractError
 from schemas.fields import from_micros, to_micros
+from schemas.prediction import Prediction, PredictionSchema
 from schemas.record import load
 from schemas.topics import VERSION, Mode
 from schemas.trade import Trade, TradeSchema
 
-BODIES = (envelopes.TRADE, envelopes.ALERT, envelopes.WITHDRAW)
+BODIES = (envelopes.TRADE, envelopes.ALERT, envelopes.PREDICTION, envelopes.WITHDRAW)
 """The body types that this plugin reads."""
 
 MAX_ID = 64
 
-_SCHEMAS = {envelopes.TRADE: TradeSchema, envelopes.ALERT: AlertSchema}
-_PLACES = {envelopes.TRADE: (TRADE,), envelopes.ALERT: (ALERT,), envelopes.WITHDRAW: (TRADE, ALERT)}
+_SCHEMAS = {
+    envelopes.TRADE: TradeSchema,
+    envelopes.ALERT: AlertSchema,
+    envelopes.PREDICTION: PredictionSchema,
+}
+_PLACES = {
+    envelopes.TRADE: (TRADE,),
+    envelopes.ALERT: (ALERT,),
+    envelopes.PREDICTION: (PREDICTION,),
+    envelopes.WITHDRAW: PLACES,
+}
 
 _ROUNDING = 2
 """Seconds that a signal may live longer than its message's interval: the gateway cuts a fraction off as it publishes
@@ -60,7 +71,7 @@ class Unreadable:
 
 def prefixes(root: str) -> tuple[str, ...]:
     """What the topics of signals begin with."""
-    return tuple(f"{root}{tree}/{VERSION}/{body}/" for tree in ("", "-test") for body in (TRADE, ALERT))
+    return tuple(f"{root}{tree}/{VERSION}/{body}/" for tree in ("", "-test") for body in PLACES)
 
 
 def read(
@@ -151,7 +162,7 @@ def _signal(
     assert envelope.expirytime is not None
     assert envelope.partitionkey is not None
     assert envelope.sequence is not None
-    body: Trade | Alert = load(_SCHEMAS[envelope.type], envelope.data)
+    body: Trade | Alert | Prediction = load(_SCHEMAS[envelope.type], envelope.data)
     at = now()
     lifetime = to_micros(envelope.expirytime) - at
     if expiry is not None:
@@ -168,6 +179,8 @@ def _signal(
         received_at=from_micros(at),
         previous=envelope.previoussequence,
         possible_duplicate_of=envelope.possibleduplicateof,
+        causationid=envelope.causationid,
+        correlationid=envelope.correlationid,
         deadline=monotonic() + lifetime,
         now=latest,
         monotonic=monotonic,

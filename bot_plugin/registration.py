@@ -18,7 +18,9 @@ if TYPE_CHECKING:  # a job has a registration
     from bot_plugin.job import Job
 
 ANY = "*"
-TRADE, ALERT = "trade", "alert"
+TRADE, ALERT, PREDICTION = "trade", "alert", "prediction"
+BODIES = (TRADE, ALERT, PREDICTION)
+"""What stands in the topics of signals, and what a handler may want."""
 
 _PAIR = re.compile(r"[^\s/-]+-[^\s/-]+")
 
@@ -61,12 +63,15 @@ class Registration:
 
     Args:
         name: by which receipts name it; unique within the bot.
-        body: ``trade`` or ``alert``.
+        body: ``trade``, ``alert`` or ``prediction``.
         source: a source's name, or ``*``.
         target: a coroutine function, a plain function, or a Mailbox.
         pair: as Hummingbot spells it; without ``kind`` it never selects a derivative.
         venue: in any case.
         instrument: its name in topics, ``BTC-USDT-PERP``, or ``-`` for an alert that names none; None for every one.
+        model: the name of the model that predicts.
+        minimum_confidence: 0 to 1; predictions with less, or that do not say, are left out.
+        outliers: whether predictions are wanted whose input was unlike what the model was trained on.
         test: whether the signals of the test tree are wanted, or the others; None for both.
         timeout: seconds that a call may take; None for no limit.
         rerun: whether a run that a crash cut short may be repeated.
@@ -81,6 +86,9 @@ class Registration:
     venue: str | None = None
     mode: Mode | None = None
     instrument: str | None = None
+    model: str | None = None
+    minimum_confidence: float | None = None
+    outliers: bool = False
     test: bool | None = None
     timeout: float | None = None
     rerun: bool = False
@@ -95,6 +103,11 @@ class Registration:
             raise ValueError(f"handler {self.name!r}: {self.source!r} is not the name of a source, nor '*'")
         if self.pair is not None and not _PAIR.fullmatch(self.pair):
             raise ValueError(f"handler {self.name!r}: a pair is spelled BTC-USDT, not {self.pair!r}")
+        if self.body != PREDICTION and (self.model is not None or self.minimum_confidence is not None or self.outliers):
+            raise ValueError(f"handler {self.name!r}: model, minimum_confidence and outliers are for predictions")
+        if self.minimum_confidence is not None and not 0 <= self.minimum_confidence <= 1:
+            problem = f"minimum_confidence is a number from 0 to 1, not {self.minimum_confidence!r}"
+            raise ValueError(f"handler {self.name!r}: {problem}")
         if self.timeout is not None and self.timeout <= 0:
             raise ValueError(f"handler {self.name!r}: timeout is in seconds and more than 0, not {self.timeout!r}")
         if not 0 < len(self.name) <= 256:  # noqa: PLR2004
@@ -116,8 +129,13 @@ class Registration:
 
     def describe(self) -> str:
         """Say in one line what it wants."""
-        filters = {"pair": self.pair, "kind": self.kind, "venue": self.venue, "mode": self.mode}
-        filters |= {"instrument": self.instrument}
+        filters: dict[str, str | float | None] = {
+            "pair": self.pair,
+            "kind": self.kind,
+            "venue": self.venue,
+            "mode": self.mode,
+        }
+        filters |= {"instrument": self.instrument, "model": self.model, "minimum_confidence": self.minimum_confidence}
         given = "".join(f" {name}={value}" for name, value in filters.items() if value is not None)
         return f"{self.name} ({self.body} of {self.source}{given})"
 

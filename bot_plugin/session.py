@@ -16,6 +16,7 @@ from bot_plugin.arrivals import Arrivals, place_of
 from bot_plugin.card import OwnCard
 from bot_plugin.clock import GatewayClock
 from bot_plugin.desk import LoopDesk
+from bot_plugin.in_force import Predictions
 from bot_plugin.inbox import Inbox, Recovered
 from bot_plugin.job import Job
 from bot_plugin.lifecycle import Lifecycle
@@ -28,6 +29,7 @@ from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
 from bot_plugin.transport import Link, Message, matches
+from bot_plugin.vigil import Vigil
 from bot_plugin.workers import Workers
 from schemas import envelope as envelopes
 from schemas.card import BotCard, Presence, Receipted, ReceiptedSchema
@@ -91,11 +93,15 @@ class Session:
             backlog=settings.backlog,
             monotonic=monotonic,
         )
+        self._known = Predictions()
+        self._vigil = Vigil(self._known, group, monotonic=monotonic)
+        self._vigil.change(plan.watches)
         self._sequencer = self._ordered(released)
         self._arrivals = self._intake()
         self._raw = RawHandlers(plan.topics, group, threads=settings.threads)
         self._desk = LoopDesk(self._lifecycle, group)
         plan.open(self._desk)
+        self._show(plan)
         self._selected: tuple[tuple[Registration, ...], tuple[str, ...]] = ((), ())
         self._stopping = False
         self._closed = asyncio.Event()
@@ -123,12 +129,21 @@ class Session:
             gateway=self._gateway,
             connected=lambda: self._link.connected,
             wanted=lambda: self._absence.wanted,
+            predicted=self._predicted,
             now=self._now,
             monotonic=self._monotonic,
         )
 
     def _told_of(self, handler: str) -> Sequence[Callable[[Signal], Any]]:
         return self.plan.told_of(handler)
+
+    def _predicted(self, signal: Signal) -> None:
+        for view in (self._known, *self.plan.views):
+            view.see(signal)
+
+    def _show(self, plan: Plan) -> None:
+        for view in plan.views:
+            view.open(self._known)
 
     def recover(self, recovered: Recovered) -> None:
         """Take up what an earlier process left, before anything new comes."""
@@ -156,6 +171,8 @@ class Session:
         """
         before, self.plan, self._card.card = self.plan, plan, card
         plan.without(before).open(self._desk)
+        self._show(plan.without(before))
+        self._vigil.change(plan.watches)
         busy = Busy(tuple(self._absence.change(plan.registrations)), tuple(self._raw.change(plan.topics)))
         before.without(plan).close(None)
         return busy
@@ -190,6 +207,7 @@ class Session:
             self._sequencer.close()
             self._workers.close()
             self._raw.close()
+            self._vigil.close()
 
     async def farewell(self) -> None:
         """End what is left, send its receipts and say goodbye, as far as the broker is there."""
@@ -269,6 +287,7 @@ class Session:
             await asyncio.sleep(1)
             self._lifecycle.sweep()
             self._absence.sweep()
+            self._vigil.look()
             self.receipts.retry()
             self._sequencer.look_again()
             if news := self._gateway.news(now=self._now(), monotonic=self._monotonic()):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from schemas.alert import Alert
 from schemas.fields import to_micros
 from schemas.instrument import Instrument
+from schemas.prediction import Model, Prediction, Probabilities, Value
 from schemas.topics import Mode
 from schemas.trade import Action, Quantity, Trade
 
@@ -42,6 +44,8 @@ class Signal:
         expires_at: when it stops being true; no handler is called past it.
         received_at: when it reached this bot, by the bot's clock.
         possible_duplicate_of: the id of an earlier signal with an equal body, where the gateway was not sure.
+        causationid: the id of what it was made of: of the prediction behind a trade.
+        correlationid: what joins the signals of one trade idea.
         deadline: when it expires by the monotonic clock, fixed as it arrived: a clock that is set back changes nothing.
         now: the bot's clock, or the gateway's where that is known to be later, microseconds since the epoch.
         monotonic: the clock that nobody sets, microseconds.
@@ -51,7 +55,7 @@ class Signal:
     id: str
     source: str
     mode: Mode
-    body: Trade | Alert
+    body: Trade | Alert | Prediction
     key: str
     sequence: int
     time: datetime
@@ -59,6 +63,8 @@ class Signal:
     received_at: datetime
     previous: int | None = None
     possible_duplicate_of: str | None = None
+    causationid: str | None = None
+    correlationid: str | None = None
     deadline: int = field(repr=False, compare=False)
     now: Callable[[], int] = field(repr=False, compare=False)
     monotonic: Callable[[], int] = field(repr=False, compare=False)
@@ -99,7 +105,7 @@ class Signal:
 
     @property
     def action(self) -> Action | None:
-        """What a trade asks for; None for an alert."""
+        """What a trade asks for; None for another signal."""
         return self.body.action if isinstance(self.body, Trade) else None
 
     @property
@@ -109,5 +115,45 @@ class Signal:
 
     @property
     def message(self) -> str | None:
-        """The sender's text."""
-        return self.body.message
+        """The sender's text; None for a prediction."""
+        return None if isinstance(self.body, Prediction) else self.body.message
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What a model predicts; None for another signal, as all that follows."""
+        return self.body if isinstance(self.body, Prediction) else None
+
+    @property
+    def model(self) -> Model | None:
+        """Who predicts: ``name`` and ``version``."""
+        return self.body.model if isinstance(self.body, Prediction) else None
+
+    @property
+    def probabilities(self) -> Probabilities | None:
+        """How likely ``short``, ``neutral`` and ``long`` are; None where the model says something else."""
+        return self.body.probabilities if isinstance(self.body, Prediction) else None
+
+    @property
+    def value(self) -> Value | None:
+        """The number that is predicted, and its name; None where the model says something else."""
+        return self.body.value if isinstance(self.body, Prediction) else None
+
+    @property
+    def quantiles(self) -> Mapping[str, Decimal | float]:
+        """Values by their level; empty where the model says something else."""
+        return self.body.quantiles if isinstance(self.body, Prediction) else {}
+
+    @property
+    def confidence(self) -> float | None:
+        """0 to 1, by the model's own measure; None where it does not say."""
+        return self.body.confidence if isinstance(self.body, Prediction) else None
+
+    @property
+    def outlier(self) -> bool | None:
+        """Whether the model was given what it was not trained on; None where it does not say."""
+        return self.body.outlier if isinstance(self.body, Prediction) else None
+
+    @property
+    def target_pct(self) -> Decimal | None:
+        """The move that is expected, as a fraction of the price; None where the model does not say."""
+        return self.body.target_pct if isinstance(self.body, Prediction) else None

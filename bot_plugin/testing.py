@@ -16,17 +16,21 @@ import bot_plugin.guard  # noqa: F401  # before any `schemas`
 from bot_plugin.fake import FakeBroker, FakeLink
 from bot_plugin.inbox import MemoryInbox
 from bot_plugin.listener import SignalListener
+from bot_plugin.registration import ALERT, PREDICTION, TRADE
 from schemas import envelope as envelopes
 from schemas.alert import Alert, AlertSchema
 from schemas.card import Receipted, ReceiptedSchema
 from schemas.envelope import Envelope
 from schemas.fields import from_micros
 from schemas.instrument import Instrument, Kind
+from schemas.prediction import Prediction, PredictionSchema
 from schemas.receipt import Receipt, ReceiptSchema
-from schemas.record import load
+from schemas.record import load, wire
 from schemas.rpc import Reply, Request, read_reply, write_request
 from schemas.topics import Mode, SignalTopic
 from schemas.trade import Action, Effect, Order, Quantity, Trade, TradeSchema, Unit
+
+_BODIES = {envelopes.TRADE: TRADE, envelopes.ALERT: ALERT, envelopes.PREDICTION: PREDICTION}
 
 
 def build(
@@ -40,6 +44,7 @@ def build(
     quantity: str | None = None,
     price: str | None = None,
     message: str | None = None,
+    prediction: Mapping[str, Any] | None = None,
     mode: str = "live",
     ttl: float = 60.0,
     age: float = 0.0,
@@ -59,21 +64,18 @@ def build(
         quantity: an exact decimal, in the base currency.
         price: an exact decimal, in the quote currency.
         message: the sender's text.
+        prediction: makes it one: what a pipeline posts, ``{"probabilities": {"long": 1}}``; its model is ``test``.
         mode: live, paper or test.
         ttl: seconds from acceptance to expiry.
         age: seconds since acceptance, by the listener's clock; negative for one from the future.
         sequence: its number on its topic; microseconds of acceptance where not given.
         previous: the number of the one before it; a bot that has not seen that one waits for it, up to 2 s.
-        **envelope: attributes to set otherwise: ``id``, ``partitionkey``.
+        **envelope: attributes to set otherwise: ``id``, ``partitionkey``, ``causationid``.
     """
     at = listener.now() - round(age * 1_000_000)
     instrument = None if pair is None else Instrument(raw=pair, pair=pair, kind=Kind(kind), venue=venue)
     name = instrument.name if instrument else "-"
-    type_, data = (
-        (envelopes.ALERT, envelopes.body(AlertSchema, Alert(message=message, instrument=instrument)))
-        if action is None
-        else (envelopes.TRADE, _trade(action, instrument, quantity=quantity, price=price, message=message))
-    )
+    type_, data = _said(action, instrument, prediction, quantity=quantity, price=price, message=message)
     attributes = {
         "id": str(uuid.uuid4()),
         "source": f"/sources/{source}",
@@ -90,9 +92,26 @@ def build(
     return Envelope(**{**attributes, **envelope})
 
 
+def _said(
+    action: str | None,
+    instrument: Instrument | None,
+    prediction: Mapping[str, Any] | None,
+    *,
+    quantity: str | None,
+    price: str | None,
+    message: str | None,
+) -> tuple[str, Mapping[str, Any]]:
+    """The type and the body."""
+    if prediction is not None:
+        return _prediction(prediction, instrument)
+    if action is None:
+        return _alert(message, instrument)
+    return _trade(action, instrument, quantity=quantity, price=price, message=message)
+
+
 def _trade(
     action: str, instrument: Instrument | None, *, quantity: str | None, price: str | None, message: str | None
-) -> Mapping[str, Any]:
+) -> tuple[str, Mapping[str, Any]]:
     if instrument is None:
         raise ValueError("a trade has a pair; an alert has action=None")
     order = Order(
@@ -100,14 +119,25 @@ def _trade(
         price=None if price is None else Decimal(price),
     )
     trade = Trade(action=Action(action), effect=Effect.UNKNOWN, instrument=instrument, order=order, message=message)
-    return envelopes.body(TradeSchema, trade)
+    return envelopes.TRADE, envelopes.body(TradeSchema, trade)
+
+
+def _alert(message: str | None, instrument: Instrument | None) -> tuple[str, Mapping[str, Any]]:
+    return envelopes.ALERT, envelopes.body(AlertSchema, Alert(message=message, instrument=instrument))
+
+
+def _prediction(said: Mapping[str, Any], instrument: Instrument | None) -> tuple[str, Mapping[str, Any]]:
+    if instrument is None:
+        raise ValueError("a prediction has a pair")
+    prediction: Prediction = load(PredictionSchema, {"model": {"name": "test"}, "instrument": wire(instrument), **said})
+    return envelopes.PREDICTION, envelopes.body(PredictionSchema, prediction)
 
 
 def topic_of(listener: SignalListener, envelope: Envelope) -> str:
     """Where the gateway would publish a signal."""
     return listener.settings.topics.signal(
         SignalTopic(
-            body="trade" if envelope.type != envelopes.ALERT else "alert",
+            body=_BODIES.get(envelope.type, TRADE),
             source=envelope.source.removeprefix("/sources/"),
             instrument=envelope.subject or "-",
             test=envelope.mode is Mode.TEST,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class SignalMixin:
     """Gives a script (StrategyV2Base) or a controller (ControllerBase) signals; it stands before them among the bases.
 
-    Write what you need of ``on_trade(signal)``, ``on_alert(signal)`` and ``on_interrupted(signal)``, plain or async.
+    Write what you need of ``on_trade(signal)``, ``on_alert(signal)``, ``on_prediction(signal)``, ``on_stale(stale)``
+    and ``on_interrupted(signal)``, plain or async.
     They are called on Hummingbot's own loop, as ``on_tick`` is: from when the strategy is ready to trade until it
     stops, one at a time for each source and instrument, in order, once, never late. What they place is told with it.
 
@@ -30,6 +31,10 @@ class SignalMixin:
     signals: Mapping[str, Any] = {}
     """Which signals it gets: ``source``, ``pair``, ``kind``, ``venue``, ``mode``, and ``timeout`` and ``rerun``, as
     ``SignalListener.on_trade`` has them. Every source's where it says nothing. May be a property."""
+
+    predictions: Mapping[str, Any] = {}
+    """Which predictions it gets: as ``signals``, and ``model``, ``minimum_confidence``, ``outliers``, and ``interval``,
+    seconds within which the next one is due, for ``on_stale``."""
 
     def follow(self, signal: Signal, order_id: str) -> None:
         """Say that an order followed a signal, which ``buy`` or ``sell`` in its callback did not place.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot_plugin.handlers import Handlers
 from bot_plugin.hummingbot.orders import OrderWatch
+from bot_plugin.in_force import Stale
 from bot_plugin.signal import Signal
 from bot_plugin.wording import describe_error
 
@@ -73,8 +74,8 @@ class Subscription:
     """A strategy, or a controller, as one who gets signals.
 
     Args:
-        strategy: has the callbacks ``on_trade``, ``on_alert``, ``on_interrupted``, as far as it wants them, and
-            ``signals``, which it wants.
+        strategy: has the callbacks ``on_trade``, ``on_alert``, ``on_prediction``, ``on_stale`` and ``on_interrupted``,
+            as far as it wants them, and ``signals`` and ``predictions``, which it wants.
         name: names it in receipts; the same after a restart, as what waited for it waits for that name.
         attach: gives the companion.
     """
@@ -138,11 +139,33 @@ class Subscription:
         for name, register in (("on_trade", handlers.on_trade), ("on_alert", handlers.on_alert)):
             if (method := getattr(self._strategy, name, None)) is not None:
                 register(**{"name": f"{self._name}.{name}", **wanted})(self._calling(method))
+        self._register_predictions(handlers)
         if not handlers.plan.handlers:
-            raise TypeError("it has neither on_trade nor on_alert")
+            raise TypeError("it has none of on_trade, on_alert and on_prediction")
         if (method := getattr(self._strategy, "on_interrupted", None)) is not None:
             handlers.on_interrupted(self._calling(method, trades=False))
         return handlers
+
+    def _register_predictions(self, handlers: Handlers) -> None:
+        wanted = dict(self._strategy.predictions)
+        interval = wanted.pop("interval", None)
+        if (method := getattr(self._strategy, "on_prediction", None)) is not None:
+            handlers.on_prediction(**{"name": f"{self._name}.on_prediction", **wanted})(self._calling(method))
+        if (method := getattr(self._strategy, "on_stale", None)) is not None:
+            filters = {name: value for name, value in wanted.items() if name not in {"name", "timeout", "rerun"}}
+            name = f"{self._name}.on_stale"
+            handlers.on_stale(**{"name": name, "interval": interval, **filters})(self._telling(method))
+
+    def _telling(self, method: Callable[[Stale], Any]) -> Callable[[Stale], Awaitable[None]]:
+        """Call on Hummingbot's loop, while the strategy can trade."""
+
+        async def tell(stale: Stale) -> None:
+            if self._open:
+                result = method(stale)
+                if isawaitable(result):
+                    await result
+
+        return tell
 
     def _calling(self, method: Callable[[Signal], Any], *, trades: bool = True) -> Callable[[Signal], Awaitable[None]]:
         """Call on Hummingbot's loop, a plain method too: nothing of a strategy may run in another thread."""

@@ -86,6 +86,7 @@ async def test_a_filter_for_one_instrument_gets_that_and_subscribes_to_no_other(
 
     assert listener.plan.signal_filters(listener.settings) == (
         "signals/v1/alert/x/ES1%21",
+        "signals/v1/prediction/x/ES1%21",
         "signals/v1/trade/btc/BTC-USDT-PERP",
         "signals/v1/trade/x/ES1%21",
     )
@@ -181,7 +182,7 @@ def test_a_name_is_provided_once() -> None:
         ({"signals": "raw"}, "signals are selected by"),
         ({"signals/v1/#": "act"}, "signals are selected by"),
         ({"signals/v2/trade/+/+": "act"}, "signals are selected by"),
-        ({"signals/v1/prediction/+/+": "act"}, "BODY is trade or alert"),
+        ({"signals/v1/receipts/+/+": "act"}, "BODY is trade or alert or prediction"),
         ({"signals/v1/trade/a b/+": "act"}, "signals are selected by"),
         ({"signals/v1/trade/+/BTC.USDT": "act"}, "INSTRUMENT is as BTC-USDT"),
         ({"signals-test/v1/receipt/+": "raw"}, "signals are selected by"),

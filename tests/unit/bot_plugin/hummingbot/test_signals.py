@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
 
-from bot_plugin import Signal
+from bot_plugin import Signal, vigil
 from bot_plugin.hummingbot import SignalMixin, signals, subscription
 from bot_plugin.hummingbot.internals import executors
+from bot_plugin.in_force import Stale
 from bot_plugin.testing import Rig, build, running
 from schemas.receipt import Receipt
 from tests.unit.bot_plugin.hummingbot.followed import Followed, end, fill
@@ -208,7 +209,7 @@ async def test_filters_come_from_the_strategys_own_configuration(rig: Rig) -> No
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({}, "it has neither on_trade nor on_alert"),
+        ({}, "it has none of on_trade, on_alert and on_prediction"),
         ({"signals": {"pair": "BTC/USDT"}, "on_trade": lambda *_: None}, "a pair is spelled BTC-USDT"),
     ],
 )
@@ -369,3 +370,37 @@ def test_a_strategy_that_was_not_started_cannot_follow() -> None:
     with pytest.raises(RuntimeError, match="Seen has no companion"):
         Seen().follow(None, "b1")
     assert executors.Executors is signals.Executors
+
+
+class Predicted(SignalMixin, Script):
+    """A script that follows a model, and goes flat without one."""
+
+    predictions: Mapping[str, Any] = {"source": "models", "minimum_confidence": 0.6, "interval": 0.5}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.flat: list[tuple[str, int]] = []
+
+    def on_prediction(self, signal: Signal) -> None:
+        self.seen.append(signal.id)
+
+    def on_stale(self, stale: Stale) -> None:
+        self.flat.append((stale.reason, threading.get_ident()))
+
+
+async def test_a_script_follows_predictions_and_is_told_on_its_own_thread_when_they_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that falls silent is told once, by the bot's own timer."""
+    script = start(Predicted())
+    said = {"probabilities": {"long": 1.0}, "confidence": 0.9}
+    id_ = await send(rig, source="models", prediction=said)
+    receipt = await receipts(rig, id_, "handled")
+    assert (script.seen, receipt.handler) == ([id_], "Predicted.on_prediction")
+    # shorter than the second between two looks, so what is found first is told when the start has settled
+    monkeypatch.setattr(vigil, "SETTLE", 0)
+    await eventually(lambda: script.flat)
+    assert script.flat == [("the source is silent for more than 0.5 s", threading.get_ident())]
+    await script.on_stop()
+    assert rig.listener.plan.watches == ()
