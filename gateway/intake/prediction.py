@@ -33,8 +33,9 @@ _KEYS = frozenset(PredictionSchema().fields) | {"pair"}
 def predict(document: Document, *, source: Source, accepted_at: int) -> Prediction:
     """Make a prediction of a document that ``parse`` gave.
 
-    Beside the contract's own spelling it takes ``pair`` or a text as the instrument, a text as the model or none where
-    the source has one, and a list of probabilities where the source says what its entries are.
+    Beside the contract's own spelling it takes ``pair`` or a text as the instrument, or none where the source fixes it;
+    a text as the model, or none where the source has one; and a list of probabilities where the source says what its
+    entries are.
 
     Args:
         document: the document.
@@ -48,6 +49,7 @@ def predict(document: Document, *, source: Source, accepted_at: int) -> Predicti
     if not isinstance(document, dict):
         raise Refused(Code.INVALID, Fault(where="", problem="a prediction is a JSON object"))
     spelled, faults = _spelled(document, source.predictions)
+    _name_instrument(spelled, source)
     try:
         loaded: Prediction = load(PredictionSchema, spelled)
     except ContractError as error:
@@ -70,7 +72,6 @@ def _spelled(document: Mapping[str, Any], rules: Predictions) -> tuple[dict[str,
     if isinstance(name, str) and name and name not in rules.models:
         cause = f"Accepted: {', '.join(rules.models)}. The configuration names a source's models."
         faults.append(Fault(where="model.name", problem="is no model of this source", found=name[:80], cause=cause))
-    _name_instrument(spelled)
     if isinstance(spelled.get("probabilities"), list):
         faults += _name_probabilities(spelled, rules.classes)
     if isinstance(document.get("target_pct"), Decimal):
@@ -86,9 +87,11 @@ def _name_model(spelled: dict[str, Any], rules: Predictions) -> None:
         spelled["model"] = {**(model or {}), "name": rules.models[0]}
 
 
-def _name_instrument(spelled: dict[str, Any]) -> None:
+def _name_instrument(spelled: dict[str, Any], source: Source) -> None:
     found = spelled.get("instrument")
     text = spelled.get("pair") if found is None else found
+    if text is None and source.instrument is not None:
+        text = source.instrument.raw
     if isinstance(text, str):
         spelled["instrument"] = {"raw": text}
 

@@ -75,9 +75,11 @@ def test_the_instrument_may_be_a_text(spelled: dict[str, str], now: int) -> None
 def test_the_source_may_fix_the_instrument(now: int) -> None:
     """The instrument that a source fixes wins, and a pair that the body tells with its kind is kept."""
     fixed = Instrument(raw="ETH", base="ETH", quote="USDT", kind=Kind.SPOT, pair="ETH-USDT")
-    assert (
-        read(BODY, source=Source(name="m", predictions=RULES, instrument=fixed), now=now).instrument.name == "ETH-USDT"
-    )
+    fixing = Source(name="m", predictions=RULES, instrument=fixed)
+    assert read(BODY, source=fixing, now=now).instrument.name == "ETH-USDT"
+    bare = {name: value for name, value in BODY.items() if name != "pair"}
+    assert read(bare, source=fixing, now=now).instrument.name == "ETH-USDT"
+    assert list(faults(bare, now=now)) == ["instrument"]
 
     told = {"raw": "x1", "pair": "SOL-USDT", "kind": "perpetual"}
     assert read(BODY | {"instrument": told}, now=now).instrument.name == "SOL-USDT-PERP"
