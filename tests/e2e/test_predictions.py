@@ -10,11 +10,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook
 
 from tests.e2e.deployment import Deployment, until
 
@@ -134,3 +136,37 @@ def test_a_gateway_that_is_killed_in_the_middle_has_each_line_once(deploy, again
     assert deployment.metric("signal_gateway_outbox_depth") == 6000
     kept = list(journalled(deployment))
     assert [key for _, key in sorted(kept)] == [f"k-{number}" for number in range(6000)]
+
+
+def test_no_token_and_no_signing_secret_is_anywhere(deploy):
+    """What opens a source is on no disk but in its own file, and in no log and no answer, right or wrong."""
+    deployment = deploy(sources=SOURCES, external=False)
+    token, wrong = new_token(deployment), "sg_a-token-of-nobody"
+    secret = deployment.cli("keys", "rotate", "ml", "--signing", "--json")["signing_secret"]
+    told = {"model": {"name": "btc-lstm", "version": token}, "features": {token: 1}}
+    plain, signed = (json.dumps(prediction(1) | more).encode() for more in (told, {"idempotency_key": "k-2"}))
+    at = datetime.now(UTC)
+    signature = Webhook(secret).sign("m-1", at, signed.decode())
+    headers = {"webhook-id": "m-1", "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
+    answers = [
+        post(deployment, plain, {"Authorization": f"Bearer {token}"}),
+        post(deployment, plain, {"Authorization": f"Bearer {wrong}"}),
+        post(deployment, signed, headers),
+        post(deployment, signed + b" ", headers),
+    ]
+    deployment.stop_gateway()
+
+    assert [status for status, _ in answers] == [202, 401, 202, 401]
+    texts = [file.read_bytes().decode(errors="replace") for file in (deployment.data / "journal").iterdir()]
+    texts += [(deployment.folder / "gateway.log").read_text(), *(answer for _, answer in answers)]
+    assert not [one for one in (token, wrong, secret, signature) for text in texts if one in text]
+
+
+def post(deployment: Deployment, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    """Post one prediction; the status and the answer."""
+    connection = HTTPConnection("127.0.0.1", deployment.public, timeout=10)
+    connection.request("POST", "/v1/predictions/ml", body, headers)
+    with connection.getresponse() as response:
+        answer = response.status, response.read().decode()
+    connection.close()
+    return answer
