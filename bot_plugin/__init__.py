@@ -35,6 +35,7 @@ _guard()
 
 from bot_plugin.commands import Answer, CommandFailed, CommandTarget, RemoteCommands  # noqa: E402  # behind the guard
 from bot_plugin.errors import LinkRefused, ListenerEnded, NameTaken, SettingsError  # noqa: E402
+from bot_plugin.handlers import Handlers  # noqa: E402
 from bot_plugin.inbox import Inbox, MemoryInbox, SqliteInbox  # noqa: E402
 from bot_plugin.listener import SignalListener  # noqa: E402
 from bot_plugin.mailbox import Latest, QueuedSignal, SignalQueue  # noqa: E402
@@ -48,6 +49,7 @@ __all__ = [
     "Answer",
     "CommandFailed",
     "CommandTarget",
+    "Handlers",
     "Inbox",
     "Latest",
     "LinkRefused",

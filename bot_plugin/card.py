@@ -24,11 +24,11 @@ class OwnCard:
     """
 
     def __init__(self, link: Link, topic: str, card: BotCard, *, now: Callable[[], int]) -> None:
-        self._link, self._topic, self._card, self._now = link, topic, card, now
+        self._link, self._topic, self.card, self._now = link, topic, card, now
 
     def show(self, presence: Presence) -> asyncio.Future[int] | None:
         """Publish it; the future is the broker's answer, None where it is away."""
-        payload = encode_card(replace(self._card, presence=presence), now=self._now())
+        payload = encode_card(replace(self.card, presence=presence), now=self._now())
         try:
             published = self._link.publish(self._topic, payload, retain=True)
         except ConnectionError as error:
@@ -40,13 +40,13 @@ class OwnCard:
     def see(self, message: Message) -> None:
         """Answer a process that asks for the name, and tell of one that uses it too."""
         card = decode_card(message.payload)
-        if card is None or card.instance == self._card.instance or message.retained:
+        if card is None or card.instance == self.card.instance or message.retained:
             return
         if card.presence is Presence.CLAIM:
-            log.warning("another process asks for the name %r: answering that it is in use", self._card.bot)
+            log.warning("another process asks for the name %r: answering that it is in use", self.card.bot)
             self.show(Presence.ONLINE)
         elif card.presence is Presence.ONLINE:
-            log.error("another process uses the name %r too: instance %s", self._card.bot, card.instance)
+            log.error("another process uses the name %r too: instance %s", self.card.bot, card.instance)
 
 
 def _say_refused(published: asyncio.Future[int]) -> None:

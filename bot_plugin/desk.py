@@ -49,7 +49,7 @@ class LoopDesk:
         return _Elsewhere(done)
 
     async def _finish(self, job: Job, stage: Stage, reason: str | None) -> None:
-        await self._lifecycle.finish(job, stage, reason)
+        self._lifecycle.finish(job, stage, reason)
 
 
 class _Elsewhere:

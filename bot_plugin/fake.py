@@ -7,11 +7,20 @@ from asyncio import Future
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from bot_plugin.errors import LinkLost, TakenOver
 from bot_plugin.transport import Before, LinkSettings, Message, Receive, at_once, matches
 
 _UNHEARD = 0x10
+
+
+class _End(Enum):
+    """How a connection ended."""
+
+    CUT = auto()
+    TAKEN_OVER = auto()
+    RENEWED = auto()
 
 
 @dataclass(slots=True, eq=False)
@@ -97,7 +106,7 @@ class FakeLink:
     def __init__(self, broker: FakeBroker, settings: LinkSettings) -> None:
         self.settings = settings
         self._broker = broker
-        self._lost: Future[bool] | None = None
+        self._lost: Future[_End] | None = None
         self._receive: Receive | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -125,22 +134,31 @@ class FakeLink:
         acknowledged.set_result(code if qos else 0)
         return acknowledged
 
+    def renew(self, settings: LinkSettings) -> None:
+        """Connect anew with these settings."""
+        if self.connected:
+            self._broker.detach(self, clean=True)
+            self._end(_End.RENEWED)
+        self.settings = settings
+
     async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled."""
-        self._receive = receive
+        self._receive, end = receive, _End.CUT
         while True:
-            await before()
+            if end is not _End.RENEWED:
+                await before()
             self._lost = asyncio.get_running_loop().create_future()
             self._broker.attach(self)
             try:
                 on_connect()
-                taken_over = await self._lost
+                end = await self._lost
             except asyncio.CancelledError:
                 self._lost.cancel()
                 self._broker.detach(self, clean=True)
                 raise
-            self._broker.detach(self, clean=False)
-            if taken_over:
+            if end is not _End.RENEWED:
+                self._broker.detach(self, clean=False)
+            if end is _End.TAKEN_OVER:
                 raise TakenOver(f"another connection uses client id {self.settings.client_id!r}")
 
     def deliver(self, message: Message) -> None:
@@ -151,8 +169,11 @@ class FakeLink:
 
     def cut(self, *, taken_over: bool = False) -> None:
         """Lose the connection."""
+        self._end(_End.TAKEN_OVER if taken_over else _End.CUT)
+
+    def _end(self, end: _End) -> None:
         if self._lost is not None and not self._lost.done():
-            self._lost.set_result(taken_over)
+            self._lost.set_result(end)
 
     async def _deliver(self, message: Message) -> None:
         lost = self._lost

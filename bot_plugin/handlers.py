@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from bot_plugin.listening import provided_by
 from bot_plugin.mailbox import Latest, SignalQueue
-from bot_plugin.plan import Plan
+from bot_plugin.plan import Interrupted, Plan
 from bot_plugin.registration import ALERT, ANY, TRADE, Registration, TopicRegistration
 from bot_plugin.signal import Signal
 from bot_plugin.topic_queue import TopicQueue
@@ -32,7 +32,12 @@ class Handlers:
     @property
     def plan(self) -> Plan:
         """What is registered by now."""
-        return Plan(tuple(self._registrations), tuple(self._topics), tuple(self._interrupted))
+        return Plan(tuple(self._registrations), tuple(self._topics), tuple(map(Interrupted, self._interrupted)))
+
+    @property
+    def provides(self) -> bool:
+        """Whether anything is offered to the configuration."""
+        return bool(self._provided)
 
     def on_trade(self, source: str = ANY, **filters: Any) -> Callable[[Handler], Handler]:
         """Call a function for each trade signal of a source. A coroutine function is awaited, another runs in a thread.

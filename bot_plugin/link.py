@@ -33,6 +33,9 @@ _DEFAULT_RECEIVE_MAXIMUM = 18
 _MOST_UNSENT = 1_048_576
 """Bytes that may wait for the network before a publish with QoS 0 is not taken any more."""
 
+_GOODBYE = 1.0
+"""Seconds that a broker has to close a connection on which it was said goodbye to."""
+
 _FIRST = asyncio.FIRST_COMPLETED
 
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # the link says what happened, in its own words
@@ -260,6 +263,8 @@ class Connection:
 
     async def _subscribe(self) -> None:
         filters = [*self._settings.filters, *self._settings.optional]
+        if dropped := [one for one in self._settings.dropped if one.isascii()]:  # gmqtt counts characters, not bytes
+            self.client.unsubscribe(dropped)
         if not filters:
             return
         mid = self.client.subscribe([Subscription(text, qos=1) for text in filters])
@@ -272,11 +277,18 @@ class Connection:
         if fatal := sorted(denied.intersection(self._settings.filters)):
             raise LinkRefused(f"the broker does not let {self._who()} listen to {', '.join(fatal)}")
         if denied:
-            log.warning("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
+            log.error("the broker does not let %s listen to %s", self._who(), ", ".join(sorted(denied)))
 
     async def close(self) -> None:
-        """Say goodbye as far as the connection allows, within 2 s."""
+        """Say goodbye as far as the connection allows, within 2 s.
+
+        The broker closes it when it has the goodbye. A next connection of this client that it takes before, as it reads
+        one packet in a turn, ends this one without a goodbye, and the last will is published.
+        """
         self.acknowledgements.fail("the connection was closed")
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(2):
+                if not self.lost.done() and (connection := self.client._connection) is not None:  # noqa: SLF001
+                    connection.send_disconnect()
+                    await asyncio.wait({self.lost}, timeout=_GOODBYE)
                 await self.client.disconnect()

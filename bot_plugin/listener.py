@@ -9,10 +9,13 @@ import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
 from bot_plugin.commands import RemoteCommands
+from bot_plugin.errors import SettingsError
 from bot_plugin.handlers import Handlers
 from bot_plugin.inbox import Inbox, SqliteInbox
 from bot_plugin.listening import listen
@@ -21,6 +24,7 @@ from bot_plugin.program import MENDABLE
 from bot_plugin.reconnecting import MqttBroker
 from bot_plugin.remote import RemotePart
 from bot_plugin.runner import Connect, Runner
+from bot_plugin.session import Busy
 from bot_plugin.settings import PluginSettings
 from bot_plugin.telemetry import Telemetry
 from bot_plugin.threaded import ThreadedListener
@@ -62,7 +66,11 @@ class SignalListener(Handlers):
         self.inbox = inbox
         self.telemetry = Telemetry(settings, now=now)
         self._commands: RemoteCommands | None = None
+        self._attached: list[Handlers] = []
+        self._leaving: dict[Handlers, Busy] = {}
         self._running: tuple[AbstractEventLoop, asyncio.Event] | None = None
+        self._runner: Runner | None = None
+        self._comes_and_goes = self._renewing = False
         self._up = threading.Event()
 
     @classmethod
@@ -86,7 +94,77 @@ class SignalListener(Handlers):
     @property
     def plan(self) -> Plan:
         """What is registered by now, and what the settings let the bot listen to."""
-        return listen(super().plan, self._provided, self.settings)
+        own = listen(super().plan, self._provided, self.settings)
+        own = replace(own, more_may_come=self._comes_and_goes or not (own.registrations or own.interrupted))
+        return reduce(Plan.joined, (handlers.plan for handlers in self._attached), own)
+
+    def attach(self, handlers: Handlers) -> None:
+        """Listen for these handlers too, from now on: before it runs, or on its loop's thread while it does.
+
+        What waited for handlers of their names, since they were detached or since an earlier process, runs now where it
+        is still true. They are attached once, until they are detached; ``wait_connected`` tells when the broker sends
+        what they want.
+
+        Raises:
+            ValueError: a handler's name is taken, or they ``provide`` something, which is the listener's own to do.
+            SettingsError: they ask for what the settings do not allow.
+            RuntimeError: it runs on another loop.
+        """
+        self._check_thread()
+        if handlers in self._attached:
+            return
+        plan = self.plan
+        if taken := sorted(set(plan.handlers) & set(handlers.plan.handlers)):
+            raise ValueError(f"there is a handler {taken[0]!r} already: receipts name handlers, so give each its own")
+        if handlers.provides:
+            raise ValueError("what the configuration feeds is provided to the listener itself: listener.provide(...)")
+        if problems := list(handlers.plan.problems(self.settings)):
+            raise SettingsError(problems)
+        self._attached.append(handlers)
+        self._change()
+
+    async def detach(self, handlers: Handlers) -> None:
+        """Listen for these handlers no more; return when none of them is called any more.
+
+        None is called from now on. Callbacks that run have ``grace`` seconds to end, and are interrupted then; one that
+        asks for this itself is not waited for. What waits for these handlers waits until they are attached again, or
+        it expires; while they are away the broker keeps nothing for them, and the gateway does.
+
+        Raises:
+            RuntimeError: it runs on another loop.
+        """
+        self._check_thread()
+        if handlers in self._attached:
+            self._attached.remove(handlers)
+            self._leaving[handlers] = self._change()
+        if self._runner is not None and (busy := self._leaving.get(handlers)) is not None:
+            await self._runner.released(busy)
+        self._leaving.pop(handlers, None)
+
+    def _check_thread(self) -> None:
+        if self._running is None:
+            return
+        here = None
+        with suppress(RuntimeError):  # no loop runs here
+            here = asyncio.get_running_loop()
+        if here is not self._running[0]:
+            raise RuntimeError("handlers come and go on the loop on which the listener runs: call this there")
+
+    def _change(self) -> Busy:
+        """Call other handlers from now on; subscribe once for all that changes in this turn of the loop."""
+        self._comes_and_goes = True
+        if self._running is None or self._runner is None:
+            return Busy()
+        if not self._renewing:
+            self._renewing = True
+            self._running[0].call_soon(self._renew, self._up.is_set())
+            self._up.clear()
+        return self._runner.change(self.plan)
+
+    def _renew(self, was_up: bool) -> None:  # noqa: FBT001  # a callback
+        self._renewing = False
+        if self._runner is not None and not self._runner.renew() and was_up:
+            self._up.set()
 
     def serve(self, commands: RemoteCommands) -> None:
         """Answer remote commands while it runs.
@@ -136,12 +214,9 @@ class SignalListener(Handlers):
             raise RuntimeError("this listener runs already")
         stop, parts = asyncio.Event(), self._parts()
         self._running = asyncio.get_running_loop(), stop
-        plan = self.plan
-        for queue in plan.topic_queues:
-            queue.open()
-        runner = Runner(
+        runner = self._runner = Runner(
             settings=self.settings,
-            plan=plan,
+            plan=self.plan,
             inbox=self._durable() if self.inbox is None else self.inbox,
             connect=connect or MqttBroker().link,
             now=self.now,
@@ -158,12 +233,9 @@ class SignalListener(Handlers):
             cause = error
             raise
         finally:
-            self._running = None
+            self._running = self._runner = None
             self._up.clear()
-            for mailbox in plan.mailboxes:
-                mailbox.close(cause)
-            for queue in plan.topic_queues:
-                queue.close(cause)
+            runner.plan.close(cause)
 
     def _durable(self) -> Inbox:
         path = self.settings.state_folder / f"{self.settings.bot}.inbox.db"
@@ -189,7 +261,7 @@ class SignalListener(Handlers):
                 loop.call_soon_threadsafe(event.set)
 
     async def wait_connected(self) -> None:
-        """Return when this run was connected once, with its subscriptions."""
+        """Return when this run was connected, with the subscriptions of all that is attached by now."""
         while not self._up.is_set():  # noqa: ASYNC110  # a thread's event: the other loop waits for it too
             await asyncio.sleep(0.01)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bot_plugin.registration import ANY, Mailbox, Registration, TopicRegistration
+from bot_plugin.registration import ANY, Desk, Mailbox, Registration, TopicRegistration
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
 from bot_plugin.topic_queue import TopicQueue
@@ -18,17 +18,31 @@ _Wanted = tuple[bool, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """What is called for a run that was cut short.
+
+    Args:
+        handlers: those whose runs it is called for; None for every one.
+    """
+
+    callback: Callable[[Signal], Any]
+    handlers: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The registrations of one run, and what is called for a run that a crash cut short.
 
     Args:
         faults: what is wrong with the registrations themselves.
+        more_may_come: whether handlers come and go while it runs: what is for one that is not here waits for it.
     """
 
     registrations: tuple[Registration, ...] = ()
     topics: tuple[TopicRegistration, ...] = ()
-    interrupted: tuple[Callable[[Signal], Any], ...] = ()
+    interrupted: tuple[Interrupted, ...] = ()
     faults: tuple[str, ...] = ()
+    more_may_come: bool = False
 
     @property
     def handlers(self) -> tuple[str, ...]:
@@ -47,6 +61,42 @@ class Plan:
         """The places where it looks for raw messages."""
         targets = (registration.target for registration in self.topics)
         return tuple(dict.fromkeys(target for target in targets if isinstance(target, TopicQueue)))
+
+    def open(self, desk: Desk) -> None:
+        """Let the places where the strategy looks be filled."""
+        for mailbox in self.mailboxes:
+            mailbox.open(desk)
+        for queue in self.topic_queues:
+            queue.open()
+
+    def close(self, cause: BaseException | None) -> None:
+        """Tell whoever looks there that no more comes, and what ended it; None where nothing did but a wish."""
+        places: list[Mailbox | TopicQueue] = [*self.mailboxes, *self.topic_queues]
+        for place in places:
+            place.close(cause)
+
+    def without(self, other: Plan) -> Plan:
+        """What is registered here and not there."""
+        return Plan(
+            tuple(each for each in self.registrations if each not in other.registrations),
+            tuple(each for each in self.topics if each not in other.topics),
+        )
+
+    def joined(self, guest: Plan) -> Plan:
+        """What this plan and that of a guest want; the guest is told only of runs of its own that were cut short."""
+        own = frozenset(guest.handlers)
+        return Plan(
+            (*self.registrations, *guest.registrations),
+            (*self.topics, *guest.topics),
+            (*self.interrupted, *(replace(each, handlers=own) for each in guest.interrupted)),
+            (*self.faults, *guest.faults),
+            more_may_come=True,
+        )
+
+    def told_of(self, handler: str) -> tuple[Callable[[Signal], Any], ...]:
+        """What is called for a run of a handler that was cut short."""
+        told = (each for each in self.interrupted if each.handlers is None or handler in each.handlers)
+        return tuple(each.callback for each in told)
 
     def signal_filters(self, settings: PluginSettings) -> tuple[str, ...]:
         """The filters for signals: the bodies and sources that have handlers, in the trees that the modes allow."""

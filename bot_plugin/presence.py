@@ -37,6 +37,9 @@ ECHO_TIME = 5.0
 ANSWER_TIME = 3.0
 """Seconds that another process has to stand up for its retained card."""
 
+_MOST_LEFT = 100
+"""Topic filters of another card that are looked at."""
+
 _HOLDER = re.compile(r"(?P<instance>[0-9a-zA-Z-]{1,64}) (?P<place>[0-9a-f:-]{0,128})\n")
 _LONGEST = 256
 """What the lock's file holds, and bytes of it that are read."""
@@ -82,6 +85,7 @@ class Claim:
         suspect: whether a retained card says that another process is online.
         taken: why the name is not free, once that is known.
         challenged: whether somebody who came later claims the name: to be answered with the card.
+        left: what the process before this one listened to, by its card: its session may listen to that still.
     """
 
     instance: str
@@ -90,9 +94,12 @@ class Claim:
     suspect: bool = False
     taken: str | None = None
     challenged: bool = False
+    left: tuple[str, ...] = ()
 
     def see(self, card: BotCard, *, retained: bool) -> None:
         """Take notice of a card."""
+        if retained and not self.echoed:
+            self.left = card.subscriptions[:_MOST_LEFT]
         if card.instance == self.instance:
             self.echoed = self.echoed or card.presence is Presence.CLAIM
         elif card.presence is Presence.CLAIM:
@@ -125,6 +132,11 @@ class Claimant:
         self._changed = asyncio.Event()
         self._asked = False
         self._refused: LinkRefused | None = None
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """What the process before this one listened to, once the name is won."""
+        return self._claim.left
 
     async def run(self) -> None:
         """Keep the connection, and publish the claim on it, until cancelled or refused: ``won`` tells that."""

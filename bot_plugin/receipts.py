@@ -64,6 +64,8 @@ class _Entry:
 
 
 _Key = tuple[str, str | None, bool]
+_Of = tuple[str, str | None]
+"""A signal, and a handler."""
 
 
 def _key(receipt: Receipt) -> _Key:
@@ -89,6 +91,8 @@ class Receipts:
         self._waiting: dict[_Key, _Entry] = {}
         self._in_flight: dict[str, _Entry] = {}
         self._unconfirmed: dict[str, _Entry] = {}
+        self._ahead: set[_Of] = set()
+        self._behind: dict[_Of, _Entry] = {}
         self._confirmed: list[Receipt] = []
         self._flushing = False
         self._dropped = 0
@@ -98,7 +102,7 @@ class Receipts:
         """Whether there is a gateway that confirms receipts."""
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._in_flight) + len(self._unconfirmed)
+        return self.unsent + len(self._unconfirmed) + len(self._behind)
 
     @property
     def unsent(self) -> int:
@@ -124,8 +128,18 @@ class Receipts:
         return min((entry.since for entry in entries), default=math.inf)
 
     def send(self, receipt: Receipt) -> None:
-        """Send a receipt, with the others of this turn of the loop, in place of an earlier stage that waits still."""
-        self._waiting[_key(receipt)] = _Entry(receipt, self._loop.time())
+        """Send a receipt, with the others of this turn of the loop, in place of an earlier stage that waits still.
+
+        That orders were filled is sent when the gateway has the handler's last one, or the broker, where none confirms.
+        """
+        of, entry = (receipt.signal, receipt.handler), _Entry(receipt, self._loop.time())
+        if receipt.stage is not Stage.FILLED:
+            self._waiting[_key(receipt)] = entry
+            self._ahead |= {of} if receipt.stage.final else set()
+        elif of in self._ahead:
+            self._behind.setdefault(of, entry)
+        else:
+            self._waiting[_key(receipt)] = entry
         if len(self) > self._limit:
             self._drop_oldest()
         self._flush_soon()
@@ -138,7 +152,9 @@ class Receipts:
         """Send again what was sent long ago and is not confirmed; called about every second."""
         now = self._loop.time()
         for id_ in [id_ for id_, entry in self._unconfirmed.items() if now - entry.since >= self._keep_for]:
-            self._confirmed.append(self._unconfirmed.pop(id_).receipt)
+            given_up = self._unconfirmed.pop(id_).receipt
+            self._confirmed.append(given_up)
+            self._let_follow(given_up)
             log.warning("receipt %s was never confirmed by the gateway: given up after %g s", id_, self._keep_for)
         self._send_again([id_ for id_, entry in self._unconfirmed.items() if now - entry.sent_at >= self._pause(entry)])
 
@@ -159,6 +175,7 @@ class Receipts:
             if entry is not None:
                 entry.heard = True
                 self._confirmed.append(entry.receipt)
+                self._let_follow(entry.receipt)
         return silence
 
     def take_confirmed(self) -> list[Receipt]:
@@ -169,8 +186,20 @@ class Receipts:
     async def drained(self, *, timeout: float) -> None:  # noqa: ASYNC109
         """Return when the broker has acknowledged all, or after the timeout (seconds), or when the link is down."""
         deadline = self._loop.time() + timeout
+        for entry in list(self._behind.values()):
+            self._let_follow(entry.receipt)
         while self.unsent and self._link.connected and self._loop.time() < deadline:  # noqa: ASYNC110  # of the link, too
             await asyncio.sleep(0.005)
+
+    def _let_follow(self, last: Receipt) -> None:
+        """Send what waits for a handler's last receipt, where this is it."""
+        if not last.stage.final:
+            return
+        of = last.signal, last.handler
+        self._ahead.discard(of)
+        if (entry := self._behind.pop(of, None)) is not None:
+            self._waiting[_key(entry.receipt)] = entry
+            self._flush_soon()
 
     def _pause(self, entry: _Entry) -> float:
         return self._retry_after * float(1 << min(entry.times - 1, _MAX_DOUBLINGS))
@@ -216,11 +245,14 @@ class Receipts:
                 "the broker refuses receipts on %s (reason %#x): this bot may not publish there", self._topic, reason
             )
         self._unconfirmed[id_] = entry
+        if not self.shown:
+            self._let_follow(entry.receipt)
         self._flush_soon()
 
     def _drop_oldest(self) -> None:
         oldest: dict[Any, _Entry] = self._unconfirmed or self._waiting
-        del oldest[next(iter(oldest))]
+        dropped = oldest.pop(next(iter(oldest)))
+        self._let_follow(dropped.receipt)
         self._dropped += 1
         if self._dropped == 1 or self._dropped % 1000 == 0:
             log.warning("more than %d receipts wait for the gateway: dropped %d so far", self._limit, self._dropped)

@@ -8,8 +8,8 @@ import math
 import random
 from asyncio import Future
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NoReturn
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
 
 from bot_plugin.errors import LinkLost, LinkRefused, TakenOver
 from bot_plugin.link import Connection, NoAnswer, VersionRefused
@@ -22,6 +22,9 @@ _SESSION_TAKEN_OVER = 0x8E
 
 STABLE = 5.0
 """Seconds after which a connection was a good one: the pauses between attempts begin anew."""
+
+AT_ONCE = 1.0
+"""Seconds after the end of a connection, for which nobody else can have come to its place."""
 
 
 class MqttBroker:
@@ -79,6 +82,7 @@ class MqttLink:
         self._broker = broker or MqttBroker()
         self._connection: Connection | None = None
         self._accepted = False
+        self._renewed = asyncio.Event()
 
     def __repr__(self) -> str:
         state = "connected" if self.connected else "not connected"
@@ -105,6 +109,11 @@ class MqttLink:
             raise LinkLost("the broker is not connected")
         return self._connection.publish(topic, payload, retain=retain, qos=qos)
 
+    def renew(self, settings: LinkSettings) -> None:
+        """Connect anew with these settings."""
+        self._settings = settings
+        self._renewed.set()
+
     async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled."""
         try:
@@ -113,11 +122,14 @@ class MqttLink:
             self._broker.outage.given_up(self, self._settings, others=self._broker.stands)
 
     async def _keep(self, receive: Receive, on_connect: Callable[[], None], before: Before) -> NoReturn:
-        attempt, time = 0, asyncio.get_running_loop().time
+        attempt, renewed_at, time = 0, -math.inf, asyncio.get_running_loop().time
         while True:
             connected_at = math.inf
+            self._renewed.clear()
             try:
-                await before()
+                if time() - renewed_at > AT_ONCE:
+                    await before()
+                    self._renewed.clear()  # what it asked for is in this attempt
                 connection = await self._open(receive)
             except LinkRefused as refusal:
                 if not self._accepted:
@@ -129,11 +141,22 @@ class MqttLink:
             else:
                 connected_at = time()
                 await self._serve(connection, on_connect)
-            first, longest = self._settings.backoff
+                if self._renewed.is_set():
+                    renewed_at = time()
+                    continue
+            renewed_at = -math.inf
             if time() - connected_at >= STABLE:
                 attempt = 0
-            await asyncio.sleep(random.uniform(0, min(longest, first * 2 ** min(attempt, 16))))  # noqa: S311
+            await self._pause(attempt)
             attempt += 1
+
+    async def _pause(self, attempt: int) -> None:
+        """Wait between two attempts, but no longer than until there are other settings."""
+        first, longest = self._settings.backoff
+        pause = random.uniform(0, min(longest, first * 2 ** min(attempt, 16)))  # noqa: S311
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._renewed.wait()
 
     async def _be_patient(self, refusal: LinkRefused) -> None:
         patience = self._settings.patience
@@ -143,7 +166,9 @@ class MqttLink:
             patience,
             refusal,
         )
-        await asyncio.sleep(patience * random.uniform(0.8, 1))  # noqa: S311
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience * random.uniform(0.8, 1)):  # noqa: S311
+                await self._renewed.wait()
 
     async def _open(self, receive: Receive) -> Connection:
         versions = self._broker.order(self._settings.versions)
@@ -169,21 +194,31 @@ class MqttLink:
         try:
             with self._broker.speaking(connection.version):
                 self._broker.outage.made(self, self._settings)
-                on_connect()
+                if not self._renewed.is_set():
+                    on_connect()
                 reason, why = await self._ended(connection)
         finally:
             self._connection = None
             await connection.close()
         if reason == _SESSION_TAKEN_OVER:
             raise TakenOver(f"another connection uses client id {self._settings.client_id!r}")
+        if self._renewed.is_set():
+            return
         self._broker.outage.lost(self, self._settings, why)
 
     async def _ended(self, connection: Connection) -> tuple[int | None, str]:
-        """The broker's reason code, and why it ended, in words."""
+        """The broker's reason code, and why it ended, in words; nothing of either where it is to be made anew."""
         timeout = self._settings.ack_timeout
-        while not connection.lost.done():
-            await asyncio.wait({connection.lost}, timeout=timeout / 2)
-            if connection.acknowledgements.longest_wait > timeout:
-                return None, f"no acknowledgement for {timeout:g} s"
+        renewed = asyncio.ensure_future(self._renewed.wait())
+        ends: set[Future[Any]] = {connection.lost, renewed}
+        try:
+            while not connection.lost.done() and not renewed.done():
+                await asyncio.wait(ends, timeout=timeout / 2, return_when=asyncio.FIRST_COMPLETED)
+                if connection.acknowledgements.longest_wait > timeout:
+                    return None, f"no acknowledgement for {timeout:g} s"
+        finally:
+            renewed.cancel()
+        if not connection.lost.done():
+            return None, ""
         reason = connection.lost.result()
         return reason, why_lost(reason, connection.client.broken)

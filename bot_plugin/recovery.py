@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 
 from bot_plugin import reading
-from bot_plugin.dispatch import Verdict, decide
+from bot_plugin.dispatch import Verdict, decide, expiry
 from bot_plugin.inbox import Step, Unfinished
 from bot_plugin.registration import ANY, TRADE, Registration
 from bot_plugin.signal import Signal
@@ -22,10 +22,11 @@ class Left:
 
     Args:
         signal: None where this plugin cannot read it.
-        run: the handlers to call, as if it had just come.
+        run: the handlers to call, as if it had just come; those that are not here are called when they are.
         cut: handlers in which a crash cut it short, each with the reason for a person: to be reported.
         ended: handlers that will not see it, each with why.
         started: when each handler was called, microseconds.
+        orders: by handler, the orders that followed.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Left:
     cut: Mapping[Registration, str] = field(default_factory=dict)
     ended: Mapping[str, Verdict] = field(default_factory=dict)
     started: Mapping[str, int] = field(default_factory=dict)
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def decide_left(
@@ -46,25 +48,47 @@ def decide_left(
     root: str,
     now: Callable[[], int],
     monotonic: Callable[[], int],
+    more_may_come: bool = False,
 ) -> Iterator[Left]:
-    """Decide about each signal, in order: to run what waited and is still true, to report what was cut short."""
+    """Decide about each signal, in order: to run what waited and is still true, to report what was cut short.
+
+    Args:
+        unfinished: what an earlier process left.
+        registrations: the handlers that are here.
+        modes: what the bot runs.
+        root: what its topics begin with.
+        now: the bot's clock, microseconds since the epoch.
+        monotonic: a clock that nobody sets, microseconds.
+        more_may_come: whether a handler that is not here may come: then what is for it waits.
+    """
     for one in unfinished:
         message = Message(topic=one.arrival.topic, payload=one.arrival.payload)
         match reading.read(message, root=root, now=now, monotonic=monotonic):
             case Signal() as signal:
                 signal = replace(signal, received_at=from_micros(one.arrival.received_at))
-                yield _decide(one, signal, registrations=registrations, modes=modes, now=now())
+                known = {registration.name for registration in registrations}
+                absent = {name: _absent(name) for name in one.steps if name not in known} if more_may_come else {}
+                yield _decide(one, signal, registrations=registrations, absent=absent, modes=modes, now=now())
             case _:
                 yield _unreadable(one)
 
 
 def _decide(
-    one: Unfinished, signal: Signal, *, registrations: Sequence[Registration], modes: Collection[Mode], now: int
+    one: Unfinished,
+    signal: Signal,
+    *,
+    registrations: Sequence[Registration],
+    absent: Mapping[str, Registration],
+    modes: Collection[Mode],
+    now: int,
 ) -> Left:
     decision = decide(signal, now=now, registrations=registrations, modes=modes)
+    late = expiry(signal, now=now)
     able = {registration.name: registration for registration in decision.run}
     known = {registration.name: registration for registration in registrations}
-    run: list[Registration] = []
+    if late is None:
+        able |= absent
+    run: dict[str, Registration] = {}
     cut: dict[Registration, str] = {}
     ended: dict[str, Verdict] = {}
     for name, step in one.steps.items():
@@ -72,9 +96,12 @@ def _decide(
         if step is Step.DONE:
             continue
         if name in able and (able[name].rerun or not begun):
-            run.append(able[name])
+            run[name] = able[name]
         elif begun:
-            cut[known.get(name) or _gone(name)] = _cut_short(name, one.started.get(name))
+            here = known.get(name) or absent.get(name) or _gone(name)
+            cut[here] = _cut_short(name, one.started.get(name))
+        elif name in absent and late is not None:
+            ended[name] = late
         elif decision.verdict is not None and name in known:
             ended[name] = decision.verdict
         else:
@@ -84,10 +111,11 @@ def _decide(
         topic=one.arrival.topic,
         received_at=one.arrival.received_at,
         signal=signal,
-        run=tuple(sorted(run, key=registrations.index)),
+        run=tuple(run[name] for name in (*known, *absent) if name in run),
         cut=cut,
         ended=ended,
         started=one.started,
+        orders=one.orders,
     )
 
 
@@ -120,5 +148,10 @@ def _no_handler(name: str, *, known: bool) -> Verdict:
 
 
 def _gone(name: str) -> Registration:
-    """Stands for a handler that does not exist any more."""
+    """Stands for a handler that does not exist any more: it is reported, never called."""
     return Registration(name=name, body=TRADE, source=ANY, target=lambda _: None)
+
+
+def _absent(name: str) -> Registration:
+    """Stands for a handler that is not here yet."""
+    return _gone(name).without_handler()

@@ -6,8 +6,8 @@ import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from schemas.fields import is_name
 from schemas.instrument import Kind
@@ -49,6 +49,10 @@ class Mailbox(ABC):
     @abstractmethod
     def close(self, cause: BaseException | None) -> None:
         """The run ended, and its jobs with it: hold none of them, and tell whoever looks; None where it was stopped."""
+
+
+def nobody(_: object) -> None:
+    """Stands for a handler that is not here: it is never called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +104,15 @@ class Registration:
     def is_async(self) -> bool:
         """Whether the target is to be awaited; other functions run in a thread."""
         return is_async(self.target)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether there is a handler to be called; else what it wants waits until there is."""
+        return self.target is not nobody
+
+    def without_handler(self) -> Self:
+        """What it wants, while its handler is not here."""
+        return replace(self, target=nobody)
 
     def describe(self) -> str:
         """Say in one line what it wants."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import uuid
 from asyncio import Event, Task, TaskGroup
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot_plugin.errors import NameTaken, SettingsError, TakenOver
@@ -15,7 +15,7 @@ from bot_plugin.plan import Plan
 from bot_plugin.presence import Claimant, encode_card, lock
 from bot_plugin.reading import BODIES
 from bot_plugin.remote import Remote, RemotePart
-from bot_plugin.session import Session
+from bot_plugin.session import Busy, Session
 from bot_plugin.settings import PluginSettings
 from bot_plugin.transport import Link, LinkSettings, Will, at_once
 from bot_plugin.version import VERSION
@@ -26,7 +26,7 @@ Connect = Callable[[LinkSettings], Link]
 """Makes a Link, not connected yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Runner:
     """What one run needs.
 
@@ -47,6 +47,48 @@ class Runner:
     on_connect: Callable[[], None]
     parts: tuple[RemotePart, ...] = ()
     commands: tuple[str, ...] = ()
+    _standing: _Standing | None = field(default=None, init=False)
+    _listened: tuple[str, ...] = field(default=(), init=False)
+    _stale: frozenset[str] = field(default=frozenset(), init=False)
+    _accepted: bool = field(default=False, init=False)
+
+    def change(self, plan: Plan) -> Busy:
+        """Call the handlers of another plan from now on; ``renew`` makes the broker send what they want.
+
+        Returns:
+            The calls that still run in handlers that it does not have.
+        """
+        self.plan = plan
+        if (standing := self._standing) is None:
+            return Busy()
+        standing.name.card = self._shown(standing.name.card)
+        return standing.session.change(plan, standing.name.card)
+
+    def renew(self) -> bool:
+        """Take the connection for signals up anew where the plan wants other topics, and show what it wants.
+
+        Returns:
+            Whether it is taken up anew; else it is as it was.
+        """
+        if (standing := self._standing) is None:
+            return False
+        if self._listen():
+            standing.link.renew(self._link_settings(standing.name.card))
+            return True
+        if standing.link.connected:
+            standing.session.show_card()
+        return False
+
+    def drop(self, filters: Iterable[str]) -> None:
+        """Ask the broker not to send what an earlier process listened to, and this one does not."""
+        before, self._stale = self._stale, (self._stale | set(filters)) - set(self._listened)
+        if self._stale != before and (standing := self._standing) is not None:
+            standing.link.renew(self._link_settings(standing.name.card))
+
+    async def released(self, busy: Busy) -> None:
+        """Return when the calls have ended; they have the settings' grace for it, and are cut short then."""
+        if self._standing is not None:
+            await self._standing.session.released(busy)
 
     async def run(self, stop: Event) -> None:
         """Run until stopped or cancelled.
@@ -77,6 +119,8 @@ class Runner:
         return None
 
     async def _work(self, left: Recovered, stop: Event, name: _Name) -> None:
+        name.card = self._shown(name.card)
+        self._listen()
         link = self.connect(self._link_settings(name.card))
         remote = Remote(self.parts, self.connect(self._remote_settings()), grace=self.settings.grace)
         session: Session | None = None
@@ -84,11 +128,13 @@ class Runner:
         try:
             async with TaskGroup() as group:
                 session = self._session(link, name.card, group, left)
-                await session.recover(left)
+                session.recover(left)
+                self._standing = _Standing(name, link, session)
                 serve = self._serve(link, session, remote, name)
                 serving.append(name.lines.create_task(serve, name="bot_plugin.link"))
                 await session.until(stop)
         finally:
+            self._standing = None
             if session is not None:
                 await asyncio.gather(session.farewell(), remote.farewell())
             for task in serving:
@@ -113,6 +159,7 @@ class Runner:
 
     async def _serve(self, link: Link, session: Session, remote: Remote, name: _Name) -> None:
         def connected() -> None:
+            self._accepted = True
             session.connected()
             name.release()
             remote.begin()
@@ -131,11 +178,24 @@ class Runner:
             since=from_micros(self.now()),
             plugin=VERSION,
             bodies=BODIES,
-            subscriptions=self.plan.signal_filters(self.settings),
-            handlers=self.plan.handlers,
             modes=tuple(map(str, self.settings.modes)),
             durable=self.inbox.durable,
             commands=self.commands,
+        )
+
+    def _listen(self) -> bool:
+        """Ask for what the plan wants at the next connection; whether that is something else than before."""
+        before, self._listened = self._listened, self.plan.filters(self.settings)
+        self._stale = (self._stale | set(before)) - set(self._listened)
+        return self._listened != before
+
+    def _shown(self, card: BotCard) -> BotCard:
+        """A card that says what the plan wants."""
+        return replace(
+            card,
+            subscriptions=self.plan.signal_filters(self.settings),
+            handlers=self.plan.handlers,
+            hosts=self.plan.more_may_come or None,
         )
 
     def base(self, role: str) -> LinkSettings:
@@ -150,12 +210,26 @@ class Runner:
     def _link_settings(self, card: BotCard) -> LinkSettings:
         topics, bot = self.settings.topics, self.settings.bot
         offline = encode_card(replace(card, presence=Presence.OFFLINE), now=self.now())
+        filters = self._listened
+        own = (topics.bot(bot), topics.receipted(bot))
+        started = self._accepted
         return replace(
             self.base("sig"),
-            filters=self.plan.filters(self.settings),
-            optional=(topics.bot(bot), topics.receipted(bot)),
+            filters=() if started else filters,
+            optional=(*filters, *own) if started else own,  # what one handler may not hear takes nothing from others
+            dropped=tuple(sorted(self._stale)),
+            clean=not filters,
             will=Will(topic=topics.bot(bot), payload=offline),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What stands while a run listens."""
+
+    name: _Name
+    link: Link
+    session: Session
 
 
 class _Name:
@@ -181,6 +255,7 @@ class _Name:
         claimant = Claimant(link, topic=topic, card=self.card, earlier=self._earlier, now=runner.now)
         self._asking = self.lines.create_task(claimant.run(), name="bot_plugin.claim")
         await claimant.won()
+        runner.drop(claimant.left)
 
     def release(self) -> None:
         """Leave the answering of others to the main connection."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio import TaskGroup, TimerHandle
+from asyncio import TimerHandle
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from bot_plugin.dispatch import Verdict
 from bot_plugin.job import Job
@@ -29,7 +30,6 @@ class Sequencer:
     Args:
         released: for each topic the highest sequence that earlier processes let through.
         backlog: signals of a topic that may wait for those before them.
-        group: where what a timer begins lives.
         may_come: whether those before a signal can arrive now.
         confirms: whether there is a gateway that confirms receipts.
         lag: how many microseconds it is behind with them.
@@ -42,14 +42,13 @@ class Sequencer:
         *,
         released: Mapping[str, int],
         backlog: int,
-        group: TaskGroup,
         may_come: Callable[[], bool],
         confirms: Callable[[], bool],
         lag: Callable[[], int],
         now: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
-        self._lifecycle, self._workers, self._group = lifecycle, workers, group
+        self._lifecycle, self._workers = lifecycle, workers
         self._may_come, self._confirms, self._lag = may_come, confirms, lag
         self._now, self._monotonic = now, monotonic
         self._order: Order[_Line] = Order(released, backlog=backlog)
@@ -97,40 +96,39 @@ class Sequencer:
         """A signal came that is known."""
         self._order.heard(place, monotonic=self._monotonic())
 
-    async def take(self, signal: Signal, run: Iterable[Registration], place: Place) -> None:
+    def take(self, signal: Signal, run: Iterable[Registration], place: Place) -> None:
         """Let a new signal through to its handlers when its turn comes; end it where that has passed."""
         later = self._order.later(place)
         if later is None:
-            await self._enter(place, self._lifecycle.received(signal, run))
+            self._enter(place, self._lifecycle.received(signal, run))
         else:
             reason = f"it came after a later signal of its topic (sequence {sequence_text(later)}) had its turn"
             verdict = Verdict(Stage.OUT_OF_ORDER, reason)
-            await self._lifecycle.refuse(signal.id, verdict, received_at=to_micros(signal.received_at))
+            self._lifecycle.refuse(signal.id, verdict, received_at=to_micros(signal.received_at))
 
-    async def resume(self, jobs: Sequence[Job], place: Place) -> None:
+    def resume(self, jobs: Sequence[Job], place: Place) -> None:
         """Let a signal through that an earlier process took: at once where it had its turn then."""
         if self._order.later(place) is None:
-            await self._enter(place, jobs)
+            self._enter(place, jobs)
         else:
-            await self._refuse(self._hand_over(jobs))
+            self._refuse(self._hand_over(jobs))
 
-    async def skip(self, place: Place) -> None:
+    def skip(self, place: Place) -> None:
         """Note a signal that runs nothing, so that none waits for it."""
         if self._order.later(place) is None:
-            await self._enter(place, ())
+            self._enter(place, ())
 
     def close(self) -> None:
         """Let nothing more through that waits now or later."""
         self._closed = True
         self._cancel()
 
-    async def _enter(self, place: Place, jobs: Sequence[Job]) -> None:
+    def _enter(self, place: Place, jobs: Sequence[Job]) -> None:
         known = not self._confirms()
         turns = self._order.take(place, (place, jobs), now=self._now(), monotonic=self._monotonic(), known=known)
         refused = self._let_through(turns)
         self._look_later()
-        if refused:
-            await self._refuse(refused)
+        self._refuse(refused)
 
     def _let_through(self, turns: Iterable[Turn[_Line]]) -> list[tuple[Job, str]]:
         """Hand over, without a pause that another signal could come in by; what the workers would not take, and why."""
@@ -152,12 +150,12 @@ class Sequencer:
         for job in jobs:
             job.note = note
 
-    async def _refuse(self, refused: Iterable[tuple[Job, str]]) -> None:
+    def _refuse(self, refused: Iterable[tuple[Job, str]]) -> None:
         for job, reason in refused:
             if self._lifecycle.stopped:
-                await self._lifecycle.turn_away(job)
+                self._lifecycle.turn_away(job)
             else:
-                await self._lifecycle.finish(job, Stage.REFUSED, reason)
+                self._lifecycle.finish(job, Stage.REFUSED, reason)
 
     def _look_later(self) -> None:
         due = self._order.next_due
@@ -179,5 +177,5 @@ class Sequencer:
             self._order.pause()
         refused = self._let_through(self._order.due(now=self._now(), monotonic=self._monotonic()))
         self._look_later()
-        if refused:
-            self._group.create_task(self._refuse(refused), name="bot_plugin.order")
+        with suppress(OSError):  # it has ended the run already
+            self._refuse(refused)

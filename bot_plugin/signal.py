@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from schemas.alert import Alert
 from schemas.fields import to_micros
 from schemas.instrument import Instrument
 from schemas.topics import Mode
 from schemas.trade import Action, Quantity, Trade
+
+
+class Orders(Protocol):
+    """Where a strategy tells of the orders that followed a signal; on any thread."""
+
+    def placed(self, order_id: str) -> None:
+        """An order followed."""
+        ...
+
+    def filled(self, reason: str) -> None:
+        """The orders were filled."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +45,7 @@ class Signal:
         deadline: when it expires by the monotonic clock, fixed as it arrived: a clock that is set back changes nothing.
         now: the bot's clock, or the gateway's where that is known to be later, microseconds since the epoch.
         monotonic: the clock that nobody sets, microseconds.
+        orders: where the handler that got it tells of its orders; None before it is a handler's.
     """
 
     id: str
@@ -48,6 +62,25 @@ class Signal:
     deadline: int = field(repr=False, compare=False)
     now: Callable[[], int] = field(repr=False, compare=False)
     monotonic: Callable[[], int] = field(repr=False, compare=False)
+    orders: Orders | None = field(default=None, repr=False, compare=False)
+
+    def placed(self, order_id: str) -> None:
+        """Say that an order followed, in the callback or later, on any thread: this handler's receipts name it.
+
+        Args:
+            order_id: the bot's own id of the order, up to 64 characters; 100 orders at most.
+        """
+        if self.orders is not None:
+            self.orders.placed(order_id)
+
+    def filled(self, reason: str) -> None:
+        """Say, once, that the orders which followed were filled, on any thread: a receipt tells it after all others.
+
+        Args:
+            reason: how much, at what price, in words.
+        """
+        if self.orders is not None:
+            self.orders.filled(reason)
 
     @property
     def remaining(self) -> float:

@@ -58,6 +58,7 @@ class LinkSettings:
         who: whose connection it is, in words for the log: ``bot demo``.
         filters: topic filters to subscribe with QoS 1; refusing one of them refuses the bot.
         optional: topic filters that the broker may refuse.
+        dropped: topic filters that an earlier connection of the session had, and this one does not want.
         versions: the MQTT versions to try, the preferred one first.
         clean: whether the broker forgets the session at the end of the connection.
         session_expiry: seconds that the broker keeps messages for an absent bot (MQTT 5).
@@ -77,6 +78,7 @@ class LinkSettings:
     who: str = ""
     filters: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     versions: tuple[int, ...] = (V5, V311)
     clean: bool = False
     session_expiry: int = 86_400
@@ -132,13 +134,17 @@ class Link(Protocol):
         """
         ...
 
+    def renew(self, settings: LinkSettings) -> None:
+        """Connect anew with these settings: at once, with a clean DISCONNECT, where it is connected; else next time."""
+        ...
+
     async def run(self, receive: Receive, on_connect: Callable[[], None], before: Before = at_once) -> None:
         """Connect, and again after every loss, until cancelled; a clean DISCONNECT at the end.
 
         Args:
             receive: is started for each message in the order of arrival.
             on_connect: is called after each connection, when its subscriptions stand.
-            before: is awaited before each attempt.
+            before: is awaited before each attempt, but for one that follows a connection at once, as ``renew`` asks.
 
         Raises:
             LinkRefused: trying again would bring the same answer, and there was no connection before.

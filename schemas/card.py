@@ -38,6 +38,7 @@ class BotCard:
         modes: the modes that it runs.
         durable: whether it has a state folder that survives a restart.
         commands: the remote commands that it runs, by what follows the bot in their topics.
+        hosts: whether handlers come and go while it runs: what its earlier cards asked for is still for it, for a day.
     """
 
     bot: str
@@ -52,6 +53,7 @@ class BotCard:
     modes: tuple[str, ...] = ()
     durable: bool | None = None
     commands: tuple[str, ...] = ()
+    hosts: bool | None = None
 
 
 class BotCardSchema(RecordSchema):
@@ -71,6 +73,7 @@ class BotCardSchema(RecordSchema):
     modes = Listed(fields.String())
     durable = Flag()
     commands = Listed(fields.String())
+    hosts = Flag()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

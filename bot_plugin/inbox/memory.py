@@ -114,6 +114,9 @@ class MemoryInbox:
     def start_now(self, id_: str, handler: str, *, at: int) -> None:
         """As ``start``."""
 
+    def placed(self, id_: str, handler: str, orders: tuple[str, ...]) -> None:
+        """As ``start``."""
+
     def finish(self, receipt: Receipt) -> None:
         """Remember a final receipt."""
         if receipt.signal in self._ids:

@@ -66,11 +66,13 @@ class Unfinished:
     Args:
         steps: how far each of its handlers was.
         started: when those that were started were, by the bot's clock.
+        orders: by handler, the ids of the orders that followed.
     """
 
     arrival: Arrival
     steps: Mapping[str, Step]
     started: Mapping[str, int] = field(default_factory=dict)
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,15 @@ class Inbox(Protocol):
         """As ``start``, and stored when it returns; on any thread, for a strategy that looks when it ticks."""
         ...
 
+    def placed(self, id_: str, handler: str, orders: tuple[str, ...]) -> None:
+        """These are the orders that followed a signal in a handler."""
+        ...
+
     def finish(self, receipt: Receipt) -> None:
-        """A handler ended, with its final receipt; the signal as a whole, where the receipt names no handler."""
+        """A handler ended, with its final receipt; the signal as a whole, where the receipt names no handler.
+
+        After that, once for each handler, a receipt of the stage *filled*.
+        """
         ...
 
     def receipts(self, id_: str) -> tuple[Receipt, ...]:

@@ -97,6 +97,10 @@ class SqliteInbox:
         """As ``start``, and stored when it returns."""
         self._commits.store_now(tables.started(id_, handler, at=at))
 
+    def placed(self, id_: str, handler: str, orders: tuple[str, ...]) -> None:
+        """These are the orders that followed a signal in a handler."""
+        self._commits.add([tables.placed(id_, handler, orders)])
+
     def finish(self, receipt: Receipt) -> None:
         """A handler ended."""
         earlier = self._known(receipt.signal)

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 from bot_plugin.database import Change, Kind
 from bot_plugin.inbox.model import Arrival, Recovered, Step, Unfinished
-from schemas.receipt import Receipt, ReceiptSchema
+from schemas.receipt import Receipt, ReceiptSchema, Stage
 from schemas.record import load, wire
 
 TOPICS = 10_000
@@ -61,6 +61,19 @@ MIGRATIONS = (
         ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
         """,
     ),
+    (
+        """
+        CREATE TABLE orders (
+            signal TEXT NOT NULL,
+            handler TEXT NOT NULL,
+            ids TEXT NOT NULL,
+            filled TEXT,
+            owed INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (signal, handler)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX orders_owed ON orders (signal, handler) WHERE owed",
+    ),
 )
 """Each step brings the schema from the version before to its own. A run without a handler (``''``) is the signal's."""
 
@@ -87,7 +100,16 @@ _RELEASE = """
     INSERT INTO topics SELECT topic, sequence, kept_until FROM signals WHERE id = ? AND sequence > 0
     ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
 """
+_PLACE = """
+    INSERT INTO orders (signal, handler, ids) SELECT id, ?, ? FROM signals WHERE id = ?
+    ON CONFLICT DO UPDATE SET ids = excluded.ids
+"""
+_FILL = """
+    INSERT INTO orders (signal, handler, ids, filled, owed) VALUES (?, ?, ?, ?, 1)
+    ON CONFLICT DO UPDATE SET ids = excluded.ids, filled = excluded.filled, owed = 1 WHERE filled IS NULL
+"""
 _CONFIRM = "UPDATE runs SET owed = 0 WHERE signal = ? AND handler = ?"
+_CONFIRM_FILLED = "UPDATE orders SET owed = 0 WHERE signal = ? AND handler = ?"
 _LEAVE_SEQUENCES = """
     INSERT INTO topics
     SELECT topic, max(sequence), max(kept_until) FROM signals
@@ -97,12 +119,25 @@ _LEAVE_SEQUENCES = """
 _FORGET = (
     _LEAVE_SEQUENCES,
     "DELETE FROM runs WHERE signal IN (SELECT value FROM json_each(?))",
+    "DELETE FROM orders WHERE signal IN (SELECT value FROM json_each(?))",
     "DELETE FROM signals WHERE id IN (SELECT value FROM json_each(?))",
 )
 _FORGET_TOPICS = """
     DELETE FROM topics WHERE at < ? OR topic NOT IN (SELECT topic FROM topics ORDER BY at DESC LIMIT ?)
 """
-_OWED = "SELECT receipt FROM runs WHERE owed ORDER BY signal DESC, handler DESC LIMIT ?"
+_OWED = """
+    SELECT receipt FROM (
+        SELECT signal, handler, 0 AS filled, receipt FROM runs WHERE owed
+        UNION ALL SELECT signal, handler, 1, filled FROM orders WHERE owed
+    ) ORDER BY signal DESC, handler DESC, filled DESC LIMIT ?
+"""
+_RECEIPTS = """
+    SELECT receipt FROM runs WHERE signal = :id AND receipt IS NOT NULL
+    UNION ALL SELECT filled FROM orders WHERE signal = :id AND filled IS NOT NULL
+"""
+_ORDERS = """
+    SELECT signal, handler, ids FROM orders WHERE signal IN (SELECT id FROM signals WHERE payload IS NOT NULL)
+"""
 _UNFINISHED = """
     SELECT id, topic, sequence, payload, received_at, forget_at, handler, step, started_at
     FROM signals JOIN runs ON signal = id
@@ -132,8 +167,17 @@ def started(id_: str, handler: str, *, at: int) -> Iterator[Change]:
     yield _RELEASE, (id_,)
 
 
+def placed(id_: str, handler: str, orders: tuple[str, ...]) -> Change:
+    """Orders followed a signal that is known."""
+    return _PLACE, (handler, json.dumps(orders), id_)
+
+
 def finished(receipt: Receipt) -> Iterator[Change]:
     """A handler ended, or the signal as a whole; the payload of a signal whose handlers all have is dropped."""
+    if receipt.stage is Stage.FILLED:
+        orders = json.dumps(receipt.order_ids)
+        yield _FILL, (receipt.signal, receipt.handler or "", orders, json.dumps(wire(receipt)))
+        return
     if receipt.handler is None:
         yield _END_ALL, (receipt.signal,)
     yield _FINISH, (receipt.signal, receipt.handler or "", json.dumps(wire(receipt)))
@@ -144,7 +188,9 @@ def finished(receipt: Receipt) -> Iterator[Change]:
 def confirmed(receipts: Iterable[Receipt]) -> Iterator[Change]:
     """The gateway has final receipts."""
     for receipt in receipts:
-        if receipt.stage.final:
+        if receipt.stage is Stage.FILLED:
+            yield _CONFIRM_FILLED, (receipt.signal, receipt.handler or "")
+        elif receipt.stage.final:
             yield _CONFIRM, (receipt.signal, receipt.handler or "")
 
 
@@ -180,7 +226,7 @@ def receipts(id_: str, database: Connection) -> tuple[Receipt, ...] | None:
     """The final receipts of an id; None where it is not there."""
     if not database.execute("SELECT 1 FROM signals WHERE id = ?", (id_,)).fetchone():
         return None
-    found = database.execute("SELECT receipt FROM runs WHERE signal = ? AND receipt IS NOT NULL", (id_,))
+    found = database.execute(_RECEIPTS, {"id": id_})
     return tuple(_receipt(text) for (text,) in found)
 
 
@@ -204,6 +250,9 @@ def _unfinished(database: Connection) -> Iterable[Unfinished]:
     found: dict[str, Unfinished] = {}
     steps: dict[str, dict[str, Step]] = defaultdict(dict)
     begun: dict[str, dict[str, int]] = defaultdict(dict)
+    orders: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for id_, handler, ids in database.execute(_ORDERS):
+        orders[id_][handler] = tuple(json.loads(ids))
     for id_, topic, sequence, payload, received_at, forget_at, handler, step, started_at in database.execute(
         _UNFINISHED
     ):
@@ -219,7 +268,7 @@ def _unfinished(database: Connection) -> Iterable[Unfinished]:
             received_at=received_at,
             forget_at=forget_at,
         )
-        found[id_] = Unfinished(arrival=arrival, steps=steps[id_], started=begun[id_])
+        found[id_] = Unfinished(arrival=arrival, steps=steps[id_], started=begun[id_], orders=orders[id_])
     return found.values()
 
 

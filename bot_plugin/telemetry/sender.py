@@ -43,16 +43,29 @@ _HEADER = 16
 
 
 class Sender:
-    """What a bot tells in one run: a part of the second connection that listens to nothing."""
+    """What a bot tells in one run: a part of the second connection that listens to nothing.
+
+    Args:
+        elsewhere: whether somebody else sends a channel's heartbeats and status updates for this bot now.
+    """
 
     filters: tuple[str, ...] = ()
 
-    def __init__(self, settings: PluginSettings, outbox: Outbox, samples: Samples, *, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        settings: PluginSettings,
+        outbox: Outbox,
+        samples: Samples,
+        *,
+        elsewhere: Callable[[str], bool],
+        now: Callable[[], int],
+    ) -> None:
         self._settings, self._outbox, self._samples, self._now = settings, outbox, samples, now
+        self._elsewhere = elsewhere
         self._loop = asyncio.get_running_loop()
         self._link: Link | None = None
         self._something = asyncio.Event()
-        self._over = False
+        self._over = self._shown = False
         self._beat_at = math.inf
         self._news_at = -math.inf
 
@@ -61,7 +74,7 @@ class Sender:
         if self._over:
             return
         self._link = link
-        self._say("status_updates", write(StatusUpdate(msg=ONLINE, at=self._now())))
+        self._shown = False
         self._beat()
         self._something.set()
 
@@ -89,7 +102,8 @@ class Sender:
             return
         self._outbox.drop_waiting()
         self._tell_dropped()
-        self._say("status_updates", write(StatusUpdate(msg=OFFLINE, at=self._now())))
+        if not self._is_elsewhere("status_updates"):
+            self._say("status_updates", write(StatusUpdate(msg=OFFLINE, at=self._now())))
         self._link = None
 
     async def _beats(self) -> None:
@@ -100,7 +114,23 @@ class Sender:
 
     def _beat(self) -> None:
         self._beat_at = self._loop.time() + HEARTBEAT
-        self._say("hb", write(Heartbeat(at=self._now())))
+        self._show()
+        if not self._is_elsewhere("hb"):
+            self._say("hb", write(Heartbeat(at=self._now())))
+
+    def _show(self) -> None:
+        """Say once that the bot is there, unless somebody else does, and again when that ended."""
+        if self._is_elsewhere("status_updates"):
+            self._shown = False
+        elif not self._shown:
+            self._shown = self._say("status_updates", write(StatusUpdate(msg=ONLINE, at=self._now())))
+
+    def _is_elsewhere(self, channel: str) -> bool:
+        try:
+            return self._elsewhere(channel)
+        except Exception:
+            log.exception("who sends %r is not known: it is sent", channel)
+            return False
 
     async def _send(self) -> None:
         while True:

@@ -36,6 +36,8 @@ class Telemetry:
         self._spelling = Spelling(settings.secrets)
         self._outbox = Outbox()
         self._samples = Samples(self.performance)
+        self.elsewhere: Callable[[str], bool] = _nowhere
+        """Whether somebody else sends a channel (``hb``, ``status_updates``) for this bot now: then it is not sent."""
 
     def notify(self, text: str) -> None:
         """Tell the bot's owner something."""
@@ -92,7 +94,10 @@ class Telemetry:
 
     def sender(self) -> Sender:
         """What sends it in one run."""
-        return Sender(self._settings, self._outbox, self._samples, now=self._now)
+        return Sender(self._settings, self._outbox, self._samples, elsewhere=self._is_elsewhere, now=self._now)
+
+    def _is_elsewhere(self, channel: str) -> bool:
+        return self.elsewhere(channel)
 
     def _log(self, line: LogLine) -> None:
         if self._settings.logger:
@@ -111,6 +116,10 @@ class Telemetry:
             self._outbox.put(channel, spell())
         except Exception as error:  # noqa: BLE001  # as above
             log.error("a message for %r cannot be told: %s", channel, describe_error(error))  # noqa: TRY400
+
+
+def _nowhere(channel: str) -> bool:  # noqa: ARG001
+    return False
 
 
 def _members(value: Any) -> Mapping[Any, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from gateway.bots.reading import read_card
 from gateway.errors import NotStored
 from gateway.journal.journal import Journal
-from gateway.journal.model import KnownBot
+from gateway.journal.model import FORMER, KnownBot
 from gateway.mqtt.filters import is_filter
 from gateway.telemetry import Telemetry
 from schemas.card import BotCard, Presence
@@ -50,9 +50,9 @@ class Shown:
 class Cards:
     """Knows the bots, also those that an earlier process of the gateway saw.
 
-    ``on_change`` gets all bots, and the names of those that came: that were not online, or are other processes now. It
-    is called at once when something changed, and again at the end of each ``every`` seconds in which more did; that a
-    bot is forgotten is told at once.
+    ``on_change`` gets all bots, and the names of those that came: that were not online, or are other processes now, or
+    ask for what they did not. It is called at once when something changed, and again at the end of each ``every``
+    seconds in which more did; that a bot is forgotten is told at once.
 
     Args:
         greet: called with each bot that says that it is online.
@@ -121,11 +121,12 @@ class Cards:
             return
         self._greet(card.bot)
         filters = tuple(one for one in card.subscriptions[:_FILTERS] if len(one) <= _LONGEST_FILTER and is_filter(one))
-        bot = KnownBot(name=card.bot, filters=filters)
+        former = _former(before.bot, filters, now=self._clock()) if before is not None and card.hosts else {}
+        bot = KnownBot(name=card.bot, filters=filters, former=former)
         commands = frozenset(one for one in card.commands[:_FILTERS] if len(one) <= _LONGEST_FILTER)
         now = Shown(bot, card.instance[:_TEXT], card.plugin and card.plugin[:_TEXT], card.durable, commands)
         if before != now:
-            if before is None or before.bot.absent_since is not None or before.instance != now.instance:
+            if before is None or _came(before, now):
                 self._came.add(card.bot)
             self._change(now)
 
@@ -188,3 +189,16 @@ class Cards:
     def _tell_now(self) -> None:
         came, self._came = self._came, set()
         self._on_change([known.bot for known in self._known.values()], came)
+
+
+def _came(before: Shown, now: Shown) -> bool:
+    """Whether a bot is to be sent what it has not receipted."""
+    asks_more = not set(now.bot.filters) <= set(before.bot.filters)
+    return before.bot.absent_since is not None or before.instance != now.instance or asks_more
+
+
+def _former(before: KnownBot, filters: Collection[str], *, now: int) -> dict[str, int]:
+    """The filters that a bot, whose handlers come and go, had and has not now; the newest, where there are many."""
+    former = {**before.former, **dict.fromkeys(before.filters, before.absent_since or now)}
+    lost = [(at, one) for one, at in former.items() if one not in filters and at > now - FORMER]
+    return {one: at for at, one in sorted(lost)[-_FILTERS:]}

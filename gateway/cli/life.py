@@ -11,6 +11,9 @@ from schemas.fields import instant
 
 Entry = Mapping[str, Any]
 
+_ORDERS = 5
+"""Orders of a receipt that a line names."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Step:
@@ -67,9 +70,16 @@ def _receipt(receipt: Entry) -> Iterator[Step]:
             yield Step(instant(receipt[name]), f"{who}: {word}")
     if not receipt.get(f"{receipt['stage']}_at"):
         reason = f": {receipt['reason']}" if receipt.get("reason") else ""
-        yield Step(instant(receipt["at"]), f"{who}: {receipt['stage']}{reason}")
+        yield Step(instant(receipt["at"]), f"{who}: {receipt['stage']}{_orders(receipt)}{reason}")
     if receipt.get("stored_at"):
         yield Step(instant(receipt["stored_at"]), f"{who}: receipt {receipt['stage']} on the gateway's disk")
+
+
+def _orders(receipt: Entry) -> str:
+    """The orders that followed, as far as a line has room for them."""
+    ids = receipt.get("order_ids") or []
+    more = f" and {len(ids) - _ORDERS} more" if len(ids) > _ORDERS else ""
+    return f" ({'order' if len(ids) == 1 else 'orders'} {', '.join(ids[:_ORDERS])}{more})" if ids else ""
 
 
 def _timed(steps: Iterable[Step]) -> Iterator[str]:

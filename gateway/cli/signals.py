@@ -17,6 +17,8 @@ from schemas.receipt import Stage
 
 Entry = Mapping[str, Any]
 
+_DONE = (Stage.HANDLED, Stage.FILLED)
+
 
 @click.command()
 @click.argument("id_", metavar="[ID]", required=False)
@@ -67,13 +69,13 @@ def _tells(delivery: Entry) -> bool:
 
 
 def _said(receipts: Iterable[Entry]) -> list[str]:
-    """Each bot's last word, for each of its handlers; what went wrong first."""
+    """Each bot's last word, for each of its handlers; what went wrong first, and that orders were filled hides none."""
     last: dict[tuple[str, str | None], str] = {}
     for receipt in receipts:
         who = receipt["bot"], receipt.get("handler")
-        if who not in last or not Stage(last[who]).final:
+        if who not in last or not Stage(last[who]).final or (last[who], receipt["stage"]) == _DONE:
             last[who] = receipt["stage"]
-    words = [f"{bot} {stage}" for (bot, _), stage in sorted(last.items(), key=lambda said: said[1] == Stage.HANDLED)]
+    words = [f"{bot} {stage}" for (bot, _), stage in sorted(last.items(), key=lambda said: said[1] in _DONE)]
     return list(dict.fromkeys(words))
 
 

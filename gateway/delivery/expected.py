@@ -1,10 +1,13 @@
-"""Which bots are expected to receipt a signal: those that its source names, else those whose card asks for it."""
+"""Which bots are expected to receipt a signal: those that its source names, else those whose card asks for it.
+
+A bot whose handlers come and go is expected for what it asked for within a day, too: its handler may come for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from gateway.journal.model import KnownBot, Waiting
+from gateway.journal.model import FORMER, KnownBot, Waiting
 from gateway.mqtt.filters import matches
 
 FORGOTTEN_AFTER = 7 * 86_400_000_000
@@ -35,10 +38,12 @@ class Expected:
         self._bots: Mapping[str, KnownBot] = {}
         self._wanting: dict[str, tuple[str, ...]] = {}
         self._listening: dict[str, tuple[str, ...]] = {}
+        self._coming_and_going: tuple[KnownBot, ...] = ()
 
     def learn(self, bots: Iterable[KnownBot]) -> None:
         """Take all bots as their cards show them now."""
         self._bots = {bot.name: bot for bot in bots}
+        self._coming_and_going = tuple(bot for bot in self._bots.values() if bot.former)
         self._wanting.clear()
         self._listening.clear()
 
@@ -51,7 +56,7 @@ class Expected:
         """The bots that must receipt a row; none for one whose receiver has no memory."""
         if row.once:
             return ()
-        return self._named.get(row.source) or self._known(self._wants(row))
+        return self._named.get(row.source) or self._known((*self._wants(row), *self._wanted(row)))
 
     def lacking(self, row: Waiting) -> tuple[str, ...]:
         """The bots that are online and listen to a row's topic; of one that was published, those that are awaited."""
@@ -80,10 +85,21 @@ class Expected:
             bots = self._wanting[row.topic] = tuple(bot.name for bot in self._may_read(row.source) if _asks(bot, row))
         return bots
 
+    def _wanted(self, row: Waiting) -> Iterator[str]:
+        """The bots that asked for a row's topic, and do not now."""
+        long_ago = self._clock() - FORMER
+        for bot in self._reading(self._coming_and_going, row.source):
+            asked = any(at > long_ago and matches(one, row.topic) for one, at in bot.former.items())
+            if asked and not _asks(bot, row):
+                yield bot.name
+
     def _may_read(self, source: str) -> Iterator[KnownBot]:
         """The bots that get the signals of a source, whatever their cards ask for."""
+        return self._reading(self._bots.values(), source)
+
+    def _reading(self, bots: Iterable[KnownBot], source: str) -> Iterator[KnownBot]:
         limited = self._limited()
-        for bot in self._bots.values():
+        for bot in bots:
             sources = limited.get(bot.name)
             if not sources or source in sources:
                 yield bot

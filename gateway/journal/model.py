@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from schemas.errors import Fault
@@ -265,6 +266,10 @@ class Depth:
     awaiting: int = 0
 
 
+FORMER = 86_400_000_000
+"""Microseconds for which a bot is expected to receipt what it asked for before, where its handlers come and go."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownBot:
     """A bot that showed its card once.
@@ -272,8 +277,10 @@ class KnownBot:
     Args:
         filters: the topic filters that it subscribes to.
         absent_since: when it was last seen to leave, microseconds since the epoch; None while it is online.
+        former: the filters that it had and may have again, as its handlers come and go, each with when it lost it.
     """
 
     name: str
     filters: tuple[str, ...]
     absent_since: int | None = None
+    former: Mapping[str, int] = field(default_factory=dict)

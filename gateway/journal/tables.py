@@ -136,5 +136,9 @@ _SETTLEMENT = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SETTLEMENT)
+_COMING_AND_GOING = (
+    "ALTER TABLE bots ADD COLUMN former TEXT NOT NULL DEFAULT '{}'",  # a JSON object: filters, and when each was lost
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SETTLEMENT, _COMING_AND_GOING)
 """Step n brings a database from version n to version n + 1."""

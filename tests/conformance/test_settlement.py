@@ -162,7 +162,7 @@ async def test_bots_are_remembered_by_their_names_until_they_are_forgotten(journ
     one, two = KnownBot(name="one", filters=("a/+", "b")), KnownBot(name="two", filters=(), absent_since=START)
     await journal.know([two, one])
     assert await journal.known() == [one, two]
-    left = KnownBot(name="one", filters=("c",), absent_since=START + 1)
+    left = KnownBot(name="one", filters=("c",), absent_since=START + 1, former={"a/+": START})
     await journal.know([left])
     await journal.forget_bot("two")
     await journal.forget_bot("nobody")

@@ -254,6 +254,19 @@ MESSAGES = {
         e.BOT_CARD,
         subject="demo",
     ),
+    "bot_hosting": from_bot(
+        BotCardSchema,
+        BotCard(
+            bot="demo",
+            presence=Presence.ONLINE,
+            instance="9f8e7d6c",
+            since=AT,
+            handlers=("act",),
+            hosts=True,
+        ),
+        e.BOT_CARD,
+        subject="demo",
+    ),
     "bot_offline": from_bot(
         BotCardSchema, BotCard(bot="demo", presence=Presence.OFFLINE, instance="9f8e7d6c"), e.BOT_CARD, subject="demo"
     ),

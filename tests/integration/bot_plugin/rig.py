@@ -17,6 +17,7 @@ from bot_plugin.reconnecting import MqttLink
 from bot_plugin.testing import build, topic_of
 from bot_plugin.transport import LinkSettings, Message
 from schemas import envelope as envelopes
+from schemas.envelope import Envelope
 from schemas.receipt import Receipt, ReceiptSchema
 from schemas.record import load
 
@@ -59,13 +60,15 @@ class Mosquitto:
 class Gateway:
     """Stands for the gateway: publishes signals, and keeps the receipts and cards that it hears."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, username: str | None = None) -> None:
         self.messages: list[Message] = []
         self.link = MqttLink(
             LinkSettings(
                 host="127.0.0.1",
                 port=port,
                 client_id="gateway",
+                username=username,
+                password=username,
                 filters=("signals/v1/receipt/+", "signals/v1/bot/+"),
                 clean=True,
             )
@@ -75,10 +78,16 @@ class Gateway:
         self.messages.append(message)
 
     async def send(self, listener: SignalListener, **signal: Any) -> str:
-        envelope = build(listener, **signal)
+        envelope = self.make(listener, **signal)
+        await self.publish(listener, envelope)
+        return envelope.id
+
+    def make(self, listener: SignalListener, **signal: Any) -> Envelope:
+        return build(listener, **signal)
+
+    async def publish(self, listener: SignalListener, envelope: Envelope) -> None:
         await eventually(lambda: self.link.free)
         await self.link.publish(topic_of(listener, envelope), envelopes.encode(envelope))
-        return envelope.id
 
     def receipts(self, signal: str | None = None) -> list[Receipt]:
         found = [

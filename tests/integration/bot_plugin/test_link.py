@@ -30,7 +30,7 @@ class World:
     def tells_reasons(self) -> bool:
         return self.kind != "3.1.1"
 
-    def link(self, **settings: Any) -> Link:
+    def settings(self, **settings: Any) -> LinkSettings:
         given: dict[str, Any] = {
             "host": "127.0.0.1",
             "client_id": f"client{next(_names)}",
@@ -38,11 +38,13 @@ class World:
             "clean": True,
             **settings,
         }
-        if self.fake:
-            return self.fake.link(LinkSettings(**given))
-        assert self.mosquitto is not None
-        versions = (V5,) if self.kind == "5" else (V311,)
-        return MqttLink(LinkSettings(port=self.mosquitto.port, versions=versions, **given))
+        if self.mosquitto is not None:
+            given |= {"port": self.mosquitto.port, "versions": (V5,) if self.kind == "5" else (V311,)}
+        return LinkSettings(**given)
+
+    def link(self, **settings: Any) -> Link:
+        given = self.settings(**settings)
+        return self.fake.link(given) if self.fake else MqttLink(given)
 
 
 @pytest.fixture(params=["fake", "5", "3.1.1"])
@@ -200,3 +202,67 @@ async def test_a_goodbye_publishes_no_will(world: World) -> None:
         await eventually(lambda: reader.got)
 
     assert [message.topic for message in reader.got] == ["end"]
+
+
+async def test_a_renewed_link_listens_to_other_topics_at_once_and_nobody_takes_it_for_lost(world: World) -> None:
+    """The session is the same, what is not wanted is dropped from it, and neither will nor ``before`` come into it."""
+    will = Will(topic="will", payload=b"lost")
+    given = {"client_id": f"renewed{next(_names)}", "clean": False, "will": will}
+    reader = Client(world.link(filters=("a", "b"), **given))
+    writer, watch = Client(world.link()), Client(world.link(filters=("will",)))
+    asked: list[int] = []
+
+    async def before() -> None:
+        asked.append(reader.connections)
+
+    async with task(reader.link.run(reader.receive, reader.connected, before)), writer.run(), watch.run():
+        for client in (reader, writer, watch):
+            await client.up()
+        reader.link.renew(world.settings(filters=("b", "c"), dropped=("a",), **given))
+        await eventually(lambda: reader.connections == 2)
+        await reader.up()
+        for topic in ("a", "b", "c"):
+            await writer.link.publish(topic, topic.encode())
+        await eventually(lambda: len(reader.got) == 2)
+
+    assert [message.topic for message in reader.got] == ["b", "c"]
+    assert (asked, watch.got) == ([0], [])
+
+
+async def test_a_link_that_is_renewed_while_much_is_on_its_way_says_goodbye_all_the_same(world: World) -> None:
+    """The broker has the goodbye before the next connection, else it publishes the will of a client that lives."""
+    will = Will(topic="will", payload=b"lost")
+    given = {"client_id": f"renewed{next(_names)}", "clean": False, "will": will}
+    busy, watch = Client(world.link(filters=("a",), **given)), Client(world.link(filters=("will",)))
+    async with busy.run(), watch.run():
+        await watch.up()
+        for number in range(20):
+            await eventually(lambda number=number: busy.connections == number + 1)
+            await busy.up()
+            for _ in range(min(busy.link.free, 60)):
+                busy.link.publish("a", b"x")
+            busy.link.renew(world.settings(filters=("a",), **given))
+        await eventually(lambda: busy.connections == 21)
+        await asyncio.sleep(0.05)
+
+    assert watch.got == []
+
+
+@pytest.mark.parametrize("world", ["5", "3.1.1"], indirect=True)
+async def test_a_link_that_is_renewed_during_an_outage_has_what_is_wanted_at_the_next_attempt(world: World) -> None:
+    """It does not sit out the pause between two attempts."""
+    assert world.mosquitto is not None
+    given = {"client_id": f"renewed{next(_names)}"}
+    reader, writer = Client(world.link(filters=("a",), backoff=(60.0, 60.0), **given)), Client(world.link())
+    async with reader.run():
+        await reader.up()
+        world.mosquitto.kill()
+        await eventually(lambda: not reader.link.connected)
+        await asyncio.sleep(0.05)
+        world.mosquitto.start()
+        reader.link.renew(world.settings(filters=("b",), **given))
+        async with writer.run():
+            await writer.up()
+            await eventually(lambda: reader.connections == 2, within=5)
+            await writer.link.publish("b", b"heard")
+            await eventually(lambda: reader.got)

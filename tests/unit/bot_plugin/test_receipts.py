@@ -117,6 +117,64 @@ async def test_a_later_stage_replaces_an_earlier_one_that_waits(receipts: Receip
     link.connected = True
     receipts.retry()
     await settle()
+    link.acknowledge()
+    await settle()
+
+    assert [sent.stage for sent, _ in link.sent] == [Stage.HANDLED, Stage.FILLED]
+
+
+async def test_that_orders_were_filled_is_sent_when_the_gateway_has_the_handlers_last_receipt(
+    receipts: Receipts, link: HandLink
+) -> None:
+    """A gateway that confirms has HANDLED before FILLED is sent, whatever is lost and sent again between."""
+    receipts.shown = True
+    receipts.send(receipt("a", Stage.HANDLED))
+    receipts.send(receipt("a", Stage.FILLED))
+    receipts.send(receipt("b", Stage.FILLED))
+    await settle()
+    link.lose()
+    await settle()
+    link.connected = True
+    receipts.retry()
+    await settle()
+    link.acknowledge()
+    await settle()
+    assert [(sent.signal, sent.stage) for sent, _ in link.sent if sent.signal == "a"] == [("a", Stage.HANDLED)] * 2
+    assert len(receipts) == 3
+
+    receipts.receipted([receipt_id(receipt("a"))])
+    await settle()
+
+    assert [sent.stage for sent, _ in link.sent if sent.signal == "a"][-1] is Stage.FILLED
+    assert "b" in link.signals
+
+
+async def test_a_stage_that_is_not_the_last_lets_nothing_follow(receipts: Receipts, link: HandLink) -> None:
+    """FILLED does not overtake HANDLED when an earlier stage of its handler is confirmed."""
+    receipts.shown = True
+    receipts.send(receipt("a", Stage.STARTED))
+    await settle()
+    link.acknowledge()
+    await settle()
+    receipts.send(receipt("a", Stage.HANDLED))
+    receipts.send(receipt("a", Stage.FILLED))
+    await settle()
+
+    receipts.receipted([receipt_id(receipt("a", Stage.STARTED))])
+    await settle()
+
+    assert Stage.FILLED not in [sent.stage for sent, _ in link.sent]
+
+
+async def test_at_the_end_nothing_is_held_back(receipts: Receipts, link: HandLink) -> None:
+    """A bot that stops sends FILLED behind HANDLED without waiting for the gateway."""
+    receipts.shown = True
+    receipts.send(receipt("a", Stage.HANDLED))
+    receipts.send(receipt("a", Stage.FILLED))
+    draining = asyncio.create_task(receipts.drained(timeout=1))
+    await settle()
+    link.acknowledge()
+    await draining
 
     assert [sent.stage for sent, _ in link.sent] == [Stage.HANDLED, Stage.FILLED]
 

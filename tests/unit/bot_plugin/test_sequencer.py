@@ -180,7 +180,6 @@ def waits_after(answer: dict[str, Any], *, arrived_ago: int) -> bool:
         nothing,
         released={"t": at + 1},
         backlog=10,
-        group=nothing,
         may_come=lambda: True,
         confirms=lambda: True,
         lag=lambda: 0,

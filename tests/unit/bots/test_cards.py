@@ -18,6 +18,7 @@ from schemas.topics import Topics
 from tests.brokers import eventually
 from tests.journal_drafts import START, Clock
 
+SECOND = 1_000_000
 TOPICS = Topics()
 ONLINE, OFFLINE, CLAIM = Presence.ONLINE, Presence.OFFLINE, Presence.CLAIM
 
@@ -104,7 +105,50 @@ async def test_a_new_process_a_new_bot_and_other_filters_are_news(bench, then):
     await bench.say(ONLINE, **then)
     assert len(bench.told) == 2
     assert bench.came[0] == {"demo"}
-    assert bench.came[1] == (set() if "filters" in then else {then.get("bot", "demo")})
+    assert bench.came[1] == {then.get("bot", "demo")}
+
+
+async def test_a_bot_that_asks_for_less_does_not_come(bench):
+    """Nothing is sent again for a handler that went."""
+    await bench.say(ONLINE, filters=("x", "y"))
+    await bench.say(ONLINE, filters=("x",))
+    assert bench.came == [{"demo"}, set()]
+
+
+async def test_what_a_bot_asked_for_is_remembered_for_a_day_where_its_handlers_come_and_go(bench):
+    """Lost and regained, through a new process of the bot and its absence; a bot whose handlers stay has none."""
+    await bench.say(ONLINE, filters=("x", "y"), hosts=True)
+    bench.clock.pass_(5)
+    await bench.say(ONLINE, filters=("y",), hosts=True)
+    assert former(bench) == {"x": START + 5 * SECOND}
+    bench.clock.pass_(5)
+    await bench.say(ONLINE, instance="i2", hosts=True)
+    assert former(bench) == {"x": START + 5 * SECOND, "y": START + 10 * SECOND}
+    await bench.say(ONLINE, instance="i2", filters=("x",), hosts=True)
+    assert former(bench) == {"y": START + 10 * SECOND}
+    assert bench.came[-1] == {"demo"}
+    bench.clock.pass_(5)
+    await bench.say(OFFLINE, instance="i2")
+    bench.clock.pass_(86_397)
+    await bench.say(ONLINE, instance="i3", hosts=True)
+    assert former(bench) == {"x": START + 15 * SECOND}
+    await bench.say(ONLINE, instance="i4", filters=("z",))
+    assert former(bench) == {}
+
+
+async def test_of_very_many_former_filters_the_newest_are_remembered(bench):
+    """A bot cannot make the gateway remember without end."""
+    for number in range(12):
+        bench.clock.pass_(1)
+        await bench.say(ONLINE, filters=tuple(f"f{number}/{each}" for each in range(10)), hosts=True)
+    bench.clock.pass_(1)
+    await bench.say(ONLINE, hosts=True)
+    assert len(former(bench)) == 100
+    assert not any(one.startswith(("f0/", "f1/")) for one in former(bench))
+
+
+def former(bench):
+    return dict(bench.cards.shown["demo"].bot.former)
 
 
 async def test_a_bot_that_comes_or_leaves_is_news_and_one_that_asks_is_not(bench):

@@ -122,6 +122,8 @@ def receipted(*said: tuple[str, str, str]) -> list[dict[str, Any]]:
         ("receipted", [], [("a", "x", "started"), ("a", "x", "handled"), ("b", "x", "failed")], "b failed, a handled"),
         ("receipted", [], [("a", "x", "handled"), ("a", "x", "started"), ("a", "y", "handled")], "a handled"),
         ("published", ["c"], [("a", "x", "handled")], "awaits c, a handled"),
+        ("receipted", [], [("a", "x", "handled"), ("a", "x", "filled"), ("b", "x", "filled")], "a filled, b filled"),
+        ("receipted", [], [("a", "x", "failed"), ("a", "x", "filled")], "a failed"),
         ("unanswered", ["c"], [("a", "x", "handled")], "signals unanswered, a handled"),
         ("held", [], [], "signals held"),
         ("published", [], [], "signals published"),
@@ -335,6 +337,23 @@ def test_signals_shows_the_life_of_one_station_by_station_without_a_control_char
     assert r"bot demo, act: failed: \x1b[31mno" in shown.out
     assert "\x1b" not in shown.out + as_json.out
     assert as_json.json == LIFE
+
+
+@pytest.mark.parametrize(
+    ("stage", "ids", "shown"),
+    [
+        ("handled", ["17"], "bot demo, act: handled (order 17)"),
+        ("filled", ["17", "18"], "bot demo, act: filled (orders 17, 18): 0.5 at 100"),
+        ("filled", list("abcdefg"), "bot demo, act: filled (orders a, b, c, d, e and 2 more): 0.5 at 100"),
+    ],
+)
+def test_the_orders_that_followed_are_named(stage: str, ids: list[str], shown: str) -> None:
+    """Whoever looks for what happened at the exchange has its ids, and how it was filled."""
+    reason = "0.5 at 100" if stage == "filled" else None
+    said = {"bot": "demo", "handler": "act", "stage": stage, "at": "2026-11-22T10:15:01.3Z"}
+    life = LIFE | {"receipts": [said | {"order_ids": ids, "reason": reason}]}
+
+    assert any(line.endswith(shown) for line in life_lines(life))
 
 
 def test_the_stations_are_in_the_order_of_their_times_with_the_milliseconds_between() -> None:

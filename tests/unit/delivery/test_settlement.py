@@ -8,7 +8,7 @@ import json
 import pytest
 
 from gateway.delivery import DeliverySettings
-from gateway.journal import Station
+from gateway.journal import KnownBot, Station
 from tests.unit.delivery.conftest import FullDisk
 
 ALL = "signals/#"
@@ -39,6 +39,32 @@ async def test_a_signal_is_settled_when_every_expected_bot_has_sent_a_receipt(be
     await bench.receipt("one", accepted.draft.id)
     assert (await deliveries(bench, accepted)).awaiting == ("two",)
     await bench.receipt("two", accepted.draft.id)
+
+    assert (await bench.ended(accepted.draft.id)).station is Station.RECEIPTED
+
+
+async def test_a_bot_whose_handler_is_away_is_expected_and_gets_it_when_that_is_back(bench):
+    """Another bot's receipt does not settle what is for a handler that may come back; for a day, and no longer."""
+    day = 86_400_000_000
+    await bench.start()
+    now = bench.clock()
+    there = KnownBot(name="there", filters=(ALL,))
+    former = {"away": now - day // 2, "long_ago": now - day, "limited": now}
+    away = [KnownBot(name=name, filters=(), former={ALL: at}) for name, at in former.items()]
+    bench.limited = {"limited": ("another",)}
+    bench.delivery.bots([there, *away], ())
+    bench.run()
+    accepted = await bench.accept()
+    await published(bench, accepted)
+    assert (await deliveries(bench, accepted)).awaiting == ("there", "away")
+    await bench.receipt("there", accepted.draft.id)
+    assert (await deliveries(bench, accepted)).awaiting == ("away",)
+    assert bench.sent(accepted.draft.id) == 1
+
+    back = KnownBot(name="away", filters=(ALL,))
+    bench.delivery.bots([there, back], ("away",))
+    await bench.until(lambda: bench.sent(accepted.draft.id) == 2)
+    await bench.receipt("away", accepted.draft.id)
 
     assert (await bench.ended(accepted.draft.id)).station is Station.RECEIPTED
 
