@@ -1,4 +1,4 @@
-"""The composition root: settings in, workers out. Nothing else constructs the parts."""
+"""The gateway: its parts, made and joined to each other."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import uuid_utils
-
+from gateway.app.identity import clock, new_id
 from gateway.bots import Cards, Clocks, Commands, GatewayPresence, Receipts, Registry, Roster
-from gateway.broker import Embedded, run_embedded
+from gateway.broker import Embedded
 from gateway.config import Address, BotSources, ClientKeys, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
-from gateway.journal import open_journal, prune_for_ever
+from gateway.journal import prune_for_ever
 from gateway.journal.journal import Journal
 from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.notify import Notifier
 from gateway.pipeline import Pipeline, Road
 from gateway.supervisor import settle_memory, supervise
-from gateway.telemetry import Recorder, Several, configure
+from gateway.telemetry import Recorder, Several
 from gateway.web import (
     ApiKeys,
     HttpListener,
@@ -49,37 +48,6 @@ _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
 _LOOK_FOR_KEYS = 0.05
-
-
-def clock() -> int:
-    """Microseconds since the epoch, by this machine's clock."""
-    return time.time_ns() // 1000
-
-
-def new_id() -> str:
-    """A UUIDv7."""
-    return str(uuid_utils.uuid7())
-
-
-async def run(settings: Settings, *, ready: Callable[[], None], stopped: Callable[[int], None]) -> None:
-    """Run the gateway until SIGTERM or SIGINT.
-
-    Args:
-        settings: the configuration.
-        ready: called once, when the gateway accepts signals.
-        stopped: called at the end with how many signals still wait to be published; not where a part died.
-
-    Raises:
-        Misconfigured: an address cannot be had, or the journal cannot be opened.
-    """
-    async with AsyncExitStack() as stack:
-        stack.callback(configure(settings.log).close)
-        journal = open_journal(settings.journal, clock=clock)
-        stack.push_async_callback(journal.close)
-        broker = await stack.enter_async_context(run_embedded(settings)) if settings.embedded else None
-        await Gateway(settings, journal, broker).run(ready)
-        waiting = journal.depth().waiting
-    stopped(waiting)
 
 
 def _listen(address: Address, name: str) -> ListenSettings:
