@@ -93,6 +93,7 @@ FACTS: dict[Kind, Callable[[Telemetry], None]] = {
     Kind.DEAD: lambda telemetry: telemetry.undelivered(ENTRY, station="dead", reason="why"),
     Kind.UNANSWERED: lambda telemetry: telemetry.unanswered(ENTRY),
     Kind.REFUSED: refuse,
+    Kind.RETAINED_FOUND: lambda telemetry: telemetry.retained_found(topic="t", problem=""),
     Kind.BOT_NOTIFIED: lambda telemetry: telemetry.bot_notified(bot="demo", text="why"),
 }
 
