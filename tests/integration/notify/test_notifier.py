@@ -100,6 +100,7 @@ FACTS: dict[Kind, Callable[[Telemetry], None]] = {
 TITLES = {
     Kind.REDUCE_EXPIRED: "exit expired, ",
     Kind.DEAD: "signal dead, ",
+    Kind.RETAINED_FOUND: "retained message found, ",
     Kind.BOT_NOTIFIED: "50 messages of bot demo",
 }
 
