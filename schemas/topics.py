@@ -165,6 +165,14 @@ class Topics:
             )
         return f"{self.namespace}/{_word(bot)}/external/event/{'/'.join(segments)}"
 
+    def ml_signals(self, pair: str) -> str:
+        """Where Hummingbot's ``ai_livestream`` listens for the predictions of a pair, ``BTC-USDT``.
+
+        Raises:
+            TopicError: the pair is no name.
+        """
+        return f"{self.namespace}/predictions/{_word(pair.lower().replace('-', '_'))}/ML_SIGNALS"
+
     def command(self, bot: str, command: str) -> str:
         """Where a bot listens for a command, ``balance/limit`` or ``command/rebalance`` among them.
 

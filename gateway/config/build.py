@@ -114,7 +114,12 @@ def source(name: str, section: Mapping[str, Any]) -> Source:
 
 
 def _predictions(section: Mapping[str, Any]) -> Predictions:
-    return Predictions(models=section["models"], interval=section["interval"], classes=section["classes"])
+    return Predictions(
+        models=section["models"],
+        interval=section["interval"],
+        classes=section["classes"],
+        ml_signals=section["hummingbot"]["ml_signals"],
+    )
 
 
 def instrument(raw: str, section: Mapping[str, Any]) -> Instrument:

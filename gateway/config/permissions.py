@@ -53,6 +53,7 @@ def gateway_permissions(topics: Topics) -> Permissions:
             topics.every("bot"),
             topics.every("gateway"),
             topics.replies("gateway"),
+            f"{topics.namespace}/predictions/+/ML_SIGNALS",
             *(f"{bots}/{channel}" for channel in TELEMETRY),
         ),
     )

@@ -56,10 +56,11 @@ class SecretInSchema(SettingsSchema):
 
 
 class HummingbotSchema(SettingsSchema):
-    """Stock Hummingbot bots that get a source's signals as external events."""
+    """Stock Hummingbot bots that get a source's signals as external events, or its predictions as ML signals."""
 
     bots = Values(name, load_default=())
     event = Value(text, load_default=None)
+    ml_signals = Value(flag, load_default=False)
 
     @validates_schema
     def _whole(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -101,7 +102,10 @@ class SourceSchema(SettingsSchema):
 
 def _not_of_predictions(data: Mapping[str, Any]) -> dict[str, Any]:
     given = (name for name in ("models", "interval", "classes") if data[name])
-    return {name: ["is for type prediction only"] for name in given}
+    faults: dict[str, Any] = {name: ["is for type prediction only"] for name in given}
+    if data["hummingbot"]["ml_signals"]:
+        faults["hummingbot"] = {"ml_signals": ["is for type prediction only"]}
+    return faults
 
 
 def _not_of_trades(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +114,8 @@ def _not_of_trades(data: Mapping[str, Any]) -> dict[str, Any]:
         faults["secret_in"] = wrong
     if data["hummingbot"]["bots"]:
         faults["hummingbot"] = {"bots": ["are for type trade only"]}
+    elif data["hummingbot"]["ml_signals"] and data["mode"] is Mode.TEST:
+        faults["hummingbot"] = {"ml_signals": ["reaches bots that trade, and the source's mode is test"]}
     if not data["models"]:
         faults["models"] = ["is missing: name the models whose predictions are taken"]
     if data["interval"] == 0:

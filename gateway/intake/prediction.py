@@ -27,6 +27,7 @@ _AHEAD = 5 * _SECOND
 _WHOLE = 15
 _LIKE = 0.85
 _MAX_KEY = 80
+_ML_SIGNALS = "The source has hummingbot.ml_signals: stock bots read probabilities, by pair."
 _KEYS = frozenset(PredictionSchema().fields) | {"pair"}
 
 
@@ -57,9 +58,14 @@ def predict(document: Document, *, source: Source, accepted_at: int) -> Predicti
         faults += [fault for fault in error.faults if fault.where not in own]
         raise Refused(Code.INVALID, *faults[:MAX_FAULTS]) from None
     faults += _untimely(loaded, accepted_at)
+    if source.predictions.ml_signals and loaded.probabilities is None:
+        faults.append(Fault(where="probabilities", problem="is missing", cause=_ML_SIGNALS))
     if faults:
         raise Refused(Code.INVALID, *faults[:MAX_FAULTS])
-    return replace(loaded, instrument=_market(loaded.instrument, document, source))
+    market = _market(loaded.instrument, document, source)
+    if source.predictions.ml_signals and market.pair is None:
+        raise Refused(Code.INVALID, Fault(where="instrument", problem="has no pair", cause=_ML_SIGNALS))
+    return replace(loaded, instrument=market)
 
 
 def _spelled(document: Mapping[str, Any], rules: Predictions) -> tuple[dict[str, Any], list[Fault]]:

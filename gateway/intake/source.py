@@ -38,11 +38,13 @@ class Predictions:
         interval: seconds between two predictions of one instrument; None where that is not known.
         classes: what the entries of a list of probabilities are, ``short``, ``neutral`` and ``long`` in any order;
             empty where probabilities must be named.
+        ml_signals: whether Hummingbot's ``ai_livestream`` gets them too; then each has probabilities and a pair.
     """
 
     models: tuple[str, ...]
     interval: float | None = None
     classes: tuple[str, ...] = ()
+    ml_signals: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,12 @@ class Source:
     def stock_bots(self) -> Iterator[tuple[str, str]]:
         """The stock bots that get its signals, each with the name of its event."""
         return ((bot, stock.event) for stock in self.hummingbot for bot in stock.bots)
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """The pairs that its configuration names."""
+        named = (self.instrument,) if self.instrument is not None else tuple(self.symbols.values())
+        return tuple(dict.fromkeys(instrument.pair for instrument in named if instrument.pair))
 
 
 class Keys(Protocol):

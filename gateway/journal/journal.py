@@ -82,6 +82,9 @@ class Journal(Protocol):
     async def lives(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Life]:
         """The newest first, accepted before ``before``; more than ``limit`` where some share the last microsecond."""
 
+    async def newest(self, source: str) -> list[Life]:
+        """What a source sent last for each instrument, as far as it is remembered."""
+
     async def refusals(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Refusal]:
         """The newest first, in pages like those of ``lives``."""
 

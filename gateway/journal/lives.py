@@ -29,6 +29,12 @@ _OF_SOURCE = """
         )
     ), :before) ORDER BY accepted_at DESC, position DESC
 """
+_NEWEST = """
+    SELECT position FROM partitions JOIN signals ON signals.source = :source
+    AND signals.accepted_at = partitions.accepted_at AND signals.sequence = partitions.sequence
+    AND signals.instrument = substr(partitions.key, length(:source) + 2)
+    WHERE partitions.key > :source || '/' AND partitions.key < :source || '0' ORDER BY position
+"""
 _SIGNALS = """
     SELECT position, id, source, body, mode, instrument, effect, accepted_at, expires_at, possible_duplicate_of,
     sequence, head FROM signals WHERE position IN (SELECT value FROM json_each(?))
@@ -56,6 +62,11 @@ def read_lives(*, source: str | None, before: int, limit: int, database: sqlite3
     query = _ALL if source is None else _OF_SOURCE
     found = database.execute(query, {"source": source, "before": before, "limit": limit})
     return _read(found.fetchall(), database=database)
+
+
+def read_newest(source: str, database: sqlite3.Connection) -> list[Life]:
+    """The newest life of each instrument of a source."""
+    return _read(database.execute(_NEWEST, {"source": source}).fetchall(), database=database)
 
 
 def _read(found: list[tuple[int]], *, database: sqlite3.Connection) -> list[Life]:

@@ -156,6 +156,10 @@ class MemoryJournal:
         last = found[:limit][-1].draft.accepted_at if found else 0
         return [self._life(accepted) for accepted in found if accepted.draft.accepted_at >= last]
 
+    async def newest(self, source: str) -> list[Life]:
+        last = {one.draft.key: one for one in self._tables.signals.values() if one.draft.source == source}
+        return [self._life(accepted) for accepted in sorted(last.values(), key=lambda one: one.position)]
+
     async def refusals(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Refusal]:
         found = [
             refusal

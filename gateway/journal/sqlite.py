@@ -15,7 +15,7 @@ from gateway.journal.database import Claim, explained, prepare
 from gateway.journal.forget import Budget, forget_aged, forget_rest, make_room
 from gateway.journal.group_commit import GroupCommit
 from gateway.journal.known_bots import forget, know, read_known
-from gateway.journal.lives import read_life, read_lives
+from gateway.journal.lives import read_life, read_lives, read_newest
 from gateway.journal.model import (
     Accepted,
     Depth,
@@ -177,6 +177,9 @@ class SqliteJournal:
     async def lives(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Life]:
         end = _FUTURE if before is None else min(before, _FUTURE)
         return self._writer.read(lambda database: read_lives(source=source, before=end, limit=limit, database=database))
+
+    async def newest(self, source: str) -> list[Life]:
+        return self._writer.read(partial(read_newest, source))
 
     async def refusals(self, *, source: str | None = None, before: int | None = None, limit: int = 50) -> list[Refusal]:
         end = _FUTURE if before is None else min(before, _FUTURE)

@@ -113,7 +113,9 @@ class GmqttLink:
                 extras["user_property"] = properties
         return self._connection.publish(topic, payload, retain=retain, properties=extras)
 
-    async def subscribe(self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True) -> None:
+    async def subscribe(
+        self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True, new: bool = True
+    ) -> None:
         """Hand every message of a filter to a handler; as Link says.
 
         Raises:
@@ -121,7 +123,7 @@ class GmqttLink:
             LinkLost: the connection ended before the broker answered; the subscription is made at the next.
             ValueError: the text is no topic filter.
         """
-        self._routes.add(topic_filter, Subscription(handler=handler, qos=qos, retained=retained))
+        self._routes.add(topic_filter, Subscription(handler=handler, qos=qos, retained=retained, new=new))
         if self._connection is not None:
             code = (await self._connection.subscribe({topic_filter: qos}))[topic_filter]
             if code >= _REFUSED:
@@ -186,7 +188,7 @@ class GmqttLink:
         found = self._routes.of(topic)
         if not found:
             _log.warning("nobody here handles %r; the message is dropped", topic)
-        handlers = [one.handler for one in found if one.retained or not retained]
+        handlers = [one.handler for one in found if one.takes(retained=retained)]
         if len(handlers) == 1:
             return _one(handlers[0], topic, payload)
         return asyncio.ensure_future(_all(handlers, topic, payload))

@@ -98,9 +98,11 @@ class MemoryLink:
         asyncio.get_running_loop().call_soon(self._broker.take, self, message, future)
         return future
 
-    async def subscribe(self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True) -> None:
+    async def subscribe(
+        self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True, new: bool = True
+    ) -> None:
         """Hand every message of a filter to a handler; as Link says."""
-        self._routes.add(topic_filter, Subscription(handler=handler, qos=qos, retained=retained))
+        self._routes.add(topic_filter, Subscription(handler=handler, qos=qos, retained=retained, new=new))
         if self._session is not None and not self._broker.subscribe(self._session, topic_filter, qos=qos):
             raise SubscriptionDenied(topic_filter, in_words(0x87))
 
@@ -151,7 +153,7 @@ class MemoryLink:
 
     async def _handle(self, message: Published, session: Session | None, *, retained: bool) -> None:
         for target in self._routes.of(message.topic):
-            if retained and not target.retained:
+            if not target.takes(retained=retained):
                 continue
             with suppress(Exception):  # as the real link: the message is done with
                 if (handling := target.handler(message.topic, message.payload)) is not None:

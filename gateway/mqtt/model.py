@@ -20,6 +20,11 @@ class Subscription:
     handler: Handler
     qos: int = 1
     retained: bool = True
+    new: bool = True
+
+    def takes(self, *, retained: bool) -> bool:
+        """Whether a message is for the handler: one that the broker had kept before, or a new one."""
+        return self.retained if retained else self.new
 
 
 class Version(IntEnum):
@@ -168,7 +173,9 @@ class Link(Protocol):
         """
         ...
 
-    async def subscribe(self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True) -> None:
+    async def subscribe(
+        self, topic_filter: str, handler: Handler, *, qos: int = 1, retained: bool = True, new: bool = True
+    ) -> None:
         """Hand every message of a filter to a handler; again after every reconnect.
 
         A message is acknowledged after its handler is done with it; handlers are started in the order of arrival. One
@@ -183,6 +190,7 @@ class Link(Protocol):
             handler: gets each message.
             qos: the highest that the broker is asked for; with 0 it may drop messages, and keeps none.
             retained: whether messages that the broker had kept before, of which nobody knows how old they are, count.
+            new: whether messages that are published while it listens count.
 
         Raises:
             SubscriptionDenied: connected, and the broker refuses.

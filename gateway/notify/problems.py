@@ -21,6 +21,8 @@ class Kind(StrEnum):
     UNANSWERED = "unanswered"
     REFUSED = "refused"
     SOURCE_SILENT = "source_silent"
+    RETAINED_FOUND = "retained_found"
+    """A prediction that a broker gives to every bot that connects, however old it is."""
     BOT_NOTIFIED = "bot_notified"
     """No problem, but a bot's own words to its operator."""
 

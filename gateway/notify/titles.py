@@ -16,6 +16,7 @@ _NAMES = {
     Kind.BOT_DEAD: ("bot dead", "bots dead"),
     Kind.DEAD: ("signal dead", "signals dead"),
     Kind.SOURCE_SILENT: ("source silent", "sources silent"),
+    Kind.RETAINED_FOUND: ("retained message found", "retained messages found"),
     Kind.BOT_NOTIFIED: ("message of a bot", "messages of bots"),
 }
 _OVER = {

@@ -116,6 +116,11 @@ class Watch(NullTelemetry):
         text = f"source {source} is heard again, after {lasted(seconds)}"
         self._say(Kind.SOURCE_SILENT, f"source {source}", text, source=source, over=True)
 
+    def retained_found(self, *, topic: str, problem: str) -> None:
+        became = f"and is still there: {problem}" if problem else "and was cleared"
+        text = f"somebody retained a message on {topic}: bots that connect act on it, however old it is; it was found"
+        self._say(Kind.RETAINED_FOUND, f"topic {topic}", f"{text}, {became}")
+
     def broker_connected(self, *, connected: bool) -> None:
         if not connected:
             self._away_since = self._timer()

@@ -193,6 +193,15 @@ class Telemetry(Protocol):
     def source_heard(self, *, source: str, seconds: float) -> None:
         """A signal of a source that was silent was accepted, after so long."""
 
+    def ml_signal(self, *, outcome: str) -> None:
+        """The broker answered to what was said to ``ai_livestream``: ``prediction``, ``neutral``, or ``denied``."""
+
+    def ml_signal_changed(self, *, pair: str, id_: str, neutral_as: str) -> None:
+        """Something else is said of a pair to ``ai_livestream`` from now on: a prediction, or why it is neutral."""
+
+    def retained_found(self, *, topic: str, problem: str) -> None:
+        """Somebody had the broker keep a message for ``ai_livestream``; it was cleared, or why not."""
+
     def broker_connected(self, *, connected: bool) -> None:
         """The connection to the broker began or ended."""
 

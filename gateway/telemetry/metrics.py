@@ -68,6 +68,8 @@ class Metrics:
         self.commands = self._count("commands", "Commands to bots.", "command", "outcome")
         self.stray_replies = self._count("stray_replies", "Replies that no call waits for.")
         self.bot_messages = self._count("bot_messages", "What bots told of themselves.", "channel")
+        self.ml_signals = self._count("ml_signals", "What was said to Hummingbot's ai_livestream.", "outcome")
+        self.retained_found = self._count("retained_found", "Messages that others retained for ai_livestream.")
         self.connected = self._gauge("broker_connected", "1 while connected to the broker.")
         self.reconnects = self._count("broker_reconnects", "Connections to the broker made again.")
 

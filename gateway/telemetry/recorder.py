@@ -19,21 +19,8 @@ from schemas.topics import TELEMETRY
 BODIES = frozenset({"trade", "alert", "prediction", "withdraw"})
 CODES = frozenset(code.code for code in Code)
 STATIONS = frozenset(
-    {
-        "waiting",
-        "held",
-        "publishing",
-        "published",
-        "receipted",
-        "unanswered",
-        "denied",
-        "unheard",
-        "unknown",
-        "expired",
-        "superseded",
-        "withdrawn",
-        "dead",
-    }
+    {"waiting", "held", "publishing", "published", "receipted", "unanswered", "denied", "unheard", "unknown"}
+    | {"expired", "superseded", "withdrawn", "dead"}
 )
 UNAUTHORISED = frozenset(
     {"unknown_source", "no_secret", "wrong_secret", "expired_secret", "revoked_secret", "address", "api_key"}
@@ -50,10 +37,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"}
 AUDITED = frozenset({"done", "refused", "unknown", "failed"})
 COMMANDS = frozenset({*map(str, Command), "command"})
 COMMANDED = frozenset({"done", "refused", "unknown", "not_delivered", "failed"})
+ML_SIGNALS = frozenset({"prediction", "neutral", "denied"})
 NOTIFIED = frozenset({"sent", "retried", "failed", "dropped"})
 PROBLEMS = frozenset(
     {"reduce_expired", "denied", "dead", "interrupted", "failed", "refused", "unanswered"}
-    | {"bot_dead", "source_silent", "journal_unwritable", "broker_away", "bot_notified"}
+    | {"bot_dead", "source_silent", "journal_unwritable", "broker_away", "bot_notified", "retained_found"}
 )
 
 _REMEMBERED = 8192
@@ -225,6 +213,16 @@ class Recorder:
 
     def source_heard(self, *, source: str, seconds: float) -> None:
         self._log.info("source_heard", source=source, seconds=round(seconds, 1))
+
+    def ml_signal(self, *, outcome: str) -> None:
+        self._metrics.ml_signals[one_of(outcome, ML_SIGNALS),].inc()
+
+    def ml_signal_changed(self, *, pair: str, id_: str, neutral_as: str) -> None:
+        self._say_some(self._log.info, "ml_signal", pair=pair, id=id_, neutral_as=neutral_as)
+
+    def retained_found(self, *, topic: str, problem: str) -> None:
+        self._metrics.retained_found[()].inc()
+        self._warn_some("retained_found", topic=topic, problem=problem)
 
     def broker_connected(self, *, connected: bool) -> None:
         self._metrics.connected[()].set(connected)

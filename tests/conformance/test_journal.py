@@ -425,3 +425,12 @@ async def test_a_journal_that_stores_has_no_trouble(journal):
 async def test_what_a_life_holds_is_json(journal):
     accepted = await accept(journal, draft())
     assert json.loads((await journal.life(accepted.draft.id)).envelope)["sequence"] == f"{START:020d}"
+
+
+async def test_the_newest_of_each_instrument_of_a_source_is_found(journal):
+    """Also where another source has the same instrument, or a name that begins alike."""
+    await accept(journal, draft(), draft(source="btc0"), draft(source="bt", instrument="c/BTC-USDT"))
+    last = [draft(), draft(instrument="ETH-USDT")]
+    await accept(journal, *last)
+    assert [life.id for life in await journal.newest("btc")] == [one.id for one in last]
+    assert await journal.newest("other") == []

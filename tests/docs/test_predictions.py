@@ -95,4 +95,5 @@ def test_the_trade_of_the_api_page_is_taken() -> None:
 def test_the_page_of_the_configuration_says_what_predictions_need() -> None:
     """The settings of a source of predictions are on the page of the configuration."""
     rows = keyed_rows(page("docs/configuration.md"))
-    assert {f"sources.NAME.{name}" for name in Predictions.__dataclass_fields__} <= set(rows)
+    names = {"ml_signals": "hummingbot.ml_signals"}
+    assert {f"sources.NAME.{names.get(name, name)}" for name in Predictions.__dataclass_fields__} <= set(rows)

@@ -40,6 +40,7 @@ def test_every_topic_of_the_page_is_one_that_the_tree_builds() -> None:
         *(f"signals/v1/{kind}/BOT" for kind in ("receipt", "receipted", "bot")),
         TOPICS.gateway("INSTANCE"),
         TOPICS.external_event("BOT", "NAME"),
+        TOPICS.ml_signals("pair").replace("pair", "PAIR"),
         TOPICS.reply("BOT", "CLIENT", "CALL"),
         TOPICS.command("BOT", "COMMAND"),
     }
@@ -61,7 +62,7 @@ def test_a_card_has_what_the_page_says() -> None:
 
 
 def test_the_external_event_of_the_hummingbot_page_is_what_a_stock_bot_gets() -> None:
-    (block,) = [block for block in blocks(page("docs/hummingbot.md")) if block.language == "json"]
+    block, _ = [block for block in blocks(page("docs/hummingbot.md")) if block.language == "json"]
     event = json.loads(block.text)
     envelope = shown()
     sent = json.loads(external_event(envelope, load(TradeSchema, envelope.data)))

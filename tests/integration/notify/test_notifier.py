@@ -93,12 +93,14 @@ FACTS: dict[Kind, Callable[[Telemetry], None]] = {
     Kind.DEAD: lambda telemetry: telemetry.undelivered(ENTRY, station="dead", reason="why"),
     Kind.UNANSWERED: lambda telemetry: telemetry.unanswered(ENTRY),
     Kind.REFUSED: refuse,
+    Kind.RETAINED_FOUND: lambda telemetry: telemetry.retained_found(topic="t", problem=""),
     Kind.BOT_NOTIFIED: lambda telemetry: telemetry.bot_notified(bot="demo", text="why"),
 }
 
 TITLES = {
     Kind.REDUCE_EXPIRED: "exit expired, ",
     Kind.DEAD: "signal dead, ",
+    Kind.RETAINED_FOUND: "retained message found, ",
     Kind.BOT_NOTIFIED: "50 messages of bot demo",
 }
 

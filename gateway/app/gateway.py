@@ -1,32 +1,33 @@
-"""The composition root: settings in, workers out. Nothing else constructs the parts."""
+"""The gateway: its parts, made and joined to each other."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import uuid_utils
-
+from gateway.app.identity import clock, new_id
 from gateway.bots import Cards, Clocks, Commands, GatewayPresence, Receipts, Registry, Roster
-from gateway.broker import Embedded, run_embedded
+from gateway.broker import Embedded
 from gateway.config import Address, BotSources, ClientKeys, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
-from gateway.journal import open_journal, prune_for_ever
+from gateway.journal import prune_for_ever
 from gateway.journal.journal import Journal
+from gateway.journal.model import Accepted, Lane
+from gateway.livestream import Followed, Livestream
 from gateway.mqtt import GmqttLink, LinkLost
 from gateway.mqtt.embedded import EmbeddedBroker
 from gateway.notify import Notifier
 from gateway.pipeline import Pipeline, Road
 from gateway.supervisor import settle_memory, supervise
-from gateway.telemetry import Recorder, Several, configure
+from gateway.telemetry import Recorder, Several
 from gateway.web import (
     ApiKeys,
     HttpListener,
@@ -49,37 +50,6 @@ _DRAIN = 10.0
 """Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
 
 _LOOK_FOR_KEYS = 0.05
-
-
-def clock() -> int:
-    """Microseconds since the epoch, by this machine's clock."""
-    return time.time_ns() // 1000
-
-
-def new_id() -> str:
-    """A UUIDv7."""
-    return str(uuid_utils.uuid7())
-
-
-async def run(settings: Settings, *, ready: Callable[[], None], stopped: Callable[[int], None]) -> None:
-    """Run the gateway until SIGTERM or SIGINT.
-
-    Args:
-        settings: the configuration.
-        ready: called once, when the gateway accepts signals.
-        stopped: called at the end with how many signals still wait to be published; not where a part died.
-
-    Raises:
-        Misconfigured: an address cannot be had, or the journal cannot be opened.
-    """
-    async with AsyncExitStack() as stack:
-        stack.callback(configure(settings.log).close)
-        journal = open_journal(settings.journal, clock=clock)
-        stack.push_async_callback(journal.close)
-        broker = await stack.enter_async_context(run_embedded(settings)) if settings.embedded else None
-        await Gateway(settings, journal, broker).run(ready)
-        waiting = journal.depth().waiting
-    stopped(waiting)
 
 
 def _listen(address: Address, name: str) -> ListenSettings:
@@ -105,6 +75,7 @@ class Gateway:
         self._embedded = embedded
         self._link = self._make_link(embedded.broker if embedded else None)
         self._delivery = self._make_delivery()
+        self._livestream = self._make_livestream()
         self._receipts = Receipts(
             journal,
             self._link,
@@ -139,24 +110,24 @@ class Gateway:
             Road(sources=settings.sources, topics=self._topics),
             keys=self._keys,
             journal=journal,
-            offer=self._delivery.offer,
+            offer=self._offer,
             admit=RateLimit(settings.limits, now=time.monotonic).admit,
             telemetry=self._telemetry,
             new_id=new_id,
         )
-        self._withdrawals = Withdrawals(
-            journal, stop=self._delivery.withdraw, offer=self._delivery.offer, clock=clock, new_id=new_id
-        )
+        self._withdrawals = Withdrawals(journal, stop=self._stop, offer=self._offer, clock=clock, new_id=new_id)
         self._public, self._private = self._make_listeners()
         self._let_watch()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Listen and work until told to stop."""
         await self._cards.recall()
+        await self._livestream.recall()
         await self._link.subscribe(self._topics.every("receipt"), self._receipts.take)
         await self._link.subscribe(self._topics.every("bot"), self._cards.take)
         await self._link.subscribe(self._commands.filter, self._commands.take)
         await self._registry.listen(self._link)
+        await self._livestream.listen()
         await self._private.start()
         await self._public.start()
         settle_memory()
@@ -164,6 +135,7 @@ class Gateway:
         workers: dict[str, Callable[[], Any]] = {
             "link": self._link.run,
             "delivery": self._delivery.run,
+            "livestream": self._livestream.run,
             "receipts": self._receipts.run,
             "cards": self._cards.run,
             "registry": self._registry.run,
@@ -182,6 +154,7 @@ class Gateway:
         with suppress(TimeoutError, LinkLost):
             async with asyncio.timeout(_DRAIN):
                 if self._link.connected:
+                    await self._livestream.leave()
                     await self._delivery.drained()
                     await (self._presence.say(Presence.OFFLINE, self._link) or asyncio.sleep(0))
         self._commands.stop()
@@ -252,6 +225,18 @@ class Gateway:
             limited=self._logins,
         )
 
+    def _make_livestream(self) -> Livestream:
+        sources = self._settings.sources.values()
+        followed = [(one, said) for one in sources if (said := one.predictions) is not None and said.ml_signals]
+        return Livestream(
+            self._journal,
+            self._link,
+            sources={source.name: Followed(interval=said.interval, pairs=source.pairs) for source, said in followed},
+            topics=self._topics,
+            telemetry=self._telemetry,
+            clock=clock,
+        )
+
     def _make_registry(self) -> Registry:
         return Registry(
             topics=self._topics,
@@ -275,6 +260,14 @@ class Gateway:
             end=self._embedded.broker.disconnect if self._embedded else None,
         )
 
+    def _offer(self, accepted: Sequence[Accepted]) -> None:
+        self._delivery.offer(accepted)
+        self._livestream.offer(accepted)
+
+    async def _stop(self, lane: Lane, *, position: int, id_: str, reason: str) -> None:
+        await self._delivery.withdraw(lane, position=position, id_=id_, reason=reason)
+        self._livestream.withdrawn(id_)
+
     def _mint_token(self, source: str) -> tuple[str, int]:
         if source not in self._settings.sources:
             raise LookupError(source)
@@ -293,6 +286,7 @@ class Gateway:
     def _connected(self) -> None:
         self._telemetry.broker_connected(connected=True)
         self._registry.connected()
+        self._livestream.connected()
         self._delivery.connected(self._presence.say(Presence.ONLINE, self._link))
 
     def _disconnected(self) -> None:
