@@ -26,8 +26,14 @@ EVERY = 5.0
 _KEPT = 10
 """Seconds that a broker keeps a word for a reader who is away: longer, it might be true no more."""
 
+_RECALLED = 500
+"""How many of a source's last predictions are read at the start, besides the last one of each pair."""
+
+_LAST = 2.0
+"""Seconds for all the last words together: what waits to be delivered needs the rest of the time."""
+
 _LOOK = 0.25
-_PAUSE = 0.05
+_PAUSE = 0.01
 
 
 class Livestream:
@@ -72,7 +78,8 @@ class Livestream:
         for name, source in self._sources.items():
             for pair in source.pairs:
                 self._know(pair)
-            for life in await self._journal.newest(name):
+            recent = await self._journal.lives(source=name, limit=_RECALLED)
+            for life in (*await self._journal.newest(name), *recent):
                 await self._recall(life, source)
 
     async def listen(self) -> None:
@@ -117,16 +124,24 @@ class Livestream:
     async def leave(self) -> None:
         """Say neutral for each pair, as the last word: from now on nobody says when a prediction is true no more.
 
+        All at once, in 2 s at most: what is not said by then stays unsaid.
+
         Raises:
             LinkLost: the connection ended.
         """
         now, self._leaving = self._clock(), True
-        for topic, word in self._standings.words(now):
-            if not word.why:
-                last = Word(id=f"{word.id}.neutral", pair=word.pair, at=now, why="the gateway stops")
-                await self._free()
-                with suppress(PacketTooLarge):
-                    await self._link.publish(topic, last.payload, expiry=_KEPT)
+        answers = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST):
+                for topic, word in self._standings.words(now):
+                    if not word.why:
+                        last = Word(id=f"{word.id}.neutral", pair=word.pair, at=now, why="the gateway stops")
+                        await self._free()
+                        with suppress(PacketTooLarge):
+                            answers.append(self._link.publish(topic, last.payload, expiry=_KEPT))
+                            answers[-1].add_done_callback(partial(self._answered, last))
+                if answers:
+                    await asyncio.wait(answers)
 
     async def _recall(self, life: Life, source: Followed) -> None:
         envelope = decode(life.envelope)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from schemas.fields import micros_text, to_micros
@@ -74,17 +75,33 @@ class Standing:
 
     Args:
         position: its place in the order of acceptance.
+        model: who predicts; empty where nothing was predicted.
         word: what is said while it is in force.
         expires_at: when it stops being true.
         silent_at: when its source counts as silent unless another one comes; None for never.
         withdrawn_at: when an operator withdrew it; None where nobody did.
+        observed_at: the close of the last candle that the model saw; None where the sender did not say.
+        produced_at: when the model said it, likewise.
     """
 
     position: int
     word: Word
+    model: str = ""
     expires_at: int
     silent_at: int | None = None
     withdrawn_at: int | None = None
+    observed_at: int | None = None
+    produced_at: int | None = None
+
+    def later_than(self, other: Standing) -> bool:
+        """Whether it follows another one of its model: by its candle, else by when it was said, else as accepted.
+
+        A pipeline that sends an older candle again, late, does not bring it back.
+        """
+        for mine, others in ((self.observed_at, other.observed_at), (self.produced_at, other.produced_at)):
+            if mine is not None and others is not None and mine != others:
+                return mine > others
+        return self.position > other.position
 
     def at(self, now: int) -> Word:
         """What is said at a time."""
@@ -109,45 +126,61 @@ def standing(
 
     An outlier is neutral: whoever reads the word cannot see that the model does not know what it says.
     """
-    pair, produced_at = prediction.instrument.pair, prediction.produced_at
+    pair = prediction.instrument.pair
+    observed_at, produced_at = _micros(prediction.observed_at), _micros(prediction.produced_at)
     if pair is None or prediction.probabilities is None:
         return None
     target = None if prediction.target_pct is None else float(prediction.target_pct)
-    at = accepted_at if produced_at is None else to_micros(produced_at)
+    at = accepted_at if produced_at is None else produced_at
     word = Word(id=id_, pair=pair, at=at, probabilities=prediction.probabilities, target_pct=target)
     if prediction.outlier:
         word = Word(id=id_, pair=pair, at=at, why="the prediction is an outlier")
-    return Standing(position=position, word=word, expires_at=expires_at, silent_at=source.silent_at(accepted_at))
+    return Standing(
+        position=position,
+        model=prediction.model.name,
+        word=word,
+        expires_at=expires_at,
+        silent_at=source.silent_at(accepted_at),
+        observed_at=observed_at,
+        produced_at=produced_at,
+    )
+
+
+def _micros(value: datetime | None) -> int | None:
+    return None if value is None else to_micros(value)
 
 
 class Standings:
-    """By topic, how its pair stands. A later prediction replaces the one before, whichever model or source says it."""
+    """By topic, how its pair stands: by what was accepted last of what each model said last, whichever source it is."""
 
     def __init__(self) -> None:
-        self._topics: dict[str, Standing] = {}
+        self._topics: dict[str, dict[str, Standing]] = {}
 
     def know(self, topic: str, pair: str, *, now: int) -> None:
         """Take a pair of which nothing is known."""
         word = Word(id=f"{pair}.neutral", pair=pair, at=now, why="nothing was predicted")
-        self._topics.setdefault(topic, Standing(position=0, word=word, expires_at=now))
+        self._topics.setdefault(topic, {"": Standing(position=0, word=word, expires_at=now)})
 
     def take(self, topic: str, new: Standing) -> bool:
-        """Take a prediction; whether it is the last one of its topic. They may come in another order than accepted."""
-        known = self._topics.get(topic)
-        if known is not None and known.position > new.position:
+        """Take a prediction; whether it is in force now. They may come in another order than accepted, or produced."""
+        models = self._topics.setdefault(topic, {})
+        known = models.get(new.model)
+        if known is not None and not new.later_than(known):
             return False
-        self._topics[topic] = new
-        return True
+        models[new.model] = new
+        return _in_force(models) is new
 
     def withdraw(self, id_: str, *, now: int) -> None:
         """Let a prediction be in force no more."""
-        for topic, known in self._topics.items():
-            if known.word.id == id_:
-                self._topics[topic] = replace(known, withdrawn_at=now)
+        for models in self._topics.values():
+            for model, known in models.items():
+                if known.word.id == id_:
+                    models[model] = replace(known, withdrawn_at=now)
 
     def words(self, now: int) -> Iterable[tuple[str, Word]]:
         """What is to be said now, by topic."""
-        return [(topic, known.at(now)) for topic, known in self._topics.items()]
+        return [(topic, _in_force(models).at(now)) for topic, models in self._topics.items()]
 
-    def __contains__(self, topic: str) -> bool:
-        return topic in self._topics
+
+def _in_force(models: Mapping[str, Standing]) -> Standing:
+    return max(models.values(), key=lambda one: one.position)

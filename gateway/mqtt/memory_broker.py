@@ -151,6 +151,8 @@ class MemoryBroker:
         self.published.append(message)
         if message.retain:
             self._retained[message.topic] = message
+            if not message.payload:
+                del self._retained[message.topic]
         listeners = list(self._listeners(message.topic))
         for session in listeners:
             self._hand_over(session, message)

@@ -19,6 +19,7 @@ PARAMETERS = {
     "client": "Who calls.",
     "call": "128 random bits, so that no other can guess it.",
     "command": "A command of the bot's own.",
+    "pair": "A pair as Hummingbot has it here: `btc_usdt`.",
     "event": "The external event's name; dots become more segments.",
 }
 """What stands in a topic where a name in braces is."""
@@ -145,6 +146,13 @@ def _told(topics: Topics) -> Iterator[Channel]:
         action=SEND,
         messages=("hummingbot.external_event",),
         summary="A signal for a stock Hummingbot bot, published once.",
+    )
+    yield Channel(
+        name="ml-signals",
+        topic=_set(topics.ml_signals("PAIR"), -2, "pair"),
+        action=SEND,
+        messages=("hummingbot.ml_signals",),
+        summary="The prediction in force for a pair, or a neutral one, said again and again.",
     )
 
 

@@ -49,6 +49,7 @@ PLAIN: Mapping[str, type[Schema]] = {
     "telemetry.notify": payloads.NotificationSchema,
     "telemetry.log": payloads.LogLineSchema,
     "hummingbot.external_event": payloads.ExternalEventSchema,
+    "hummingbot.ml_signals": payloads.MlSignalSchema,
 }
 """What has no envelope, by the name of its schema; ``telemetry.performance`` besides, an object by controller."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from schemas.fields import Choice, Number, Object
-from schemas.record import RecordSchema
+from schemas.fields import Choice, Instant, Number, Object
+from schemas.record import Listed, RecordSchema
 from schemas.rpc import MAX_TEXT
 from schemas.times import Moment
 from schemas.topics import Mode
@@ -100,6 +100,23 @@ class ControllerSchema(Schema):
 
     performance = Object()
     custom_info = Object()
+
+
+class MlSignalSchema(Schema):
+    """What is in force for a pair, as Hummingbot's `ai_livestream` reads it."""
+
+    id = fields.String(required=True, metadata={"description": "The prediction's; a neutral one has one of its own."})
+    timestamp = Instant(
+        required=True, metadata={"description": "When the model said it, or since when it is neutral, RFC 3339."}
+    )
+    trading_pair = fields.String(required=True)
+    probabilities = Listed(
+        Number(validate=validate.Range(min=0, max=1)),
+        required=True,
+        validate=validate.Length(min=3, max=3),
+        metadata={"description": "Short, neutral and long."},
+    )
+    target_pct = Number(metadata={"description": "The move that it predicts, as a fraction of the price."})
 
 
 class EventDataSchema(Schema):

@@ -138,6 +138,7 @@ def test_the_topics_are_those_that_the_tree_builds_also_below_another_root() -> 
     assert built("command-balance-limit", bot="one") == topics.command("one", "balance/limit")
     assert built("command", bot="one", command="sell") == topics.command("one", "command/sell")
     assert built("external-event", bot="one", event="tv") == topics.external_event("one", "tv")
+    assert built("ml-signals", pair="btc_usdt") == topics.ml_signals("BTC-USDT")
     assert [built(f"telemetry-{name}", bot="one") for name in TELEMETRY] == [
         topics.telemetry("one", name) for name in TELEMETRY
     ]

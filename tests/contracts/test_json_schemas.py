@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator as Validator
 from marshmallow import Schema, fields, validate
 
+from gateway.livestream.standing import Word
 from schemas.envelope import TRADE, EnvelopeSchema, schema_urn
 from schemas.errors import ContractError
 from schemas.export import Components, json_schemas
@@ -79,6 +80,16 @@ def test_what_the_golden_signature_covers_is_valid() -> None:
 @pytest.mark.parametrize("channel", TELEMETRY)
 def test_golden_telemetry_is_valid(channel: str) -> None:
     assert problems(f"telemetry.{channel}", json.loads((FOLDER / "telemetry" / f"{channel}.json").read_bytes())) == []
+
+
+@pytest.mark.parametrize("target_pct", [None, 0.0042])
+@pytest.mark.parametrize("why", ["", "the prediction expired"])
+def test_what_ai_livestream_is_told_is_valid(why: str, target_pct: float | None) -> None:
+    said = json.loads(Word(id="one", pair="BTC-USDT", at=1, target_pct=target_pct, why=why).payload)
+
+    assert problems("hummingbot.ml_signals", said) == []
+    for wrong in ([0.5, 0.5], [0, 0, 0, 1], [0, -1, 2], ["0", "1", "0"], None):
+        assert problems("hummingbot.ml_signals", said | {"probabilities": wrong})
 
 
 @pytest.mark.parametrize(("attribute", "wrong"), [("mode", None), ("expirytime", None), ("type", "signal.alert.v1")])
