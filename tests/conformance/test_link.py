@@ -341,6 +341,33 @@ async def test_what_the_broker_had_kept_is_left_out_where_it_is_not_asked_for(st
     assert (live.messages, again.messages) == ([("t/live", b"new")], [("t/again", b"new")])
 
 
+async def test_what_is_new_is_left_out_where_only_what_the_broker_had_kept_is_asked_for(stage):
+    sender, kept, end = await stage.connected("a"), Heard(), Heard()
+    await acked(sender.publish("t/kept", b"old", retain=True))
+    late = await stage.connected("b")
+    await late.subscribe("t/end", end)
+    await late.subscribe("t/kept", kept, new=False)
+    await eventually(lambda: len(kept) == 1)
+    await acked(sender.publish("t/kept", b"new", retain=True))
+    await acked(sender.publish("t/end", b"1"))
+    await eventually(lambda: len(end) == 1)
+    assert kept.messages == [("t/kept", b"old")]
+    await interrupt(stage, sender, late)
+    await eventually(lambda: len(kept) == 2)
+    assert kept.messages[1:] == [("t/kept", b"new")]
+
+
+async def test_an_empty_retained_message_takes_back_what_the_broker_had_kept(stage):
+    sender, heard = await stage.connected("a"), Heard()
+    for payload in (b"old", b""):
+        await acked(sender.publish("t/card", payload, retain=True))
+    late = await stage.connected("b")
+    await late.subscribe("t/#", heard)
+    await acked(sender.publish("t/end", b"1"))
+    await eventually(lambda: len(heard) == 1)
+    assert heard.messages == [("t/end", b"1")]
+
+
 async def test_with_qos_0_messages_come_in_order_to_a_handler_that_waits_for_nothing(stage):
     sender, receiver, heard = await stage.connected("a"), await stage.connected("b"), []
 
