@@ -317,7 +317,19 @@ def test_a_source_of_predictions_names_its_models(folder: Folder) -> None:
     assert rules is not None
     assert (rules.models, rules.interval) == (("btc-lstm", "btc-gbm"), 300.0)
     assert rules.classes == ("short", "neutral", "long")
+    assert not rules.ml_signals
     assert settings_of("sources: {tv: {}}", folder).sources["tv"].predictions is None
+
+
+def test_ml_signals_are_of_the_pairs_that_a_source_names(folder: Folder) -> None:
+    """What is said of them before anything is predicted is known from the configuration."""
+    text = PREDICTING % ", hummingbot: {ml_signals: true}, symbols: {B: {base: BTC, quote: USDT, kind: spot}}"
+    source = settings_of(text, folder).sources["ml"]
+
+    assert source.predictions is not None
+    assert (source.predictions.ml_signals, source.pairs) == (True, ("BTC-USDT",))
+    fixed = PREDICTING % ", hummingbot: {ml_signals: true}, instrument: {base: ETH, quote: USDT, kind: spot}"
+    assert settings_of(fixed, folder).sources["ml"].pairs == ("ETH-USDT",)
 
 
 @pytest.mark.parametrize(
@@ -332,6 +344,12 @@ def test_a_source_of_predictions_names_its_models(folder: Folder) -> None:
         (PREDICTING % ", classes: [short, long, long]", "sources.ml.classes are short and long"),
         (PREDICTING % ", secret_in: {query: true}", "sources.ml.secret_in.query is for type trade only"),
         (PREDICTING % ", hummingbot: {bots: [b], event: e}", "sources.ml.hummingbot.bots are for type trade only"),
+        ("sources: {tv: {hummingbot: {ml_signals: true}}}", "tv.hummingbot.ml_signals is for type prediction only"),
+        (
+            PREDICTING % ", mode: test, hummingbot: {ml_signals: true}",
+            "sources.ml.hummingbot.ml_signals reaches bots that trade, and the source's mode is test",
+        ),
+        (PREDICTING % ", hummingbot: {ml_signals: sometimes}", "sources.ml.hummingbot.ml_signals"),
     ],
 )
 def test_a_source_has_the_settings_of_its_type(text: str, problem: str, folder: Folder) -> None:

@@ -149,6 +149,23 @@ def test_what_is_wrong_is_refused_at_its_place(wrong: dict[str, Any], where: str
     assert found[where].problem
 
 
+def test_ml_signals_need_probabilities_and_a_pair(now: int) -> None:
+    """Stock bots read nothing else; what they could not read is refused, and the sender is told why."""
+    bare = {name: value for name, value in BODY.items() if name not in {"pair", "probabilities"}}
+    saying = source(models=RULES.models, ml_signals=True)
+
+    assert read(BODY, source=saying, now=now).probabilities is not None
+    value = bare | {"pair": "BTC-USDT", "value": {"name": "return", "value": 0.1}}
+    assert read(value, now=now).probabilities is None
+    found = faults(value, source=saying, now=now)
+    assert (list(found), "ml_signals" in found["probabilities"].cause) == (["probabilities"], True)
+
+    unknown = bare | {"instrument": {"raw": "X1"}, "probabilities": NAMED}
+    assert read(unknown, now=now).instrument.pair is None
+    found = faults(unknown, source=saying, now=now)
+    assert (list(found), "ml_signals" in found["instrument"].cause) == (["instrument"], True)
+
+
 def test_every_fault_is_told_at_once(now: int) -> None:
     """A sender sees all that is wrong in one answer, also what only the source knows."""
     wrong = BODY | {"model": "nobody", "probabilities": {"long": 2}, "horizon": -1, "valid_untill": "x"}

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from gateway.livestream.standing import Followed, Standings, standing
+from schemas.fields import from_micros
 from schemas.instrument import Instrument, Kind
 from schemas.prediction import Model, Prediction, Probabilities, Value
 
@@ -23,6 +24,26 @@ LONG = Prediction(
     probabilities=Probabilities(short=0.1, neutral=0.2, long=0.7),
     target_pct=Decimal("0.0042"),
 )
+
+
+OTHER = replace(LONG, model=Model(name="other"))
+
+
+def candle(seconds, prediction=LONG):
+    return replace(prediction, observed_at=from_micros(START + seconds * SECOND))
+
+
+def produced(seconds, prediction=LONG):
+    return replace(prediction, produced_at=from_micros(START + seconds * SECOND))
+
+
+def in_force(*predictions, order=None):
+    """What is said after predictions that were accepted in this order, and are told of in ``order``."""
+    standings = Standings()
+    for position in order or range(1, len(predictions) + 1):
+        standings.take("t", stands(predictions[position - 1], id_=str(position), position=position))
+    [(_, word)] = standings.words(START)
+    return word.id
 
 
 def stands(prediction=LONG, *, id_="one", position=1, ttl=60, interval=None):
@@ -76,3 +97,39 @@ def test_a_withdrawn_prediction_is_neutral_at_once():
     standings.withdraw("one", now=START + 1)
     [(_, word)] = standings.words(START + 2)
     assert (said(word), word.why) == ([0.0, 1.0, 0.0], "the prediction was withdrawn")
+
+
+@pytest.mark.parametrize(
+    ("predictions", "said"),
+    [
+        ((candle(-60), candle(-120)), "1"),
+        ((candle(-120), candle(-60)), "2"),
+        ((candle(-60), candle(-60)), "2"),
+        ((produced(-1), produced(-2)), "1"),
+        ((candle(-60, produced(-2)), candle(-60, produced(-1))), "2"),
+        ((candle(-60, produced(-1)), candle(-60, produced(-2))), "1"),
+        ((candle(-60, produced(-2)), candle(-120, produced(-1))), "1"),
+        ((candle(-60), produced(-90)), "2"),
+        ((candle(-60), LONG), "2"),
+        ((candle(-60), candle(-120, OTHER)), "2"),
+        ((candle(-60), OTHER, candle(-120)), "2"),
+        ((candle(-60), OTHER, candle(-30)), "3"),
+    ],
+)
+def test_of_one_model_the_later_candle_is_in_force(predictions, said):
+    """A retry that comes late brings no older candle back; between models the last one accepted counts."""
+    assert in_force(*predictions) == said
+    assert in_force(*predictions, order=range(len(predictions), 0, -1)) == said
+
+
+def test_a_late_retry_does_not_bring_a_pair_back_whose_prediction_was_withdrawn_or_expired():
+    """It is neutral until a newer candle comes."""
+    standings = Standings()
+    standings.take("t", stands(candle(-60), id_="one", position=1, ttl=10))
+    standings.withdraw("one", now=START)
+    assert not standings.take("t", stands(candle(-120), id_="two", position=2))
+    [(_, word)] = standings.words(START + 1)
+    assert word.why == "the prediction was withdrawn"
+    assert standings.take("t", stands(candle(-30), id_="three", position=3))
+    [(_, word)] = standings.words(START + 1)
+    assert (word.id, word.why) == ("three", "")

@@ -295,3 +295,17 @@ def test_a_silent_source_is_a_problem_until_it_is_heard(bench: Bench) -> None:
 )
 def test_a_time_span_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
     assert lasted(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("problem", "became"), [("", "and was cleared"), ("it is denied", "and is still there: it is denied")]
+)
+def test_a_retained_message_is_told_with_its_topic_and_what_became_of_it(
+    bench: Bench, problem: str, became: str
+) -> None:
+    bench.watch.retained_found(topic="hbot/predictions/btc_usdt/ML_SIGNALS", problem=problem)
+
+    (told,) = bench.told
+    assert (told.kind, told.over) == (Kind.RETAINED_FOUND, False)
+    assert "hbot/predictions/btc_usdt/ML_SIGNALS" in told.text
+    assert told.text.endswith(became)

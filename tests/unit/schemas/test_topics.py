@@ -100,6 +100,17 @@ def test_a_topic_that_no_builder_makes_is_refused(topic: str) -> None:
         Topics().parse(topic)
 
 
+def test_the_topic_of_ml_signals_has_the_pair_as_hummingbots_controller_spells_it() -> None:
+    assert Topics().ml_signals("BTC-USDT") == "hbot/predictions/btc_usdt/ML_SIGNALS"
+    assert Topics(namespace="a/b").ml_signals("1INCH-USDT") == "a/b/predictions/1inch_usdt/ML_SIGNALS"
+
+
+@pytest.mark.parametrize("pair", ["", "BTC/USDT", "+", "#", "BTC-USDT/x", "btc.usdt", "ü-USDT", "x" * 129])
+def test_a_pair_that_is_no_name_has_no_topic_of_ml_signals(pair: str) -> None:
+    with pytest.raises(TopicError):
+        Topics().ml_signals(pair)
+
+
 @pytest.mark.parametrize("kind", ["receipt", "receipted", "bot", "gateway"])
 def test_a_named_topic_is_read_back(kind: str) -> None:
     topics = Topics(root="a/b")

@@ -362,6 +362,23 @@ def test_the_life_of_bots_and_sources_has_a_line_each(bench: Bench) -> None:
     assert bench.lines.entries[0]["last_seen"] == micros_text(NOW)
 
 
+def test_ml_signals_are_counted_and_what_changes_and_what_is_found_has_a_line(bench: Bench) -> None:
+    for outcome in ("prediction", "neutral", "neutral", "denied", "evil"):
+        bench.recorder.ml_signal(outcome=outcome)
+    bench.recorder.ml_signal_changed(pair="BTC-USDT", id_="s1", neutral_as="")
+    bench.recorder.ml_signal_changed(pair="BTC-USDT", id_="s1.neutral", neutral_as="the prediction expired")
+    bench.recorder.retained_found(topic="hbot/predictions/btc_usdt/ML_SIGNALS", problem="it is denied")
+
+    counted = {name: bench.value("ml_signals_total", outcome=name) for name in ("prediction", "neutral", "denied", OTHER)}
+    assert counted == {"prediction": 1, "neutral": 2, "denied": 1, OTHER: 1}
+    assert bench.value("retained_found_total") == 1
+    said, neutral, found = bench.lines.entries
+    assert (said["event"], said["pair"], said["id"], said["neutral_as"]) == ("ml_signal", "BTC-USDT", "s1", "")
+    assert neutral["neutral_as"] == "the prediction expired"
+    assert (found["event"], found["log_level"], found["problem"]) == ("retained_found", "warning", "it is denied")
+    assert found["topic"] == "hbot/predictions/btc_usdt/ML_SIGNALS"
+
+
 def test_a_bot_that_talks_without_end_gets_few_lines_of_limited_length(bench: Bench) -> None:
     for _ in range(1000):
         bench.recorder.bot_notified(bot="demo", text="x" * 100_000)
