@@ -53,9 +53,11 @@ class LivestreamStage:
         self.elapsed = 0.0
         self._source = Followed(interval=interval, pairs=pairs)
         self.livestream: Livestream
+        self.link: Link
 
     def put(self, link: Link) -> Livestream:
         """Make a livestream, as at the start of a process."""
+        self.link = link
         self.livestream = Livestream(
             self.journal,
             link,
@@ -66,6 +68,10 @@ class LivestreamStage:
             timer=lambda: self.elapsed,
         )
         return self.livestream
+
+    def connected(self) -> None:
+        """Tell it, as the link does."""
+        self.livestream.connected()
 
     async def accept(self, pair: str = "BTC-USDT", *, ttl: float = 60, candle: datetime | None = None) -> str:
         """Commit a prediction and offer it; returns its id."""

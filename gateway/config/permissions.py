@@ -33,7 +33,13 @@ def permissions(bot: str, sources: tuple[str, ...], topics: Topics) -> Permissio
             *(f"{own}/{channel}" for channel in TELEMETRY),
             *LEGACY_REPLIES,
         ),
-        subscribe=(*_signals(topics, sources), topics.receipted(bot), topics.bot(bot), f"{own}/#"),
+        subscribe=(
+            *_signals(topics, sources),
+            *(() if sources else (_ml_signals(topics),)),
+            topics.receipted(bot),
+            topics.bot(bot),
+            f"{own}/#",
+        ),
     )
 
 
@@ -45,7 +51,7 @@ def gateway_permissions(topics: Topics) -> Permissions:
             f"{topics.root}/{VERSION}/#",
             f"{topics.root}-test/{VERSION}/#",
             f"{bots}/external/event/#",
-            f"{topics.namespace}/predictions/+/ML_SIGNALS",
+            _ml_signals(topics),
             *_commands(topics, "+"),
         ),
         subscribe=(
@@ -53,7 +59,7 @@ def gateway_permissions(topics: Topics) -> Permissions:
             topics.every("bot"),
             topics.every("gateway"),
             topics.replies("gateway"),
-            f"{topics.namespace}/predictions/+/ML_SIGNALS",
+            _ml_signals(topics),
             *(f"{bots}/{channel}" for channel in TELEMETRY),
         ),
     )
@@ -79,6 +85,11 @@ def _signals(topics: Topics, sources: tuple[str, ...] = ()) -> Iterator[str]:
     for test in (False, True):
         for body in BODIES:
             yield from (topics.signal_filter(body, source, test=test) for source in sources or ("+",))
+
+
+def _ml_signals(topics: Topics) -> str:
+    """Where predictions are said to Hummingbot's ``ai_livestream``; no topic of them says which source it is of."""
+    return f"{topics.namespace}/predictions/+/ML_SIGNALS"
 
 
 def _commands(topics: Topics, bot: str) -> Iterator[str]:

@@ -25,11 +25,11 @@ async def stage(request, mosquitto):
 async def gateway(stage, **more):
     """A livestream at the stage's broker, once it is connected."""
     made = LivestreamStage(**more)
-    livestream = made.put(stage.link("gateway", on_connected=lambda: livestream.connected()))
+    livestream = made.put(stage.link("gateway", on_connected=made.connected))
     await livestream.recall()
     await livestream.listen()
-    stage.run(livestream._link)
-    await asyncio.wait_for(livestream._link.wait_connected(), 10)
+    stage.run(made.link)
+    await asyncio.wait_for(made.link.wait_connected(), 10)
     task = asyncio.create_task(livestream.run())
     yield made
     task.cancel()
@@ -72,7 +72,7 @@ async def test_what_is_kept_later_is_found_at_the_next_connection(stage):
         await asyncio.wait_for(other.publish(TOPIC, FOREIGN, retain=True), 10)
         assert made.told.found == []
         stage.cut()
-        await eventually(lambda: not made.livestream._link.connected)
+        await eventually(lambda: not made.link.connected)
         stage.restore()
         await eventually(lambda: made.told.found == [(TOPIC, "")])
     assert await kept(stage, "after") == []

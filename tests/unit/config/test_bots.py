@@ -98,6 +98,20 @@ def test_a_bot_without_a_list_of_sources_reads_all() -> None:
     assert permissions("one", (), TOPICS).may_subscribe("signals/v1/trade/+/+")
 
 
+def test_a_bot_that_reads_every_source_reads_ml_signals_and_no_bot_says_them() -> None:
+    topic = TOPICS.ml_signals("BTC-USDT")
+    every, limited, gateway = (
+        permissions("one", (), TOPICS),
+        permissions("two", ("tv",), TOPICS),
+        gateway_permissions(TOPICS),
+    )
+
+    assert [allowed.may_receive(topic) for allowed in (every, limited, gateway)] == [True, False, True]
+    assert [allowed.may_publish(topic) for allowed in (every, limited, gateway)] == [False, False, True]
+    assert every.may_subscribe(topic)
+    assert not gateway.may_publish("hbot/predictions/btc_usdt/OTHER")
+
+
 def test_a_bot_says_only_what_is_its_own() -> None:
     allowed = permissions("one", (), TOPICS)
 

@@ -25,7 +25,6 @@ class Bench(LivestreamStage):
     def __init__(self, **more):
         super().__init__(**more)
         self.broker = MemoryBroker()
-        self.link: MemoryLink
 
     def said(self, topic=BTC):
         return [probabilities(one.payload) for one in self.broker.published if one.topic == topic and one.payload]
@@ -33,8 +32,7 @@ class Bench(LivestreamStage):
     @asynccontextmanager
     async def running(self):
         """From a start to a kill."""
-        self.link = MemoryLink(self.broker, on_connected=lambda: self.livestream.connected())
-        made = self.put(self.link)
+        made = self.put(MemoryLink(self.broker, on_connected=self.connected))
         await made.recall()
         await made.listen()
         tasks = [asyncio.create_task(work()) for work in (self.link.run, made.run)]

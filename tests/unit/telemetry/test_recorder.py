@@ -369,7 +369,9 @@ def test_ml_signals_are_counted_and_what_changes_and_what_is_found_has_a_line(be
     bench.recorder.ml_signal_changed(pair="BTC-USDT", id_="s1.neutral", neutral_as="the prediction expired")
     bench.recorder.retained_found(topic="hbot/predictions/btc_usdt/ML_SIGNALS", problem="it is denied")
 
-    counted = {name: bench.value("ml_signals_total", outcome=name) for name in ("prediction", "neutral", "denied", OTHER)}
+    counted = {
+        name: bench.value("ml_signals_total", outcome=name) for name in ("prediction", "neutral", "denied", OTHER)
+    }
     assert counted == {"prediction": 1, "neutral": 2, "denied": 1, OTHER: 1}
     assert bench.value("retained_found_total") == 1
     said, neutral, found = bench.lines.entries
