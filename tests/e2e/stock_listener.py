@@ -31,6 +31,7 @@ class StockListener:
         probe, topic = f"probe {time.monotonic_ns()}", f"hbot/{self.name}/log"
         command = [require("mosquitto_sub", package=_PACKAGE), *self._who, "-F", "%t %p"]
         command += ["-t", f"hbot/{self.name}/external/event/#", "-t", topic]
+        command += ["-t", "hbot/predictions/+/ML_SIGNALS"]
         with self._record.open("ab") as output:
             self._listening = subprocess.Popen(command, stdout=output)
 
@@ -60,3 +61,8 @@ class StockListener:
         """The ids of the signals that it got, in order."""
         lines = [line.split(" ", 1) for line in self._record.read_text().splitlines()]
         return [json.loads(payload)["data"]["id"] for topic, payload in lines if "/external/event/" in topic]
+
+    def ml_signals(self) -> list[list[float]]:
+        """The probabilities that it was told, in order."""
+        lines = [line.split(" ", 1) for line in self._record.read_text().splitlines()]
+        return [json.loads(payload)["probabilities"] for topic, payload in lines if topic.endswith("/ML_SIGNALS")]
