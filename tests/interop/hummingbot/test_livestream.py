@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import time
 import urllib.request
@@ -15,11 +14,11 @@ import pytest
 
 from schemas.fields import micros_text
 from tests.e2e.deployment import Deployment, until
-from tests.interop.hummingbot.conftest import HERE, STARTS_WITHIN, Hummingbot
+from tests.interop.hummingbot.bot import Hummingbot
+from tests.interop.hummingbot.conftest import BOT, HERE, STARTS_WITHIN, MakeHome
 
 pytestmark = [pytest.mark.more, pytest.mark.timeout(180)]
 
-SCRIPT = "livestream_script"
 SOURCE = {
     "type": "prediction",
     "models": ["btc-lstm"],
@@ -42,18 +41,17 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 
 @pytest.fixture
-def home(python: Path, deployment: Deployment, tmp_path: Path) -> Iterator[Path]:
+def home(make_home: MakeHome, deployment: Deployment, tmp_path: Path) -> Iterator[Path]:
     """The folder of a Hummingbot whose strategy hears ML signals."""
-    home = tmp_path / "home"
-    (home / "scripts").mkdir(parents=True)
-    (home / "conf" / "scripts").mkdir(parents=True)
-    shutil.copy(HERE / f"{SCRIPT}.py", home / "scripts")
-    (home / "conf" / "scripts" / "livestream.yml").write_text(f"script_file_name: {SCRIPT}.py\n")
-    bot = Hummingbot(python, tmp_path, port=deployment.broker_port, strategy="livestream.yml")
+    made = make_home(tmp_path / "home")
+    made.configure(BOT, deployment.broker_port)
+    bot = Hummingbot(made, strategy=made.script(HERE / "livestream_script.py"))
     bot.start()
-    until(lambda: heard(home), within=STARTS_WITHIN)
-    yield home
-    bot.kill()
+    try:
+        until(lambda: heard(made.folder), within=STARTS_WITHIN)
+        yield made.folder
+    finally:
+        bot.kill()
 
 
 def heard(home: Path) -> list[dict[str, Any]]:
