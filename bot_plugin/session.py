@@ -7,18 +7,17 @@ import logging
 from asyncio import TaskGroup
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from bot_plugin import reading
 from bot_plugin.absence import Absence
 from bot_plugin.arrivals import Arrivals, place_of
+from bot_plugin.busy import Busy
 from bot_plugin.card import OwnCard
 from bot_plugin.clock import GatewayClock
 from bot_plugin.desk import LoopDesk
 from bot_plugin.in_force import Predictions
 from bot_plugin.inbox import Inbox, Recovered
-from bot_plugin.job import Job
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.plan import Plan
 from bot_plugin.raw import RawHandlers
@@ -28,7 +27,9 @@ from bot_plugin.registration import Registration
 from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
+from bot_plugin.stale_calls import StaleCalls
 from bot_plugin.transport import Link, Message, matches
+from bot_plugin.turns import Turns
 from bot_plugin.vigil import Vigil
 from bot_plugin.workers import Workers
 from schemas import envelope as envelopes
@@ -38,14 +39,6 @@ from schemas.fields import to_micros
 from schemas.record import load
 
 log = logging.getLogger("bot_plugin")
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """The calls that still run in handlers that went: of signals, and of raw messages."""
-
-    jobs: tuple[Job, ...] = ()
-    calls: tuple[asyncio.Timeout, ...] = ()
 
 
 class Session:
@@ -79,9 +72,11 @@ class Session:
             now=now,
             monotonic=monotonic,
         )
+        turns = Turns()
         self._workers = Workers(
             self._lifecycle,
             group,
+            turns,
             threads=settings.threads,
             backlog=settings.backlog,
             on_interrupted=self._told_of,
@@ -94,7 +89,8 @@ class Session:
             monotonic=monotonic,
         )
         self._known = Predictions()
-        self._vigil = Vigil(self._known, group, monotonic=monotonic)
+        self._stale_calls = StaleCalls(group, turns, threads=settings.threads)
+        self._vigil = Vigil(self._known, self._stale_calls, monotonic=monotonic)
         self._vigil.change(plan.watches)
         self._sequencer = self._ordered(released)
         self._arrivals = self._intake()
@@ -172,16 +168,18 @@ class Session:
         before, self.plan, self._card.card = self.plan, plan, card
         plan.without(before).open(self._desk)
         self._show(plan.without(before))
-        self._vigil.change(plan.watches)
-        busy = Busy(tuple(self._absence.change(plan.registrations)), tuple(self._raw.change(plan.topics)))
+        jobs, calls = self._absence.change(plan.registrations), self._raw.change(plan.topics)
+        stale = self._vigil.change(plan.watches)
         before.without(plan).close(None)
-        return busy
+        return Busy(tuple(jobs), tuple(calls), tuple(stale))
 
     async def released(self, busy: Busy) -> None:
         """Return when the calls have ended; they have the settings' grace for it, and are cut short then."""
         grace = self._settings.grace
         await asyncio.gather(
-            self._absence.released(busy.jobs, grace=grace), self._raw.released(busy.calls, grace=grace)
+            self._absence.released(busy.jobs, grace=grace),
+            self._raw.released(busy.calls, grace=grace),
+            self._stale_calls.released(busy.stale, grace=grace),
         )
 
     async def until(self, stop: asyncio.Event) -> None:
@@ -198,8 +196,13 @@ class Session:
             if self._failed.done():
                 self._failed.result()
             self._lifecycle.stop()
-            grace = self._settings.grace
-            await asyncio.gather(self._workers.idle(timeout=grace), self._lifecycle.idle(timeout=grace))
+            self._stale_calls.stop()
+            await asyncio.gather(
+                *(
+                    part.idle(timeout=self._settings.grace)
+                    for part in (self._workers, self._lifecycle, self._stale_calls)
+                )
+            )
         finally:
             self._stopping = True
             for task in (keeper, stopped):
@@ -207,7 +210,7 @@ class Session:
             self._sequencer.close()
             self._workers.close()
             self._raw.close()
-            self._vigil.close()
+            self._stale_calls.close()
 
     async def farewell(self) -> None:
         """End what is left, send its receipts and say goodbye, as far as the broker is there."""

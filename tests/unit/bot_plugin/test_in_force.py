@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from bot_plugin import Handlers, ListenerEnded, PluginSettings, SettingsError, SignalListener
-from bot_plugin.in_force import Stale
+from bot_plugin import Handlers, ListenerEnded, PluginSettings, SettingsError, SignalListener, Stale
 from bot_plugin.testing import build, running
 from tests.brokers import eventually
 from tests.unit.bot_plugin.clock import Clock
@@ -51,7 +50,7 @@ async def test_an_outlier_ends_the_prediction_before_it(bot: SignalListener) -> 
         assert bot.predictions.latest("models", "BTC-USDT", outliers=True) is not None
 
 
-async def test_a_strategy_is_told_once_that_its_prediction_ran_out_while_the_broker_is_away(
+async def test_a_strategy_is_told_once_that_its_prediction_ran_out_and_again_of_the_next(
     bot: SignalListener, clock: Clock
 ) -> None:
     told: list[Stale] = []
