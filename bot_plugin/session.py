@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import TaskGroup
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -22,7 +22,7 @@ from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.plan import Plan
 from bot_plugin.raw import RawHandlers
 from bot_plugin.receipts import Receipts
-from bot_plugin.recovery import decide_left
+from bot_plugin.recovery import decide_left, still_true
 from bot_plugin.registration import Registration
 from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
@@ -79,7 +79,7 @@ class Session:
             turns,
             threads=settings.threads,
             backlog=settings.backlog,
-            on_interrupted=self._told_of,
+            on_interrupted=lambda handler: self.plan.told_of(handler),  # noqa: PLW0108  # the plan changes
         )
         self._absence = Absence(
             self._lifecycle,
@@ -130,9 +130,6 @@ class Session:
             monotonic=self._monotonic,
         )
 
-    def _told_of(self, handler: str) -> Sequence[Callable[[Signal], Any]]:
-        return self.plan.told_of(handler)
-
     def _predicted(self, signal: Signal) -> None:
         for view in (self._known, *self.plan.views):
             view.see(signal)
@@ -146,13 +143,14 @@ class Session:
         self.receipts.shown = bool(recovered.sequences)
         for receipt in recovered.owed:
             self.receipts.send(receipt)
+        reads: Any = {"modes": self._settings.modes, "root": self._settings.root}
+        reads |= {"now": self._now, "monotonic": self._monotonic}
+        for signal in still_true(recovered.predictions, **reads):
+            self._predicted(signal)
         for left in decide_left(
             recovered.unfinished,
+            **reads,
             registrations=self.plan.registrations,
-            modes=self._settings.modes,
-            root=self._settings.root,
-            now=self._now,
-            monotonic=self._monotonic,
             more_may_come=self.plan.more_may_come,
         ):
             for handler, verdict in left.ended.items():

@@ -14,7 +14,8 @@ import pytest
 from bot_plugin import SettingsError, SqliteInbox
 from bot_plugin.inbox import Recovered, Step, forget_at, tables
 from bot_plugin.inbox.latest import ROOM
-from bot_plugin.inbox.tables import KIND, MIGRATIONS, TOPICS
+from bot_plugin.inbox.migrations import KIND, MIGRATIONS
+from bot_plugin.inbox.tables import TOPICS
 from schemas.receipt import Stage
 from tests.inbox_stories import HOUR, SECOND, START, Clock, arrival, crash, receipt, tell_arrived
 
