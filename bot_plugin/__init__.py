@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bot_plugin.commands import Answer, CommandFailed, CommandTarget, RemoteCommands
     from bot_plugin.errors import LinkRefused, ListenerEnded, NameTaken, SettingsError
     from bot_plugin.handlers import Handlers
+    from bot_plugin.in_force import Predictions, Stale
     from bot_plugin.inbox import Inbox, MemoryInbox, SqliteInbox
     from bot_plugin.listener import SignalListener
     from bot_plugin.mailbox import Latest, QueuedSignal, SignalQueue
@@ -39,6 +40,7 @@ _HOMES = {
         "commands": ("Answer", "CommandFailed", "CommandTarget", "RemoteCommands"),
         "errors": ("LinkRefused", "ListenerEnded", "NameTaken", "SettingsError"),
         "handlers": ("Handlers",),
+        "in_force": ("Predictions", "Stale"),
         "inbox": ("Inbox", "MemoryInbox", "SqliteInbox"),
         "listener": ("SignalListener",),
         "mailbox": ("Latest", "QueuedSignal", "SignalQueue"),
@@ -63,6 +65,7 @@ __all__ = [
     "MemoryInbox",
     "NameTaken",
     "PluginSettings",
+    "Predictions",
     "QueuedSignal",
     "RemoteCommands",
     "SettingsError",
@@ -70,6 +73,7 @@ __all__ = [
     "SignalListener",
     "SignalQueue",
     "SqliteInbox",
+    "Stale",
     "ThreadedListener",
     "TopicQueue",
     "run_program",

@@ -85,10 +85,11 @@ class Arrivals:
             modes=self._settings.modes,
             offset=self._gateway.offset(now=now, monotonic=monotonic),
         )
-        if decision.fit and signal.prediction is not None:
-            self._predicted(signal)
         place = place_of(signal, message.topic)
         expires_at = to_micros(signal.expires_at)
+        if decision.fit and signal.model is not None:
+            self._inbox.predict(signal.model.name, self._arrival(signal.id, message, (), expires_at, place))
+            self._predicted(signal)
         if decision.verdict is not None:
             self._end(signal.id, decision.verdict, message, expires_at=expires_at, place=place)
             return
@@ -126,23 +127,26 @@ class Arrivals:
     def _arrive(
         self, id_: str, message: Message, *, handlers: tuple[str, ...], expires_at: int, place: Place | None
     ) -> bool:
-        now = self._now()
-        new = self._inbox.arrive(
-            Arrival(
-                id=id_,
-                topic=message.topic,
-                payload=message.payload,
-                handlers=handlers,
-                sequence=0 if place is None else place.sequence,
-                received_at=now,
-                forget_at=forget_at(expires_at, now=now),
-            )
-        )
+        new = self._inbox.arrive(self._arrival(id_, message, handlers, expires_at, place))
         if not new:
             if place is not None:
                 self._sequencer.repeated(place)
             self._lifecycle.repeat(id_)
         return new
+
+    def _arrival(
+        self, id_: str, message: Message, handlers: tuple[str, ...], expires_at: int, place: Place | None
+    ) -> Arrival:
+        now = self._now()
+        return Arrival(
+            id=id_,
+            topic=message.topic,
+            payload=message.payload,
+            handlers=handlers,
+            sequence=0 if place is None else place.sequence,
+            received_at=now,
+            forget_at=forget_at(expires_at, now=now),
+        )
 
     def _latest(self) -> int:
         return self._gateway.latest(now=self._now(), monotonic=self._monotonic())

@@ -14,6 +14,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
+from bot_plugin.busy import Busy
 from bot_plugin.commands import RemoteCommands
 from bot_plugin.errors import SettingsError
 from bot_plugin.handlers import Handlers
@@ -24,7 +25,6 @@ from bot_plugin.program import MENDABLE
 from bot_plugin.reconnecting import MqttBroker
 from bot_plugin.remote import RemotePart
 from bot_plugin.runner import Connect, Runner
-from bot_plugin.session import Busy
 from bot_plugin.settings import PluginSettings
 from bot_plugin.telemetry import Telemetry
 from bot_plugin.threaded import ThreadedListener

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bot_plugin import reading
 from bot_plugin.dispatch import Verdict, decide, expiry
-from bot_plugin.inbox import Step, Unfinished
+from bot_plugin.inbox import Arrival, Step, Unfinished
 from bot_plugin.registration import ANY, TRADE, Registration
 from bot_plugin.signal import Signal
 from bot_plugin.transport import Message
@@ -71,6 +71,22 @@ def decide_left(
                 yield _decide(one, signal, registrations=registrations, absent=absent, modes=modes, now=now())
             case _:
                 yield _unreadable(one)
+
+
+def still_true(
+    predictions: Iterable[Arrival],
+    *,
+    modes: Collection[Mode],
+    root: str,
+    now: Callable[[], int],
+    monotonic: Callable[[], int],
+) -> Iterator[Signal]:
+    """The predictions that an earlier process heard, of a mode that the bot runs, which have not expired meanwhile."""
+    for one in predictions:
+        message = Message(topic=one.topic, payload=one.payload)
+        match reading.read(message, root=root, now=now, monotonic=monotonic):
+            case Signal() as signal if signal.mode in modes and signal.remaining > 0:
+                yield replace(signal, received_at=from_micros(one.received_at))
 
 
 def _decide(

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bot_plugin.busy import Busy
 from bot_plugin.errors import NameTaken, SettingsError, TakenOver
 from bot_plugin.inbox import Inbox, Recovered
 from bot_plugin.plan import Plan
 from bot_plugin.presence import Claimant, encode_card, lock
 from bot_plugin.reading import BODIES
 from bot_plugin.remote import Remote, RemotePart
-from bot_plugin.session import Busy, Session
+from bot_plugin.session import Session
 from bot_plugin.settings import PluginSettings
 from bot_plugin.transport import Link, LinkSettings, Will, at_once
 from bot_plugin.version import VERSION

@@ -5,30 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import TaskGroup
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from bot_plugin import reading
 from bot_plugin.absence import Absence
 from bot_plugin.arrivals import Arrivals, place_of
+from bot_plugin.busy import Busy
 from bot_plugin.card import OwnCard
 from bot_plugin.clock import GatewayClock
 from bot_plugin.desk import LoopDesk
 from bot_plugin.in_force import Predictions
 from bot_plugin.inbox import Inbox, Recovered
-from bot_plugin.job import Job
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.plan import Plan
 from bot_plugin.raw import RawHandlers
 from bot_plugin.receipts import Receipts
-from bot_plugin.recovery import decide_left
+from bot_plugin.recovery import decide_left, still_true
 from bot_plugin.registration import Registration
 from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
+from bot_plugin.stale_calls import StaleCalls
 from bot_plugin.transport import Link, Message, matches
+from bot_plugin.turns import Turns
 from bot_plugin.vigil import Vigil
 from bot_plugin.workers import Workers
 from schemas import envelope as envelopes
@@ -38,14 +39,6 @@ from schemas.fields import to_micros
 from schemas.record import load
 
 log = logging.getLogger("bot_plugin")
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """The calls that still run in handlers that went: of signals, and of raw messages."""
-
-    jobs: tuple[Job, ...] = ()
-    calls: tuple[asyncio.Timeout, ...] = ()
 
 
 class Session:
@@ -79,12 +72,14 @@ class Session:
             now=now,
             monotonic=monotonic,
         )
+        turns = Turns()
         self._workers = Workers(
             self._lifecycle,
             group,
+            turns,
             threads=settings.threads,
             backlog=settings.backlog,
-            on_interrupted=self._told_of,
+            on_interrupted=lambda handler: self.plan.told_of(handler),  # noqa: PLW0108  # the plan changes
         )
         self._absence = Absence(
             self._lifecycle,
@@ -94,7 +89,8 @@ class Session:
             monotonic=monotonic,
         )
         self._known = Predictions()
-        self._vigil = Vigil(self._known, group, monotonic=monotonic)
+        self._stale_calls = StaleCalls(group, turns, threads=settings.threads)
+        self._vigil = Vigil(self._known, self._stale_calls, monotonic=monotonic)
         self._vigil.change(plan.watches)
         self._sequencer = self._ordered(released)
         self._arrivals = self._intake()
@@ -134,9 +130,6 @@ class Session:
             monotonic=self._monotonic,
         )
 
-    def _told_of(self, handler: str) -> Sequence[Callable[[Signal], Any]]:
-        return self.plan.told_of(handler)
-
     def _predicted(self, signal: Signal) -> None:
         for view in (self._known, *self.plan.views):
             view.see(signal)
@@ -150,13 +143,14 @@ class Session:
         self.receipts.shown = bool(recovered.sequences)
         for receipt in recovered.owed:
             self.receipts.send(receipt)
+        reads: Any = {"modes": self._settings.modes, "root": self._settings.root}
+        reads |= {"now": self._now, "monotonic": self._monotonic}
+        for signal in still_true(recovered.predictions, **reads):
+            self._predicted(signal)
         for left in decide_left(
             recovered.unfinished,
+            **reads,
             registrations=self.plan.registrations,
-            modes=self._settings.modes,
-            root=self._settings.root,
-            now=self._now,
-            monotonic=self._monotonic,
             more_may_come=self.plan.more_may_come,
         ):
             for handler, verdict in left.ended.items():
@@ -172,16 +166,18 @@ class Session:
         before, self.plan, self._card.card = self.plan, plan, card
         plan.without(before).open(self._desk)
         self._show(plan.without(before))
-        self._vigil.change(plan.watches)
-        busy = Busy(tuple(self._absence.change(plan.registrations)), tuple(self._raw.change(plan.topics)))
+        jobs, calls = self._absence.change(plan.registrations), self._raw.change(plan.topics)
+        stale = self._vigil.change(plan.watches)
         before.without(plan).close(None)
-        return busy
+        return Busy(tuple(jobs), tuple(calls), tuple(stale))
 
     async def released(self, busy: Busy) -> None:
         """Return when the calls have ended; they have the settings' grace for it, and are cut short then."""
         grace = self._settings.grace
         await asyncio.gather(
-            self._absence.released(busy.jobs, grace=grace), self._raw.released(busy.calls, grace=grace)
+            self._absence.released(busy.jobs, grace=grace),
+            self._raw.released(busy.calls, grace=grace),
+            self._stale_calls.released(busy.stale, grace=grace),
         )
 
     async def until(self, stop: asyncio.Event) -> None:
@@ -198,8 +194,13 @@ class Session:
             if self._failed.done():
                 self._failed.result()
             self._lifecycle.stop()
-            grace = self._settings.grace
-            await asyncio.gather(self._workers.idle(timeout=grace), self._lifecycle.idle(timeout=grace))
+            self._stale_calls.stop()
+            await asyncio.gather(
+                *(
+                    part.idle(timeout=self._settings.grace)
+                    for part in (self._workers, self._lifecycle, self._stale_calls)
+                )
+            )
         finally:
             self._stopping = True
             for task in (keeper, stopped):
@@ -207,7 +208,7 @@ class Session:
             self._sequencer.close()
             self._workers.close()
             self._raw.close()
-            self._vigil.close()
+            self._stale_calls.close()
 
     async def farewell(self) -> None:
         """End what is left, send its receipts and say goodbye, as far as the broker is there."""

@@ -1,17 +1,13 @@
-"""Tells a strategy, by the bot's own timer, that nothing is in force any more: also while the broker is away."""
+"""Sees, by the bot's own timer, that nothing is in force any more: also while the broker is away."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from asyncio import Task, TaskGroup
 from collections.abc import Callable, Iterator, Sequence
 
 from bot_plugin.in_force import Predictions, Stale, Watch
-from bot_plugin.registration import is_async
 from bot_plugin.signal import Signal
-
-log = logging.getLogger("bot_plugin.predictions")
+from bot_plugin.stale_calls import StaleCall, StaleCalls
+from bot_plugin.turns import Turn
 
 SETTLE = 10_000_000
 """Microseconds after the start, or after the watch came, in which a prediction may still come of those before."""
@@ -24,26 +20,23 @@ class Vigil:
 
     Args:
         known: the predictions that came.
-        group: where the calls live.
+        calls: where it tells.
         monotonic: a clock that nobody sets, microseconds.
     """
 
-    def __init__(self, known: Predictions, group: TaskGroup, *, monotonic: Callable[[], int]) -> None:
-        self._known, self._group, self._monotonic = known, group, monotonic
+    def __init__(self, known: Predictions, calls: StaleCalls, *, monotonic: Callable[[], int]) -> None:
+        self._known, self._calls, self._monotonic = known, calls, monotonic
         self._since: dict[Watch, int] = {}
         self._fresh: set[_Told] = set()
         self._told: set[_Told] = set()
-        self._calls: dict[Task[None], Watch] = {}
 
-    def change(self, watches: Sequence[Watch]) -> None:
-        """Take the watches that are here now; the calls of those that went are cancelled."""
+    def change(self, watches: Sequence[Watch]) -> list[StaleCall]:
+        """Take the watches that are here now; the calls that still run in those that went."""
         now = self._monotonic()
         self._since = {watch: self._since.get(watch, now) for watch in watches}
         self._told = {each for each in self._told if each[0] in self._since}
         self._fresh = {each for each in self._fresh if each[0] in self._since}
-        for task, watch in self._calls.items():
-            if watch not in self._since and task is not asyncio.current_task():
-                task.cancel()
+        return self._calls.change(self._since)
 
     def look(self) -> None:
         """Tell of what is not in force any more; called about every second."""
@@ -52,42 +45,34 @@ class Vigil:
             for place, stale in self._found(watch):
                 told = watch, place
                 if stale is None:
-                    self._told.discard(told)
-                    self._fresh.add(told)
+                    self._in_force(told)
                 elif told not in self._told and (settled or told in self._fresh):
                     self._told.add(told)
-                    self._tell(watch, stale)
-
-    def close(self) -> None:
-        """Cancel what runs."""
-        for task in self._calls:
-            task.cancel()
+                    self._tell(told, stale)
 
     def _found(self, watch: Watch) -> Iterator[tuple[str, Stale | None]]:
         newest = list(self._known.newest(watch.wanted))
         for signal in newest:
-            yield signal.key, _stale(watch, signal)
+            yield f"{signal.mode} {signal.key}", _stale(watch, signal)
         if not newest:
             reason = "no prediction came since the start"
             yield "", Stale(source=watch.wanted.source, pair=watch.wanted.pair, reason=reason, last=None)
 
-    def _tell(self, watch: Watch, stale: Stale) -> None:
-        log.warning("predictions of %s for %s: %s", stale.source, stale.pair or "every pair", stale.reason)
-        task = self._group.create_task(self._call(watch, stale), name="bot_plugin.stale")
-        self._calls[task] = watch
-        task.add_done_callback(self._calls.pop)
+    def _tell(self, told: _Told, stale: Stale) -> None:
+        turn = Turn(stale.source, stale.pair) if stale.last is None else Turn.of(stale.last)
+        self._calls.put(told[0], turn, lambda: self._still(told))
 
-    async def _call(self, watch: Watch, stale: Stale) -> None:
-        task = asyncio.current_task()
-        try:
-            if is_async(watch.callback):
-                await watch.callback(stale)
-            else:
-                await asyncio.to_thread(watch.callback, stale)
-        except BaseException:
-            if task is not None and task.cancelling():
-                raise
-            log.exception("%s failed", watch.wanted.name)
+    def _still(self, told: _Told) -> Stale | None:
+        """What is to be told when the turn has come: what came meanwhile may be in force."""
+        watch, place = told
+        stale = dict(self._found(watch)).get(place)
+        if stale is None:
+            self._in_force(told)
+        return stale
+
+    def _in_force(self, told: _Told) -> None:
+        self._told.discard(told)
+        self._fresh.add(told)
 
 
 def _stale(watch: Watch, signal: Signal) -> Stale | None:

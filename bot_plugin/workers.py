@@ -21,6 +21,7 @@ from bot_plugin.lanes import Lanes
 from bot_plugin.lifecycle import STOPPED, Lifecycle
 from bot_plugin.registration import Mailbox, Registration, is_async
 from bot_plugin.signal import Signal
+from bot_plugin.turns import Turns
 from bot_plugin.wording import describe_error
 from schemas.receipt import Stage
 
@@ -39,6 +40,7 @@ class Workers:
 
     Args:
         group: where they live; one that dies unexpectedly ends it.
+        turns: keeps them apart from what is told of predictions.
         threads: plain functions that run at once, at most.
         backlog: jobs that one key may keep waiting; further ones are refused.
         on_interrupted: by handler, what is called with a signal that a crash cut short.
@@ -48,12 +50,14 @@ class Workers:
         self,
         lifecycle: Lifecycle,
         group: TaskGroup,
+        turns: Turns,
         *,
         threads: int,
         backlog: int,
         on_interrupted: Callable[[str], Sequence[Callable[[Signal], Any]]],
     ) -> None:
-        self._lifecycle, self._backlog, self._on_interrupted = lifecycle, backlog, on_interrupted
+        self._lifecycle, self._turns = lifecycle, turns
+        self._backlog, self._on_interrupted = backlog, on_interrupted
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="signal")
         self._places = asyncio.Semaphore(threads)
@@ -94,6 +98,10 @@ class Workers:
                 limit.reschedule(self._loop.time())
 
     async def _run(self, job: Job) -> None:
+        async with self._turns.signal(job.signal):
+            await self._run_in_turn(job)
+
+    async def _run_in_turn(self, job: Job) -> None:
         job.passed, registration = True, job.registration
         target = registration.target
         if job.cut is not None:

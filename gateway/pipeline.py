@@ -18,6 +18,7 @@ from gateway.intake import (
     Received,
     Source,
     authenticate,
+    causationid,
     demand,
     draft,
     each,
@@ -134,6 +135,7 @@ def _draft(
         accepted_at=received.at,
         expires_at=expires_at,
         traceparent=received.traceparent,
+        causationid=causationid(document) if isinstance(signal, Trade) else None,
     )
     destinations = route(envelope, signal, stock_bots=source.stock_bots, topics=road.topics)
     key = received.idempotency_key

@@ -152,7 +152,7 @@ class Subscription:
         if (method := getattr(self._strategy, "on_prediction", None)) is not None:
             handlers.on_prediction(**{"name": f"{self._name}.on_prediction", **wanted})(self._calling(method))
         if (method := getattr(self._strategy, "on_stale", None)) is not None:
-            filters = {name: value for name, value in wanted.items() if name not in {"name", "timeout", "rerun"}}
+            filters = {name: value for name, value in wanted.items() if name not in {"name", "rerun"}}
             name = f"{self._name}.on_stale"
             handlers.on_stale(**{"name": name, "interval": interval, **filters})(self._telling(method))
 

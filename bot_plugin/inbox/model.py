@@ -83,11 +83,13 @@ class Recovered:
         unfinished: signals to run or to report, in the order of their sequence.
         owed: final receipts that the gateway has not confirmed.
         sequences: by topic, the highest sequence that was started or had ended; kept for 7 days, of 10,000 topics.
+        predictions: the newest of each topic and model, as far as they may be in force.
     """
 
     unfinished: tuple[Unfinished, ...] = ()
     owed: tuple[Receipt, ...] = ()
     sequences: Mapping[str, int] = field(default_factory=dict)
+    predictions: tuple[Arrival, ...] = ()
 
 
 class Inbox(Protocol):
@@ -117,6 +119,10 @@ class Inbox(Protocol):
         Raises:
             InboxFull: no id may be forgotten for it; nothing was changed.
         """
+        ...
+
+    def predict(self, model: str, arrival: Arrival) -> None:
+        """A prediction is true, whoever wants it: the newest of its topic and model is there after a restart."""
         ...
 
     def start(self, id_: str, handler: str, *, at: int) -> None:

@@ -14,6 +14,7 @@ from bot_plugin.inbox import tables
 from bot_plugin.inbox.group_commit import GroupCommit
 from bot_plugin.inbox.latest import Latest
 from bot_plugin.inbox.memory import system_monotonic
+from bot_plugin.inbox.migrations import KIND
 from bot_plugin.inbox.model import KEEP_AFTER_EXPIRY, PRUNE_MOST, Arrival, Recovered, Tell
 from schemas.fields import to_micros
 from schemas.receipt import Receipt
@@ -63,7 +64,7 @@ class SqliteInbox:
 
     async def open(self) -> Recovered:
         """Open the file, and read what an earlier process left."""
-        database = Database(self._path, tables.KIND, room=self._room)
+        database = Database(self._path, KIND, room=self._room)
         try:
             left = database.read(tables.recovered)
             self._count = database.read(tables.count)
@@ -88,6 +89,11 @@ class SqliteInbox:
         self._commits.add(tables.arrived(arrival, kept_until=kept_until))
         self._keep(arrival.id)
         return True
+
+    def predict(self, model: str, arrival: Arrival) -> None:
+        """A prediction is true."""
+        kept_until = self._clock() + arrival.forget_at - arrival.received_at
+        self._commits.add([tables.predicted(model, arrival, kept_until=kept_until)])
 
     def start(self, id_: str, handler: str, *, at: int) -> None:
         """A handler is about to be called."""
@@ -136,7 +142,7 @@ class SqliteInbox:
         now = self._clock()
         self._note_the_clock(every=_MINUTE)
         if now - self._looked_at_topics >= _MINUTE:
-            self._commits.add([tables.topics_forgotten(clock=now)])
+            self._commits.add(tables.topics_forgotten(clock=now))
             self._looked_at_topics = now
         return self._forget(before=now)
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from sqlite3 import Connection
 
-from bot_plugin.database import Change, Kind
+from bot_plugin.database import Change
 from bot_plugin.inbox.model import Arrival, Recovered, Step, Unfinished
 from schemas.receipt import Receipt, ReceiptSchema, Stage
 from schemas.record import load, wire
@@ -20,69 +20,6 @@ WEEK = 7 * 86_400_000_000
 
 OWED = 50_000
 """Receipts that a start takes up at most, of the newest signals: ids are in the order of their time."""
-
-MIGRATIONS = (
-    (
-        """
-        CREATE TABLE signals (
-            id TEXT PRIMARY KEY,
-            topic TEXT NOT NULL,
-            sequence INTEGER NOT NULL,
-            payload BLOB,
-            received_at INTEGER NOT NULL,
-            forget_at INTEGER NOT NULL
-        ) STRICT
-        """,
-        """
-        CREATE TABLE runs (
-            signal TEXT NOT NULL,
-            handler TEXT NOT NULL,
-            step TEXT NOT NULL,
-            started_at INTEGER,
-            receipt TEXT,
-            owed INTEGER NOT NULL DEFAULT 0,
-            PRIMARY KEY (signal, handler)
-        ) STRICT, WITHOUT ROWID
-        """,
-        "CREATE TABLE topics (topic TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at INTEGER NOT NULL) STRICT",
-    ),
-    (
-        "ALTER TABLE signals ADD COLUMN kept_until INTEGER NOT NULL DEFAULT 0",  # by the clock below
-        "UPDATE signals SET kept_until = forget_at - received_at",
-        "CREATE INDEX signals_by_end ON signals (kept_until)",
-        "CREATE INDEX signals_unfinished ON signals (sequence) WHERE payload IS NOT NULL",
-        "CREATE INDEX runs_owed ON runs (signal, handler) WHERE owed",
-        "CREATE TABLE clock (micros INTEGER NOT NULL) STRICT",  # that ran while some process had the inbox open
-        "INSERT INTO clock VALUES (0)",
-        "UPDATE topics SET at = 0",
-        """
-        INSERT INTO topics SELECT topic, max(sequence), max(kept_until) FROM signals
-        WHERE sequence > 0 AND EXISTS (SELECT 1 FROM runs WHERE signal = id AND step <> 'seen') GROUP BY topic
-        ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence), at = max(at, excluded.at)
-        """,
-    ),
-    (
-        """
-        CREATE TABLE orders (
-            signal TEXT NOT NULL,
-            handler TEXT NOT NULL,
-            ids TEXT NOT NULL,
-            filled TEXT,
-            owed INTEGER NOT NULL DEFAULT 0,
-            PRIMARY KEY (signal, handler)
-        ) STRICT, WITHOUT ROWID
-        """,
-        "CREATE INDEX orders_owed ON orders (signal, handler) WHERE owed",
-    ),
-)
-"""Each step brings the schema from the version before to its own. A run without a handler (``''``) is the signal's."""
-
-KIND = Kind(
-    name="inbox",
-    application_id=0x5347_4931,  # SGI1
-    migrations=MIGRATIONS,
-    forgets="the bot forgets then what it ran, so stop the sources until what is on its way has expired",
-)
 
 _MOST = (1 << 63) - 1
 """The greatest number of SQLite."""
@@ -108,6 +45,15 @@ _PLACE = """
 _FILL = """
     INSERT INTO orders (signal, handler, ids, filled, owed) VALUES (?, ?, ?, ?, 1)
     ON CONFLICT DO UPDATE SET ids = excluded.ids, filled = excluded.filled, owed = 1 WHERE filled IS NULL
+"""
+_PREDICT = """
+    INSERT OR REPLACE INTO predictions SELECT ?, ?, ?, ?, ?, ?, ?, ?
+    WHERE NOT EXISTS (SELECT 1 FROM predictions WHERE topic = ? AND model = ? AND sequence > ?)
+"""
+_PREDICTIONS = "SELECT signal, topic, sequence, payload, received_at, forget_at FROM predictions ORDER BY sequence"
+_FORGET_PREDICTIONS = """
+    DELETE FROM predictions
+    WHERE kept_until < ? OR rowid NOT IN (SELECT rowid FROM predictions ORDER BY kept_until DESC LIMIT ?)
 """
 _CONFIRM = "UPDATE runs SET owed = 0 WHERE signal = ? AND handler = ?"
 _CONFIRM_FILLED = "UPDATE orders SET owed = 0 WHERE signal = ? AND handler = ?"
@@ -154,6 +100,14 @@ def arrived(arrival: Arrival, *, kept_until: int) -> Iterator[Change]:
     yield _ARRIVE, (arrival.id, arrival.topic, sequence, payload, *times)
     for handler in arrival.handlers:
         yield _SEE, (arrival.id, handler)
+
+
+def predicted(model: str, arrival: Arrival, *, kept_until: int) -> Change:
+    """A prediction is the newest of its topic and model, unless a later one came."""
+    place = arrival.topic, model
+    sequence = min(arrival.sequence, _MOST)
+    said = arrival.id, sequence, arrival.payload, arrival.received_at, arrival.forget_at, kept_until
+    return _PREDICT, (*place, *said, *place, sequence)
 
 
 def withdrawn(receipt: Receipt, *, at: int, forget_at: int, kept_until: int) -> Iterator[Change]:
@@ -206,9 +160,10 @@ def forgotten(ids: list[str]) -> Iterator[Change]:
         yield statement, (json.dumps(ids),)
 
 
-def topics_forgotten(*, clock: int) -> Change:
-    """The sequences of topics on which nothing came for long are forgotten."""
-    return _FORGET_TOPICS, (clock - WEEK, TOPICS)
+def topics_forgotten(*, clock: int) -> Iterator[Change]:
+    """The sequences of topics on which nothing came for long are forgotten, and predictions that are past."""
+    yield _FORGET_TOPICS, (clock - WEEK, TOPICS)
+    yield _FORGET_PREDICTIONS, (clock, TOPICS)
 
 
 def noted(clock: int) -> Change:
@@ -249,7 +204,21 @@ def recovered(database: Connection) -> Recovered:
         unfinished=tuple(_unfinished(database)),
         owed=tuple(_receipt(text) for (text,) in reversed(owed)),
         sequences=dict(database.execute("SELECT topic, sequence FROM topics ORDER BY at")),
+        predictions=tuple(_predictions(database)),
     )
+
+
+def _predictions(database: Connection) -> Iterator[Arrival]:
+    for id_, topic, sequence, payload, received_at, forget_at in database.execute(_PREDICTIONS):
+        yield Arrival(
+            id=id_,
+            topic=topic,
+            payload=payload,
+            handlers=(),
+            sequence=sequence,
+            received_at=received_at,
+            forget_at=forget_at,
+        )
 
 
 def _unfinished(database: Connection) -> Iterable[Unfinished]:

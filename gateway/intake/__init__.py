@@ -9,11 +9,12 @@
 - ``guard``: until when it is true, and whether it still is. ``valid_until``: what a canonical body says of that.
   ``lasting``: the same of a prediction.
 - ``identify``, ``seal``, ``draft``: how a repeat is known, the envelope, and what the journal commits.
+  ``causationid``: what a canonical trade was made of.
 """
 
 from gateway.intake.authenticate import authenticate, secrets_shown
 from gateway.intake.batch import Batch, Document, each
-from gateway.intake.canonical import demand, valid_until
+from gateway.intake.canonical import CAUSE, causationid, demand, valid_until
 from gateway.intake.draft import draft, identify, instrument_name, seal
 from gateway.intake.guard import expiry, guard, lasting
 from gateway.intake.normalise import normalise
@@ -22,6 +23,7 @@ from gateway.intake.prediction import predict
 from gateway.intake.source import Door, HummingbotEvent, Keys, Line, Predictions, Received, Signature, Source, Ttl
 
 __all__ = [
+    "CAUSE",
     "Batch",
     "Document",
     "Door",
@@ -35,6 +37,7 @@ __all__ = [
     "Source",
     "Ttl",
     "authenticate",
+    "causationid",
     "demand",
     "draft",
     "each",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +20,10 @@ from schemas.record import load
 from schemas.trade import Effect, Position, Trade, TradeSchema
 
 _EXACT = frozenset({"order", "position", "bar", "indicators"})
-_KEYS = frozenset(TradeSchema().fields) | {"valid_until"}
+_KEYS = frozenset(TradeSchema().fields) | {"valid_until", "causationid"}
+
+CAUSE = re.compile(r"[!-~]{1,64}")
+"""The id of what a trade was made of."""
 
 
 def is_canonical(document: Document) -> bool:
@@ -83,6 +87,21 @@ def valid_until(document: Document) -> datetime | None:
         return instant(value if isinstance(value, str) else "")
     except ValueError:
         raise refused("valid_until", "is not a time", value, "Send RFC 3339: 2026-11-22T10:15:01Z.") from None
+
+
+def causationid(document: Document) -> str | None:
+    """Read the id of the prediction, or of the signal, that a canonical trade was made of; None where it names none.
+
+    Raises:
+        Refused: INVALID: it is no id.
+    """
+    if not (is_canonical(document) and isinstance(document, dict)) or document.get("causationid") is None:
+        return None
+    value = document["causationid"]
+    if not (isinstance(value, str) and CAUSE.fullmatch(value)):
+        cause = "Send the id that the prediction was answered with: 1 to 64 visible ASCII characters."
+        raise refused("causationid", "is not an id", value, cause)
+    return value
 
 
 def _exactly(path: str, value: Any) -> Any:

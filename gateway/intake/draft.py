@@ -46,9 +46,16 @@ def instrument_name(signal: Signal) -> str:
 
 
 def seal(
-    signal: Signal, *, source: Source, id_: str, accepted_at: int, expires_at: int, traceparent: str | None
+    signal: Signal,
+    *,
+    source: Source,
+    id_: str,
+    accepted_at: int,
+    expires_at: int,
+    traceparent: str | None,
+    causationid: str | None = None,
 ) -> Envelope:
-    """Put a signal into its envelope. Times are microseconds since the epoch.
+    """Put a signal into its envelope. Times are microseconds since the epoch; causationid is of what it was made of.
 
     Subject and partition key hold the instrument as its topic segment, so that no text of a payload is in either.
     """
@@ -66,6 +73,7 @@ def seal(
         mode=source.mode,
         partitionkey=f"{source.name}/{instrument}",
         traceparent=traceparent,
+        causationid=causationid,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator as Validator
 
 from gateway.errors import Refused
-from gateway.intake.canonical import demand, trade, valid_until
+from gateway.intake.canonical import causationid, demand, trade, valid_until
 from gateway.intake.prediction import predict
 from gateway.intake.source import Predictions, Source
 from gateway.web.contracts.openapi import public_openapi
@@ -40,6 +40,7 @@ def refusal(name: str, document: Any) -> str | None:
             demand(exact)
             trade(exact, source=Source(name="btc"))
             valid_until(exact)
+            causationid(exact)
         else:
             rules = Predictions(models=(body(name)["model"]["name"],), interval=300, classes=CLASSES)
             predict(exact, source=Source(name="models", predictions=rules), accepted_at=NOW)
@@ -77,6 +78,7 @@ def test_the_documents_own_example_is_right(path: str, name: str) -> None:
     [
         ("trade", {"order": {"price": 61234.5, "quantity": {"value": 1}, "take_profit": [62000]}}),
         ("trade", {"valid_until": "2026-11-22T11:00:00Z"}),
+        ("trade", {"causationid": "0193a6c2-0000-7000-8000-000000000001"}),
         ("prediction", {"model": "btc-lstm", "instrument": None, "pair": "BTC-USDT"}),
         ("prediction", {"instrument": "BINANCE:BTCUSDT.P", "probabilities": [0.1, 0.2, 0.7], "target_pct": 0.004}),
     ],

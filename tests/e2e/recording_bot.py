@@ -54,6 +54,11 @@ if WATCH := os.environ.get("WATCH"):
         record.write(json.dumps({"topic": topic, "payload": payload.decode()}) + "\n")
 
 
+@listener.on_prediction("*")
+async def predicted(signal):
+    write(signal, "predicted")
+
+
 @listener.on_alert("*")
 async def note(signal):
     write(signal, "note")

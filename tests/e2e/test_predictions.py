@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from schemas.receipt import Stage
 from tests.e2e.deployment import Deployment, until
 
 PAIRS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
@@ -101,6 +102,38 @@ def test_10_000_predictions_of_one_request_arrive_in_order_and_memory_stays_flat
         assert found == sorted(found)
         sent = [f"k-{n}" for n in range(number, 10_000, 3)]
         assert [key for _, key in found if key.startswith("k-")] == sent
+
+
+@pytest.mark.timeout(300)
+def test_10_000_predictions_of_one_request_reach_a_bot_in_order_with_a_receipt_each(deploy, external):
+    """One request of 10,000 lines: on_prediction is called once for each, in its pair's order; each has its receipt."""
+    deployment = deploy(sources=SOURCES, external=external)
+    token = new_token(deployment)
+    bot = deployment.start_bot("bot-a", sources="ml")
+
+    *answers, last = stream(deployment, token, body_of([prediction(number) for number in range(10_000)]))
+
+    assert last == {"done": True, "accepted": 10_000, "duplicate": 0, "refused": 0}
+    until(lambda: bot.record.read_bytes().count(b'"predicted"') >= 10_000, within=240)
+    called = defaultdict(list)
+    for entry in bot.handled():
+        assert entry["handler"] == "predicted"
+        called[entry["key"]].append(entry["id"])
+    for number, pair in enumerate(PAIRS):
+        assert called[f"ml/{pair}"] == [answer["id"] for answer in answers[number::3]]
+    until(lambda: deployment.metric("signal_gateway_receipts_total", stage="handled") >= 10_000, within=60)
+    assert finals(deployment) == {answer["id"]: ["handled"] for answer in answers}
+
+
+def finals(deployment: Deployment) -> dict[str, list[str]]:
+    """By signal, the final stages of the receipts that are on the disk of a gateway that runs."""
+    found = defaultdict(list)
+    with closing(sqlite3.connect(f"file:{deployment.data}/journal/journal.db?mode=ro", uri=True)) as database:
+        rows = database.execute("SELECT id, stage FROM receipts JOIN signals USING (position)")
+        for id_, stage in rows.fetchall():
+            if Stage(stage).final:
+                found[id_].append(stage)
+    return dict(found)
 
 
 @pytest.mark.parametrize("again", ["everything", "the unanswered"])

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from gateway.intake import CAUSE
 from schemas.export import Either
 from schemas.fields import ExactDecimal, Instant, Number
 from schemas.instrument import InstrumentSchema
@@ -40,6 +41,10 @@ PostedTradeSchema = _spoken(
     order=fields.Nested(_ORDER),
     bar=fields.Nested(_spoken(BarSchema, "interval")),
     valid_until=_UNTIL,
+    causationid=fields.String(
+        validate=validate.Regexp(rf"{CAUSE.pattern}\Z"),
+        metadata={"description": "The id of the prediction, or of the signal, that it was made of."},
+    ),
 )
 """A trade."""
 

@@ -156,6 +156,23 @@ async def test_a_trade_comes_the_same_way(bench: Any) -> None:
     assert json.loads(answer.splitlines()[-1]) == {"done": True, "accepted": 1, "duplicate": 0, "refused": 0}
 
 
+async def test_a_trade_carries_the_id_of_the_prediction_that_it_was_made_of(bench: Any) -> None:
+    """A causationid goes into the envelope, a wrong one is refused at its place, and a trade needs none."""
+    b = await bench()
+    made = TRADE | {"causationid": "0193a6c2-0000-7000-8000-000000000001", "idempotency_key": "made"}
+    for body in (made, TRADE | {"idempotency_key": "alone"}):
+        assert (await b.post("/v1/signals/tv", json.dumps(body).encode()))[0] == 202
+    status, _, answer = await b.post("/v1/signals/tv", json.dumps(TRADE | {"causationid": "no id"}).encode())
+
+    found = {decode(life.envelope).data["idempotency_key"]: decode(life.envelope) for life in await b.kept()}
+    assert {key: envelope.causationid for key, envelope in found.items()} == {
+        "made": "0193a6c2-0000-7000-8000-000000000001",
+        "alone": None,
+    }
+    assert "causationid" not in found["made"].data
+    assert (status, [fault["where"] for fault in json.loads(answer)["errors"]]) == (422, ["causationid"])
+
+
 @pytest.mark.parametrize(
     ("path", "token", "right"),
     [

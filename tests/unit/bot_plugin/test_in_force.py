@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
-from bot_plugin import Handlers, ListenerEnded, PluginSettings, SettingsError, SignalListener
-from bot_plugin.in_force import Stale
+from bot_plugin import Handlers, ListenerEnded, PluginSettings, SettingsError, SignalListener, Stale
 from bot_plugin.testing import build, running
 from tests.brokers import eventually
 from tests.unit.bot_plugin.clock import Clock
@@ -51,7 +51,7 @@ async def test_an_outlier_ends_the_prediction_before_it(bot: SignalListener) -> 
         assert bot.predictions.latest("models", "BTC-USDT", outliers=True) is not None
 
 
-async def test_a_strategy_is_told_once_that_its_prediction_ran_out_while_the_broker_is_away(
+async def test_a_strategy_is_told_once_that_its_prediction_ran_out_and_again_of_the_next(
     bot: SignalListener, clock: Clock
 ) -> None:
     told: list[Stale] = []
@@ -142,3 +142,59 @@ async def test_a_watch_that_fails_ends_nothing(
         envelope = build(bot, source="models", prediction=LONG)
         rig.send(envelope)
         assert (await rig.settled(envelope.id))[-1].stage == "handled"
+
+
+async def test_what_is_in_force_survives_the_process(make: Callable[..., SignalListener], clock: Clock) -> None:
+    """A bot that starts anew knows, before anything comes, the newest prediction of each model that is still true."""
+
+    def bot() -> SignalListener:
+        made = make()
+        made.on_prediction("models", minimum_confidence=0.5)(lambda signal: None)
+        return made
+
+    first = bot()
+    async with running(first) as rig:
+        at = first.now()
+        for pair, ttl, sequence in (
+            ("BTC-USDT", 60, 2),
+            ("BTC-USDT", 600, 1),
+            ("ETH-USDT", 20, 3),
+            ("SOL-USDT", 60, 4),
+        ):
+            said = {**LONG, "confidence": 0.4 if pair == "SOL-USDT" else 0.9}
+            envelope = build(first, source="models", pair=pair, prediction=said, ttl=ttl, sequence=at + sequence)
+            rig.send(envelope)
+            await rig.settled(envelope.id)
+    clock.advance(30)
+    second = bot()
+    async with running(second):
+        found = second.predictions.latest("models", "BTC-USDT")
+        assert found is not None
+        assert (found.sequence - at, found.confidence, 29 < found.remaining < 31) == (2, 0.9, True)
+        assert second.predictions.latest("models", "ETH-USDT") is None
+        assert second.predictions.latest("models", "SOL-USDT", minimum_confidence=0.5) is None
+        assert second.predictions.latest("models", "SOL-USDT") is not None
+    clock.advance(31)
+    third = bot()
+    async with running(third):
+        assert third.predictions.latest("models", "BTC-USDT") is None
+
+
+async def test_a_silence_is_told_soon_after_a_restart(make: Callable[..., SignalListener], clock: Clock) -> None:
+    """A prediction of before the restart that runs out is told with its pair, and without waiting longer."""
+    told: list[Stale] = []
+    for silence in (False, True):
+        bot = make()
+        bot.on_prediction("models")(lambda signal: None)
+        bot.on_stale("models")(told.append)
+        async with running(bot) as rig:
+            if silence:
+                await asyncio.sleep(1.1)  # a look that finds it in force
+                clock.advance(5)
+                await eventually(lambda: told)
+            else:
+                envelope = build(bot, source="models", prediction=LONG, ttl=5)
+                rig.send(envelope)
+                await rig.settled(envelope.id)
+
+    assert [(stale.pair, stale.reason) for stale in told] == [("BTC-USDT", "the prediction ran out")]

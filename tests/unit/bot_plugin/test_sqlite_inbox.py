@@ -14,7 +14,8 @@ import pytest
 from bot_plugin import SettingsError, SqliteInbox
 from bot_plugin.inbox import Recovered, Step, forget_at, tables
 from bot_plugin.inbox.latest import ROOM
-from bot_plugin.inbox.tables import KIND, MIGRATIONS, TOPICS
+from bot_plugin.inbox.migrations import KIND, MIGRATIONS
+from bot_plugin.inbox.tables import TOPICS
 from schemas.receipt import Stage
 from tests.inbox_stories import HOUR, SECOND, START, Clock, arrival, crash, receipt, tell_arrived
 
@@ -547,3 +548,23 @@ async def test_the_ids_of_a_process_that_was_killed_are_kept_for_their_time(
 
     assert other.prune() == 0
     await other.close()
+
+
+async def test_the_newest_prediction_of_each_topic_and_model_is_kept_until_it_is_past(
+    inbox: SqliteInbox, clock: Clock, path: Path, tmp_path: Path
+) -> None:
+    """An older one that comes later changes nothing, and neither does a crash; an hour past its expiry it is gone."""
+    for model, id_, sequence in (("a", "a2", 2), ("a", "a1", 1), ("b", "b1", 1), ("b", "b3", 3)):
+        inbox.predict(model, arrival(id_, handlers=(), sequence=sequence))
+    await inbox.stored()
+    other, left = await reopen(crash(path, into=tmp_path / "after"), clock)
+    assert [(one.id, one.sequence) for one in left.predictions] == [("a2", 2), ("b3", 3)]
+    assert left.predictions[0] == arrival("a2", handlers=(), sequence=2)
+    assert left.unfinished == ()
+    clock.pass_(3 * HOUR)
+    other.prune()
+    await other.close()
+
+    third, left = await reopen(tmp_path / "after" / path.name, clock)
+    assert left.predictions == ()
+    await third.close()

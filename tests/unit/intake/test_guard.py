@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import Code, Refused
-from gateway.intake import Source, Ttl, expiry, guard, valid_until
+from gateway.intake import Source, Ttl, causationid, expiry, guard, valid_until
 from schemas.alert import Alert
 from schemas.fields import from_micros, instant
 from schemas.instrument import Instrument
@@ -64,3 +64,18 @@ def test_only_a_canonical_body_says_until_when_it_is_valid():
     assert valid_until("text") is None
     with pytest.raises(Refused):
         valid_until({"action": "buy", "instrument": {"raw": "X"}, "valid_until": "soon"})
+
+
+def test_only_a_canonical_body_says_what_it_was_made_of():
+    id_ = "0193a6c2-0000-7000-8000-000000000001"
+    body = {"action": "buy", "instrument": {"raw": "X"}}
+    assert causationid({**body, "causationid": id_}) == id_
+    assert causationid({"action": "buy", "ticker": "X", "causationid": id_}) is None
+    assert (causationid(body), causationid("text")) == (None, None)
+
+
+@pytest.mark.parametrize("wrong", ["", "a b", "x" * 65, "\n", "é", 7, {}, [], True])
+def test_what_is_no_id_is_not_what_a_trade_was_made_of(wrong):
+    with pytest.raises(Refused) as refused:
+        causationid({"action": "buy", "instrument": {"raw": "X"}, "causationid": wrong})
+    assert refused.value.code is Code.INVALID
