@@ -90,7 +90,9 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="signal-gateway-hummingbot", description="Start Hummingbot with signals, remote commands and telemetry."
+        prog="signal-gateway-hummingbot",
+        description="Start Hummingbot with signals, remote commands and telemetry.",
+        allow_abbrev=False,
     )
     parser.add_argument("--v2", metavar="CONF", help="configuration of a V2 script, in conf/scripts")
     parser.add_argument("--config-file-name", "-f", metavar="CONF", help="of a V1 strategy, in conf/strategies")

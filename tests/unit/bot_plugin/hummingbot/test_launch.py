@@ -42,6 +42,16 @@ def test_a_switch_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) ->
     assert "true or false, not 'maybe'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("misspelled", ["--headles", "--v", "--config-pass=x"])
+def test_a_misspelled_option_is_refused_and_no_abbreviation(
+    misspelled: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is added later would change what it means."""
+    with pytest.raises(SystemExit):
+        options([misspelled], {})
+    assert f"unrecognized arguments: {misspelled}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
