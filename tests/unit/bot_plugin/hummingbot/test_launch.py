@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot_plugin.hummingbot.launch import Options, options
+from bot_plugin import PluginSettings
+from bot_plugin.errors import LinkRefused
+from bot_plugin.hummingbot.launch import Options, options, refused, standing
 from tests.docs.markdown import ROOT
 
 DOCKER = {"CONFIG_FILE_NAME": "v1.yml", "SCRIPT_CONFIG": "v2.yml", "CONFIG_PASSWORD": "s3cret", "HEADLESS_MODE": "true"}
@@ -28,6 +30,28 @@ def test_the_command_line_wins() -> None:
         v2="a.yml", v1="b.yml", password="other", headless=False, root=Path("hb"), permissions="1:1"
     )
     assert options(["--headless"], {}).headless
+
+
+@pytest.mark.parametrize(
+    ("reached", "words"),
+    [
+        (True, "ready as my_bot on 10.0.0.1:1883"),
+        (False, "started as my_bot, but the broker at 10.0.0.1:1883 is not reached yet: the plugin goes on trying"),
+    ],
+)
+def test_a_start_says_whether_the_broker_is_reached(reached: bool, words: str) -> None:  # noqa: FBT001
+    """Ready is what it is not, where nothing can come."""
+    assert standing(PluginSettings(bot="my_bot", host="10.0.0.1"), reached=reached) == words
+
+
+def test_a_refusal_names_the_file_of_the_login_and_what_makes_a_new_one() -> None:
+    """After the broker's own words, and without the password."""
+    words = refused(LinkRefused("not authorized."), PluginSettings(bot="my_bot", username="x", password="s3cret"))
+
+    assert words == (
+        "not authorized. The login stands in mqtt_bridge of conf/conf_client.yml; where it is lost, signal-gateway bots "
+        "rotate my_bot prints a new one"
+    )
 
 
 def test_the_password_is_not_shown() -> None:
