@@ -190,8 +190,8 @@ def standing(settings: PluginSettings, *, reached: bool) -> str:
 def refused(error: LinkRefused, settings: PluginSettings) -> str:
     """What a broker's refusal means for whoever starts the bot: where its login stands, and what makes a new one."""
     return (
-        f"{error} The login stands in mqtt_bridge of conf/conf_client.yml; where it is lost, signal-gateway bots rotate "
-        f"{settings.bot} prints a new one"
+        f"{error} The login stands in mqtt_bridge of conf/conf_client.yml; where it is lost, signal-gateway bots "
+        f"rotate {settings.bot} prints a new one"
     )
 
 

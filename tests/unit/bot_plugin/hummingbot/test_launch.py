@@ -49,8 +49,8 @@ def test_a_refusal_names_the_file_of_the_login_and_what_makes_a_new_one() -> Non
     words = refused(LinkRefused("not authorized."), PluginSettings(bot="my_bot", username="x", password="s3cret"))
 
     assert words == (
-        "not authorized. The login stands in mqtt_bridge of conf/conf_client.yml; where it is lost, signal-gateway bots "
-        "rotate my_bot prints a new one"
+        "not authorized. The login stands in mqtt_bridge of conf/conf_client.yml; where it is lost, signal-gateway "
+        "bots rotate my_bot prints a new one"
     )
 
 
