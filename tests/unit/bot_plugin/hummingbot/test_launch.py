@@ -39,7 +39,7 @@ def test_the_command_line_wins() -> None:
         (False, "started as my_bot, but the broker at 10.0.0.1:1883 is not reached yet: the plugin goes on trying"),
     ],
 )
-def test_a_start_says_whether_the_broker_is_reached(reached: bool, words: str) -> None:  # noqa: FBT001
+def test_a_start_says_whether_the_broker_is_reached(*, reached: bool, words: str) -> None:
     """Ready is what it is not, where nothing can come."""
     assert standing(PluginSettings(bot="my_bot", host="10.0.0.1"), reached=reached) == words
 
