@@ -167,7 +167,10 @@ def test_a_broker_that_refuses_its_login_ends_it_before_anything_trades(home: Ho
         strict.kill()
 
     assert ended.returncode == 1
-    assert "not authorized" in ended.stderr.splitlines()[-1].lower(), ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert "not authorized" in last.lower(), ended.stderr
+    assert f"conf/conf_client.yml; where it is lost, signal-gateway bots rotate {BOT} prints" in last
+    assert (ended.stdout + ended.stderr).count("the broker refuses") == 1, ended.stdout + ended.stderr
     assert "wr0ng" not in ended.stderr
     assert "Created connector" not in ended.stdout
 
@@ -179,6 +182,7 @@ def test_a_broker_that_is_away_holds_nobody_up(home: Home, broker: Mosquitto) ->
     try:
         bot.start()
         until(lambda: "strategy execution started" in bot.log.read_text(), within=60)
+        until(lambda: "is not reached yet: the plugin goes on trying" in bot.log.read_text())
         assert bot.end() == 0, tail(bot)
     finally:
         bot.kill()
@@ -206,6 +210,7 @@ def test_a_package_lives_in_the_folder_that_is_named(home: Home, broker: Mosquit
     finally:
         process.kill()
         process.wait()
+    assert f"ready as {BOT} on {broker.host}:{broker.port}\n" in (tmp_path / "said").read_text()
     assert (folder / "data" / "signal-gateway" / BOT).is_dir()
     assert (folder / "conf" / ".password_verification").is_file()
     assert sorted(path.name for path in home.package.parent.iterdir()) == before
