@@ -159,7 +159,8 @@ async def _launched(wanted: Options, secrets: Any) -> None:
     application = await boot.application_of(secrets, headless=wanted.headless)
     adapter = attach(application)
     try:
-        reached, _ = await asyncio.gather(adapter.up(within=PATIENCE), boot.bridge_up(application, within=PATIENCE))
+        reached = await adapter.up(within=PATIENCE)
+        await boot.bridge_up(application, within=PATIENCE if reached else 0)
         ready = standing(adapter.settings, reached=reached)
         await (_headless(application, wanted, ready) if wanted.headless else _shown(application, adapter, wanted))
     except LinkRefused as error:

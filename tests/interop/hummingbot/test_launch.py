@@ -139,9 +139,10 @@ def test_a_mistake_in_hummingbots_file_ends_it_with_one_line(home: Home, wrong: 
     assert "Traceback" not in ended.stderr
 
 
-def test_a_name_that_is_taken_ends_it_before_anything_trades(home: Home, broker: Mosquitto) -> None:
-    """Two bots of one name would fight over one session."""
-    home.configure(BOT, broker.port, mqtt_bridge={"mqtt_autostart": False})
+@pytest.mark.parametrize("bridge", [True, False], ids=["with the stock bridge", "without"])
+def test_a_name_that_is_taken_ends_it_before_anything_trades(home: Home, broker: Mosquitto, *, bridge: bool) -> None:
+    """Two bots of one name would fight over one session, and their stock bridges over another: ours never connects."""
+    home.configure(BOT, broker.port, mqtt_bridge={"mqtt_autostart": bridge})
     other = SignalListener(
         PluginSettings(bot=BOT, host=broker.host, port=broker.port, commands=False), inbox=MemoryInbox()
     )
@@ -151,7 +152,9 @@ def test_a_name_that_is_taken_ends_it_before_anything_trades(home: Home, broker:
     assert ended.returncode == 1
     assert f"bot name '{BOT}' is in use by another process" in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
-    assert "Created connector" not in ended.stdout
+    said = ended.stdout + ended.stderr + "".join(log.read_text() for log in (home.folder / "logs").glob("*.log"))
+    assert "Created connector" not in said
+    assert "Connecting MQTT Bridge" not in said
 
 
 def test_a_broker_that_refuses_its_login_ends_it_before_anything_trades(home: Home, tmp_path: Path) -> None:
