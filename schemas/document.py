@@ -27,8 +27,12 @@ def dump(document: Any) -> bytes:
     return text.encode()
 
 
-def parse(payload: bytes) -> Any:
+def parse(payload: bytes, *, nan_as_null: bool = False) -> Any:
     """Read a document as RFC 7493 (I-JSON) has it.
+
+    Args:
+        payload: its bytes.
+        nan_as_null: read ``NaN`` and ``Infinity``, which Python's own writer lets through, as null.
 
     Raises:
         ValueError: not JSON in UTF-8, a name twice in one object, a lone surrogate, a number beyond a double, or nested
@@ -36,7 +40,7 @@ def parse(payload: bytes) -> Any:
     """
     text = payload.decode()
     try:
-        document = _decode(text)
+        document = (_decode_patiently if nan_as_null else _decode)(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     _check_depth(text, document)
@@ -45,14 +49,18 @@ def parse(payload: bytes) -> Any:
     return document
 
 
-def parse_object(payload: bytes) -> dict[str, Any]:
+def parse_object(payload: bytes, *, nan_as_null: bool = False) -> dict[str, Any]:
     """Read a document that is an object.
+
+    Args:
+        payload: its bytes.
+        nan_as_null: as ``parse`` has it.
 
     Raises:
         ContractError: it is none, or ``parse`` says no.
     """
     try:
-        document = parse(payload)
+        document = parse(payload, nan_as_null=nan_as_null)
     except ValueError as error:
         raise ContractError(Fault(where="", problem=f"the message is not JSON: {error}")) from None
     if not isinstance(document, dict):
@@ -94,3 +102,6 @@ def _number(text: str) -> float:
 _TOO_DEEP = f"objects and arrays are nested deeper than {MAX_DEPTH}"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 _decode = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_number).decode
+_decode_patiently = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_number, parse_constant=lambda _: None
+).decode

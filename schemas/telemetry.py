@@ -111,10 +111,12 @@ def write(telemetry: Telemetry) -> bytes:
 def read(channel: str, payload: bytes) -> Telemetry:
     """Read what a bot, a stock one or ours, put on a channel.
 
+    Stock bots spell a figure that they do not know, such as the price of a market order, ``NaN``: it is null here.
+
     Raises:
         ContractError: it is no JSON object, or lacks what its channel is for.
     """
-    document = parse_object(payload)
+    document = parse_object(payload, nan_as_null=True)
     match channel:
         case "hb":
             return Heartbeat(at=any_time(document.get("ts")))

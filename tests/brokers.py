@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,17 @@ def require(program: str, *, package: str) -> str:
     return found
 
 
+_PORTS = 22_000
+_ports = count(secrets.randbelow(_PORTS))
+
+
 def free_port() -> int:
-    """A loopback port that nobody listens on, and that no outgoing connection takes before its server has it."""
+    """A loopback port that nobody listens on, and that no outgoing connection takes before its server has it.
+
+    This process asks for each once, in a row of its own: another one beside it hardly has the same at the same time.
+    """
     while True:
-        port = 10_000 + secrets.randbelow(22_000)
+        port = 10_000 + next(_ports) % _PORTS
         with socket.socket() as listener, suppress(OSError):
             listener.bind(("127.0.0.1", port))
             return port

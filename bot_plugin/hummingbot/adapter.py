@@ -55,6 +55,7 @@ class Adapter:
         self.loop: asyncio.AbstractEventLoop = hummingbots.loop(application)
         self._bridge = Bridge(application, prefix=f"{settings.namespace}/{settings.bot}", host=settings.host)
         self._task: Task[None] | None = None
+        self._awaited = False
         self.settings = settings
         self.listener = SignalListener(settings)
         self.orders = OrderWatch(unfilled=self.listener.telemetry.notify)
@@ -85,18 +86,24 @@ class Adapter:
         """Take up Hummingbot's loggers at once, as it has set them up anew."""
         self._relay.set_up()
 
-    async def up(self, *, within: float) -> None:
-        """Return when it is connected, or after a time (seconds): it goes on connecting then.
+    async def up(self, *, within: float) -> bool:
+        """Return when it is connected, or after a time (seconds): it goes on connecting then. Whether it is.
+
+        Where it ends meanwhile, whoever waits here is told, and nobody besides.
 
         Raises:
             NameTaken, LinkRefused, SettingsError, OSError: as ``SignalListener.run`` says, where it ended already.
         """
         connected = self.loop.create_task(self.listener.wait_connected(), name="bot_plugin.hummingbot.up")
         waited = [connected, *([self._task] if self._task else [])]
+        self._awaited = True
         await asyncio.wait(waited, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        self._awaited = False
+        is_up = connected.done()
         connected.cancel()
         if self._task is not None and self._task.done():
             await self._task
+        return is_up
 
     def _heard(self, event: MarketEvent) -> None:
         if (fact := order_events.read(event.said)) is not None:
@@ -116,7 +123,7 @@ class Adapter:
         self.markets.unwatch()
         self._bridge.give_back()
         sys.modules.pop(f"{__package__}.auto", None)  # so that the next script that imports it attaches again
-        if task.cancelled() or (error := task.exception()) is None:
+        if task.cancelled() or (error := task.exception()) is None or self._awaited:
             return
         mendable = isinstance(error, MENDABLE)
         why = str(error) if mendable else describe_error(error)

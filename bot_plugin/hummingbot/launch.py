@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot_plugin.commands import CommandFailed
+from bot_plugin.errors import LinkRefused
 from bot_plugin.hummingbot import attach
 from bot_plugin.hummingbot.internals.fit import Unfit, importing
 from bot_plugin.hummingbot.unstarted import Unstarted
@@ -23,6 +24,7 @@ from schemas.command import Import, Start
 
 if TYPE_CHECKING:
     from bot_plugin.hummingbot.adapter import Adapter
+    from bot_plugin.settings import PluginSettings
 
 PATIENCE = 10.0
 """Seconds that a strategy waits for the broker; then it is started, and goes on without it for now."""
@@ -90,9 +92,15 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="signal-gateway-hummingbot", description="Start Hummingbot with signals, remote commands and telemetry."
+        prog="signal-gateway-hummingbot",
+        description="Start Hummingbot with signals, remote commands and telemetry.",
+        allow_abbrev=False,
     )
-    parser.add_argument("--v2", metavar="CONF", help="configuration of a V2 script, in conf/scripts")
+    parser.add_argument(
+        "--v2",
+        metavar="CONF",
+        help="configuration of a V2 script, in conf/scripts; headless also a controller's or a V1 strategy's",
+    )
     parser.add_argument("--config-file-name", "-f", metavar="CONF", help="of a V1 strategy, in conf/strategies")
     parser.add_argument("--config-password", "-p", metavar="PASSWORD", help="what unlocks the exchanges' keys")
     parser.add_argument("--headless", nargs="?", type=_switch, const=True, help="without the terminal's screen")
@@ -151,8 +159,12 @@ async def _launched(wanted: Options, secrets: Any) -> None:
     application = await boot.application_of(secrets, headless=wanted.headless)
     adapter = attach(application)
     try:
-        await asyncio.gather(adapter.up(within=PATIENCE), boot.bridge_up(application, within=PATIENCE))
-        await (_headless(application, wanted) if wanted.headless else _shown(application, adapter, wanted))
+        reached = await adapter.up(within=PATIENCE)
+        await boot.bridge_up(application, within=PATIENCE if reached else 0)
+        ready = standing(adapter.settings, reached=reached)
+        await (_headless(application, wanted, ready) if wanted.headless else _shown(application, adapter, wanted))
+    except LinkRefused as error:
+        raise Unstarted(refused(error, adapter.settings)) from None
     finally:
         await wind_down(application, adapter)
 
@@ -168,7 +180,23 @@ async def wind_down(application: Any, adapter: Adapter) -> None:
         await adapter.stop()
 
 
-async def _headless(application: Any, wanted: Options) -> None:
+def standing(settings: PluginSettings, *, reached: bool) -> str:
+    """What a start that went well says: under which name, at which broker, and whether that is reached."""
+    where = f"{settings.host}:{settings.port}"
+    if reached:
+        return f"ready as {settings.bot} on {where}"
+    return f"started as {settings.bot}, but the broker at {where} is not reached yet: the plugin goes on trying"
+
+
+def refused(error: LinkRefused, settings: PluginSettings) -> str:
+    """What a broker's refusal means for whoever starts the bot: where its login stands, and what makes a new one."""
+    return (
+        f"{error} The login stands in mqtt_bridge of conf/conf_client.yml; where it is lost, signal-gateway bots "
+        f"rotate {settings.bot} prints a new one"
+    )
+
+
+async def _headless(application: Any, wanted: Options, ready: str) -> None:
     """Run until a signal comes.
 
     Raises:
@@ -185,6 +213,8 @@ async def _headless(application: Any, wanted: Options) -> None:
     if wanted.v1 or wanted.v2:
         await target.start(Start(conf=wanted.v2, log_level=boot.log_level(application), is_quickstart=True))
     await boot.gateway_ready(application)
+    sys.stdout.write(f"{ready}\n")
+    sys.stdout.flush()
     await told.wait()
 
 

@@ -53,8 +53,10 @@ class SignalMixin:
             actions: CreateExecutorAction and StopExecutorAction, as ``determine_executor_actions`` returns them.
 
         Raises:
+            Stopping: of a controller that has stopped: nobody takes its actions any more.
             Unfit: this Hummingbot has other executors than the plugin knows.
         """
+        self._demand_taken()
         wanted, executors = list(actions), self._executors()
         for action in wanted:
             executors.expect(signal, action)
@@ -88,9 +90,11 @@ class SignalMixin:
         super().stop(*arguments)  # type: ignore[misc]
 
     def buy(self, *arguments: Any, **options: Any) -> Any:
+        self._demand_taken()
         return self._noted(super().buy(*arguments, **options))  # type: ignore[misc]
 
     def sell(self, *arguments: Any, **options: Any) -> Any:
+        self._demand_taken()
         return self._noted(super().sell(*arguments, **options))  # type: ignore[misc]
 
     async def _stopped(self) -> None:
@@ -105,6 +109,11 @@ class SignalMixin:
             else:
                 self.follow(signal, id_)
         return id_
+
+    def _demand_taken(self) -> None:
+        """Let a callback that outlives its controller's run fail: nobody takes what it puts into the queue."""
+        if self._is_controller and acting_on() is not None:
+            self._subscription.demand_open()
 
     def _hand_over(self, actions: list[Any]) -> None:
         if self._is_controller:

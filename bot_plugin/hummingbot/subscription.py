@@ -43,10 +43,10 @@ _acting: ContextVar[_Acting | None] = ContextVar("acting", default=None)
 
 
 class Stopping(RuntimeError):
-    """A signal came in the moment in which its strategy stopped."""
+    """A signal is not acted on, as its strategy stopped."""
 
-    def __init__(self) -> None:
-        super().__init__("the strategy stopped as this signal came; nothing was done for it")
+    def __init__(self, words: str = "the strategy stopped as this signal came; nothing was done for it") -> None:
+        super().__init__(words)
 
 
 def acting_on() -> Signal | None:
@@ -97,6 +97,15 @@ class Subscription:
         if self._adapter is None:
             raise RuntimeError(f"{self._name} has no companion: it was not started, or the log says why")
         return self._adapter.orders
+
+    def demand_open(self) -> None:
+        """Refuse what nobody would carry out any more.
+
+        Raises:
+            Stopping: the strategy has stopped.
+        """
+        if not self._open:
+            raise Stopping("the strategy stopped meanwhile; what was asked for now is not done")
 
     def open(self) -> None:
         """The strategy starts: attach the companion. Signals come from ``ready`` on."""

@@ -90,10 +90,12 @@ def import_strategy(session: Session, name: str, timeout: float, *, strategy: st
 
 @bot_command("config")
 @click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
-def config(session: Session, name: str, timeout: float, *, changes: tuple[str, ...]) -> None:
-    """Show a bot's configuration, and change it before; a value is JSON, or text where it is none."""
+@click.option("--all", "whole", is_flag=True, help="After a change, show the rest too.")
+def config(session: Session, name: str, timeout: float, *, changes: tuple[str, ...], whole: bool) -> None:
+    """Show a bot's configuration, or change it; a value is JSON, or text where it is none."""
     params = [list(_pair(change)) for change in changes]
-    command_bot(session, name, "config", {"params": params}, timeout=timeout, lines=reply_lines.config)
+    lines = reply_lines.changed if params and not whole else reply_lines.config
+    command_bot(session, name, "config", {"params": params}, timeout=timeout, lines=lines)
 
 
 @bot_command("history")

@@ -13,6 +13,8 @@ def bot_lines(state: Mapping[str, Any]) -> Iterator[str]:
     yield f"{state['name']:<24} {_presence(state):<36} {login}{made}"
     if state.get("subscriptions"):
         yield f"    listens to {', '.join(state['subscriptions'])}"
+    elif state.get("plugin") and state["online"]:
+        yield "    asks for no signals now: none of its handlers is there, as while a strategy is stopped or not ready"
     if details := ", ".join(_details(state)):
         yield f"    {details}"
     if problem := state.get("clock", {}).get("problem"):

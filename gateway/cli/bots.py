@@ -142,7 +142,8 @@ def _hand_out(session: Session, handout: Handout, written: list[str]) -> None:
 
 def _lines(handout: Handout) -> list[str]:
     return [
-        f"the login of bot {handout.bot}, shown this once; for Hummingbot, in conf/conf_client.yml:",
+        f"the login of bot {handout.bot}, shown this once; for Hummingbot, in conf/conf_client.yml, in place of",
+        "the instance_id and the mqtt_bridge that stand there:",
         "",
         *handout.bridge.splitlines(),
         "",

@@ -61,6 +61,12 @@ def balance(reply: Reply) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
+def changed(reply: Reply) -> Iterator[str]:
+    """What was changed, and nothing of the rest; everything where the bot does not say what."""
+    changes = reply.get("changes")
+    yield from config({**reply, "config": None} if isinstance(changes, list) and changes else reply)
+
+
 def config(reply: Reply) -> Iterator[str]:
     """What was changed, then the configuration, a line for each key."""
     yield from _words(reply)

@@ -8,6 +8,9 @@ from gateway.delivery.expected import Expected
 from gateway.delivery.unreceived import Sign, Unreceived
 from gateway.journal.model import KnownBot, Lane, Waiting
 
+_NAMED = 3
+"""Bots that a reason names."""
+
 
 class Audience:
     """Asked about each row before it is published, and told of each that was.
@@ -60,6 +63,13 @@ class Audience:
     def misses(self, row: Waiting) -> bool:
         """Whether somebody misses a row that nobody heard: what stock bots get may have no other reader."""
         return row.once or row.source not in self._stock or bool(self.awaited(row))
+
+    def nobody_listens(self, row: Waiting) -> str:
+        """Say so of a row, with the bots that would get it if they asked for something."""
+        idle = self._expected.idle(row)
+        more = f" and {len(idle) - _NAMED} more" if len(idle) > _NAMED else ""
+        there = f"; online, and asking for nothing now: {', '.join(idle[:_NAMED])}{more}" if idle else ""
+        return f"nobody listens to {row.topic}{there}"
 
     def full(self, row: Waiting, *, held_for: float) -> str | None:
         """A bot that would get a row, which was held for seconds, where none has room for it; None where one has."""

@@ -58,6 +58,10 @@ class Expected:
             return ()
         return self._named.get(row.source) or self._known((*self._wants(row), *self._wanted(row)))
 
+    def idle(self, row: Waiting) -> tuple[str, ...]:
+        """The bots that are online, may read a row's source, and ask for nothing at all now."""
+        return tuple(bot.name for bot in self._may_read(row.source) if bot.absent_since is None and not bot.filters)
+
     def lacking(self, row: Waiting) -> tuple[str, ...]:
         """The bots that are online and listen to a row's topic; of one that was published, those that are awaited."""
         if row.once:

@@ -273,7 +273,7 @@ class Pump:
         trial.unheard += 1
         trial.losses, trial.drops, trial.absent = 0, 0, ""
         trial.retry_at = now + retry_after(trial.unheard)
-        trial.hold(f"nobody listens to {queue.rows[0].waiting.topic}", timer=now)
+        trial.hold(self._audience.nobody_listens(queue.rows[0].waiting), timer=now)
         self.put(queue)
 
     def expired(self, queue: Queue) -> Outcome:

@@ -86,7 +86,7 @@ class Running:
             raise CommandFailed("a strategy is being started already")
         if self._trading.strategy is not None or self._trading.running:
             loaded = self._trading.loaded
-            raise CommandFailed(f"{loaded.strategy} runs already, with {loaded.file}: stop it first")
+            raise CommandFailed(f"{loaded.strategy} runs already, with {loaded.conf or 'its defaults'}: stop it first")
 
     async def _begin(self, chosen: Plan, level: str | None) -> None:
         written = False
@@ -115,7 +115,7 @@ class Running:
         connectors = self._trading.connectors
         waiting = [name for name, connector in connectors.items() if not is_ready(connector)]
         on = f" on {', '.join(connectors)}" if connectors else ""
-        wait = f"; not ready yet: {', '.join(waiting)}" if waiting else ""
+        wait = f"; not ready yet: {', '.join(waiting)} (status says when; the bot's log, why not)" if waiting else ""
         data = {
             "strategy": chosen.strategy,
             "conf": chosen.conf,
@@ -142,7 +142,7 @@ class Running:
             raise CommandFailed(f"{stopped}, but not everything was done: {words}{failures}")
         data = {
             "stopped": loaded.strategy or self._trading.kind,
-            "conf": loaded.file,
+            "conf": loaded.conf,
             "cancelled": sorted(endings.cancelled),
             "open": [order.id for order in left],
         }

@@ -35,7 +35,7 @@ class Settings:
         sections = self._sections()
         proposals = await self._validated(sections, wanted.params)
         self._apply(proposals)
-        hidden = {key for key, _ in wanted.params for each in sections if each.has(key) and each.hides(key)}
+        hidden = {key for key, _ in wanted.params if any(each.hides(own) for each, own in _owners(sections, key))}
         changes = [(key, REDACTED if key in hidden else value) for key, value in wanted.params]
         if changes:
             self._tell("Changed by a remote command: " + ", ".join(f"{key} = {value}" for key, value in changes))
@@ -45,15 +45,16 @@ class Settings:
 
     async def _validated(self, sections: Sequence[Section], changes: Sequence[Change]) -> list[Proposal]:
         owned: dict[str, list[Change]] = {}
-        owners = {key: next((each for each in sections if each.has(key)), None) for key, _ in changes}
+        owners = {key: next(iter(_owners(sections, key)), None) for key, _ in changes}
         if unknown := [key for key, owner in owners.items() if owner is None]:
             raise CommandFailed(
                 f"Invalid param key(s): {unknown}; nothing was changed. Without params, config lists all"
             )
         for key, value in changes:
-            owner = owners[key]
-            assert owner is not None
-            owned.setdefault(owner.name, []).append((key, value))
+            found = owners[key]
+            assert found is not None
+            owner, own = found
+            owned.setdefault(owner.name, []).append((own, value))
         proposals: list[Proposal] = []
         faults: dict[str, str] = {}
         for section in sections:
@@ -79,6 +80,14 @@ class Settings:
             if isinstance(error, OSError):
                 raise CommandFailed(f"nothing was changed: {error}") from error
             raise
+
+
+def _owners(sections: Sequence[Section], key: str) -> list[tuple[Section, str]]:
+    """The sections that have a key, and its name there; it may have its section before it, as the reply shows it."""
+    where, _, rest = key.partition(".")
+    shown = [(each, rest) for each in sections if where in _OWN and each.name == where and each.has(rest)]
+    bare = rest if where == "controllers" else key
+    return shown or [(each, bare) for each in sections if each.has(bare)]
 
 
 def _told(sections: Sequence[Section]) -> dict[str, Any]:

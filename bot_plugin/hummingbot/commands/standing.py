@@ -36,7 +36,11 @@ class Standing:
     async def _text(self) -> str:
         loaded = self._trading.loaded
         if self._trading.strategy is None:
-            imported = f"imported: {loaded.strategy} with {loaded.file}" if loaded.strategy else "nothing is imported"
+            imported = (
+                f"imported: {loaded.strategy} with {loaded.conf or 'its defaults'}"
+                if loaded.strategy
+                else "nothing is imported"
+            )
             return f"No strategy is running; {imported}"
         try:
             async with asyncio.timeout(_SECONDS):
@@ -52,7 +56,7 @@ class Standing:
         return {
             "running": self._trading.running,
             "strategy": loaded.strategy,
-            "conf": loaded.file,
+            "conf": loaded.conf,
             "running_since": instant(self._trading.since) if self._trading.running else None,
             "connectors": {name: _connector(connector) for name, connector in found.items()},
             "orders": [

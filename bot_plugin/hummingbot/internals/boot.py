@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hummingbot.client import runner, settings
@@ -63,24 +64,39 @@ def _configuration() -> Any:
 
 
 async def application_of(secrets: Any, *, headless: bool) -> Any:
-    """Make the application, with the stock bridge where ``mqtt_autostart`` says so.
+    """Make the application; the stock bridge, which it would start by itself, waits for ``bridge_up``.
 
     Raises:
         Unstarted: the password, or ``conf_client.yml``, is wrong.
     """
     configuration = _configuration()
-    application = await require(runner, "bootstrap_application")(configuration, secrets, headless=headless)
+    with _bridge_waits(configuration):
+        application = await require(runner, "bootstrap_application")(configuration, secrets, headless=headless)
     if application is None:
         raise Unstarted("the password is not the one that this folder was set up with")
     return application
 
 
-async def bridge_up(application: Any, *, within: float) -> None:
-    """Return when the stock bridge is connected, where it is to be, or after a time (seconds).
+@contextmanager
+def _bridge_waits(configuration: Any) -> Iterator[None]:
+    block = require(configuration, "mqtt_bridge")
+    wanted = require(block, "mqtt_autostart")
+    block.mqtt_autostart = False
+    try:
+        yield
+    finally:
+        block.mqtt_autostart = wanted
 
+
+async def bridge_up(application: Any, *, within: float) -> None:
+    """Start the stock bridge where ``mqtt_autostart`` says so; return when it is connected, or after a time (seconds).
+
+    It is called when nobody else has the bot's name: the bridge would take the other's connection over.
     What listens to it before it is there is told that it is offline.
     """
     until = asyncio.get_running_loop().time() + within
+    if require(application, "client_config_map.mqtt_bridge.mqtt_autostart"):
+        require(application, "mqtt_start")()
     while require(application, "client_config_map.mqtt_bridge.mqtt_autostart"):
         bridge = require(application, "_mqtt")
         if (bridge is not None and bridge.health) or asyncio.get_running_loop().time() > until:

@@ -14,6 +14,11 @@ from bot_plugin.hummingbot.terms.faults import why
 from bot_plugin.hummingbot.terms.sections import Change, Proposal, Wrong, secret_name, shown, simple
 
 _OF_HUMMINGBOT = ("mqtt_bridge", "instance_id", "gateway", "log_file_path", "paper_trade.paper_trade_exchanges")
+_OF_LOGIN = ("mqtt_bridge.mqtt_", "instance_id")
+_MAY_LOCK_OUT = (
+    "a value that is wrong keeps the bot off the broker then, beyond the reach of commands, until conf_client.yml is "
+    "mended by hand"
+)
 _OF_STRATEGY = (
     "tick_size", "kill_switch_mode", "db_mode", "rate_limits_share_pct", "paper_trade", "market_data_collection",
     "anonymized_metrics_mode",
@@ -91,7 +96,8 @@ class ModelChanges:
         of_hummingbot = [key for key in keys if key.startswith(_OF_HUMMINGBOT)]
         of_strategy = [key for key in keys if key.startswith(_OF_STRATEGY) and key not in of_hummingbot]
         told = ((of_hummingbot, "Hummingbot"), (of_strategy, "a strategy"))
-        return [f"{', '.join(found)} when {what} is started" for found, what in told if found]
+        later = [f"{', '.join(found)} when {what} is started" for found, what in told if found]
+        return later + ([_MAY_LOCK_OUT] if any(key.startswith(_OF_LOGIN) for key in of_hummingbot) else [])
 
     def apply(self) -> None:
         """Change the model in place, as others hold it, and its file."""

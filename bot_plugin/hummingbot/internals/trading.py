@@ -39,6 +39,11 @@ class Loaded:
     file: str | None
     config: Any
 
+    @property
+    def conf(self) -> str | None:
+        """Its configuration; None where it has none: a script's file is then called as the script, by Hummingbot."""
+        return None if self.file == self.strategy else self.file
+
 
 class Trading:
     """The trading core of an application. Everything is called on its loop.

@@ -26,6 +26,9 @@ def why(error: BaseException, *, exchanges: Collection[str] = (), secrets: Colle
         return redact_text("; ".join(f"{name}: {words}" for name, words in fields), values=secrets)
     if isinstance(error, KeyError) and _raised_in(error, "create_connector") and error.args[0] not in exchanges:
         return f"Hummingbot has no exchange {str(error.args[0])!r}"
+    if isinstance(error, ValueError) and (pair := _unspelled(error)) is not None:
+        words = f"a pair is spelled BTC-USDT, not {pair!r}: look in the configuration for the markets that it names"
+        return redact_text(words, values=secrets)
     if isinstance(error, FileNotFoundError) and error.filename is not None:
         return f"there is no file {error.filename}"
     if place := place_in_yaml(error):
@@ -56,6 +59,15 @@ def _place(entry: dict[str, Any], title: str) -> str:
 
 def _words(entry: dict[str, Any]) -> str:
     return str(entry["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def _unspelled(error: ValueError) -> str | None:
+    """The pair that Hummingbot could not take apart, where that is what it stumbled over: its own words name none."""
+    if "values to unpack" not in str(error):
+        return None
+    innermost = list(walk_tb(error.__traceback__))[-2:]  # a comprehension has a frame of its own
+    pairs = (frame.f_locals.get("trading_pair") for frame, _ in innermost)
+    return next((pair for pair in pairs if isinstance(pair, str) and pair.count("-") != 1), None)
 
 
 def _raised_in(error: BaseException, function: str) -> bool:

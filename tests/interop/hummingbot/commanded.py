@@ -81,6 +81,7 @@ def furnish(home: Home) -> None:
                   order_amount=0.1, order_refresh_time=20, execution_timeframe_mode={})  # fmt: skip
     conf(home, "scripts/wrong", script_file_name=f"{SCRIPT}.py", most=-1, colour="red")
     conf(home, "scripts/nowhere", script_file_name=f"{SCRIPT}.py", exchange="mars")
+    conf(home, "scripts/misspelled", script_file_name=f"{SCRIPT}.py", pair="BTCUSDT")
     conf(home, "scripts/keyless", script_file_name=f"{SCRIPT}.py", exchange="kraken")
     conf(home, "scripts/init", script_file_name="failing_script.py", fails="init")
     conf(home, "scripts/start", script_file_name="failing_script.py", fails="start")

@@ -67,6 +67,7 @@ def test_before_anything_runs_it_says_so_and_tells_what_it_holds(client: SyncBot
         ({"script": "needy"}, "was not started: No module named 'no_such_package'"),
         ({"conf": "wrong"}, "most: Input should be greater than 0; colour: Extra inputs are not permitted"),
         ({"conf": "nowhere"}, "Hummingbot has no exchange 'mars'"),
+        ({"conf": "misspelled"}, "was not started: a pair is spelled BTC-USDT, not 'BTCUSDT': look in"),
         ({"conf": "keyless"}, "API keys required for live trading connector 'kraken'"),
         ({"conf": "broken"}, "/conf/scripts/broken.yml cannot be read as YAML: while parsing"),
         ({"conf": "../conf_client"}, "is no configuration's name"),

@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.deployment import until
 from tests.e2e.test_alert_to_callback import alert
+from tests.interop.hummingbot.bot import Hummingbot
 from tests.interop.hummingbot.conftest import MakeHome
 from tests.interop.hummingbot.fleet import ASKS, PLUGIN, STOCK, Fleet
 
@@ -86,12 +87,20 @@ def test_the_signals_life_shows_what_each_bot_made_of_it(fleet: Fleet) -> None:
 def test_a_command_is_answered_by_the_bot_that_was_asked(fleet: Fleet) -> None:
     """Each has traded at its own prices, and its history has those."""
     for name, bot in fleet.bots.items():
-        answer = fleet.deployment.cli("bots", "history", name, "--json")
-        own = sorted((trade["id"], trade["side"], float(trade["price"])) for trade in bot.home.exchange.trades())
-        trades = answer["reply"]["trades"]
-        shown = sorted((trade["trade_id"], trade["trade_type"], float(trade["price"])) for trade in trades)
-        assert (answer["outcome"], shown) == ("done", own)
-        assert float(ASKS[name]) in {price for *_, price in shown}
+        until(lambda name=name, bot=bot: history(fleet, name) == traded(bot))  # a bot hears of a trade a little later
+        assert float(ASKS[name]) in {price for *_, price in traded(bot)}
+
+
+def traded(bot: Hummingbot) -> list[tuple[str, str, float]]:
+    """The trades that its exchange made: id, side and price."""
+    return sorted((each["id"], each["side"], float(each["price"])) for each in bot.home.exchange.trades())
+
+
+def history(fleet: Fleet, name: str) -> list[tuple[str, str, float]]:
+    """The trades that a bot answers with: id, side and price."""
+    answer = fleet.deployment.cli("bots", "history", name, "--json")
+    assert answer["outcome"] == "done"
+    return sorted((each["trade_id"], each["trade_type"], float(each["price"])) for each in answer["reply"]["trades"])
 
 
 def test_no_client_takes_another_ones_place(fleet: Fleet) -> None:

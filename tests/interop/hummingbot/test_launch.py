@@ -139,9 +139,10 @@ def test_a_mistake_in_hummingbots_file_ends_it_with_one_line(home: Home, wrong: 
     assert "Traceback" not in ended.stderr
 
 
-def test_a_name_that_is_taken_ends_it_before_anything_trades(home: Home, broker: Mosquitto) -> None:
-    """Two bots of one name would fight over one session."""
-    home.configure(BOT, broker.port, mqtt_bridge={"mqtt_autostart": False})
+@pytest.mark.parametrize("bridge", [True, False], ids=["with the stock bridge", "without"])
+def test_a_name_that_is_taken_ends_it_before_anything_trades(home: Home, broker: Mosquitto, *, bridge: bool) -> None:
+    """Two bots of one name would fight over one session, and their stock bridges over another: ours never connects."""
+    home.configure(BOT, broker.port, mqtt_bridge={"mqtt_autostart": bridge})
     other = SignalListener(
         PluginSettings(bot=BOT, host=broker.host, port=broker.port, commands=False), inbox=MemoryInbox()
     )
@@ -151,7 +152,9 @@ def test_a_name_that_is_taken_ends_it_before_anything_trades(home: Home, broker:
     assert ended.returncode == 1
     assert f"bot name '{BOT}' is in use by another process" in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
-    assert "Created connector" not in ended.stdout
+    said = ended.stdout + ended.stderr + "".join(log.read_text() for log in (home.folder / "logs").glob("*.log"))
+    assert "Created connector" not in said
+    assert "Connecting MQTT Bridge" not in said
 
 
 def test_a_broker_that_refuses_its_login_ends_it_before_anything_trades(home: Home, tmp_path: Path) -> None:
@@ -167,7 +170,10 @@ def test_a_broker_that_refuses_its_login_ends_it_before_anything_trades(home: Ho
         strict.kill()
 
     assert ended.returncode == 1
-    assert "not authorized" in ended.stderr.splitlines()[-1].lower(), ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert "not authorized" in last.lower(), ended.stderr
+    assert f"conf/conf_client.yml; where it is lost, signal-gateway bots rotate {BOT} prints" in last
+    assert (ended.stdout + ended.stderr).count("the broker refuses") == 1, ended.stdout + ended.stderr
     assert "wr0ng" not in ended.stderr
     assert "Created connector" not in ended.stdout
 
@@ -179,6 +185,7 @@ def test_a_broker_that_is_away_holds_nobody_up(home: Home, broker: Mosquitto) ->
     try:
         bot.start()
         until(lambda: "strategy execution started" in bot.log.read_text(), within=60)
+        until(lambda: "is not reached yet: the plugin goes on trying" in bot.log.read_text())
         assert bot.end() == 0, tail(bot)
     finally:
         bot.kill()
@@ -206,6 +213,7 @@ def test_a_package_lives_in_the_folder_that_is_named(home: Home, broker: Mosquit
     finally:
         process.kill()
         process.wait()
+    assert f"ready as {BOT} on {broker.host}:{broker.port}\n" in (tmp_path / "said").read_text()
     assert (folder / "data" / "signal-gateway" / BOT).is_dir()
     assert (folder / "conf" / ".password_verification").is_file()
     assert sorted(path.name for path in home.package.parent.iterdir()) == before

@@ -222,6 +222,9 @@ TRADE = {
             ["changed spread: 0.1", "changed x", "a.b: 1", "a.c: {}", "d: e"],
         ),
         (reply_lines.config, {"config": [1]}, ["[1]"]),
+        (reply_lines.changed, {"msg": "later", "changes": [["a", 1]], "config": {"b": 2}}, ["later", "changed a: 1"]),
+        (reply_lines.changed, {"changes": [], "config": {"b": 2}}, ["b: 2"]),
+        (reply_lines.changed, {"config": {"b": 2}}, ["b: 2"]),
     ],
 )
 def test_an_answer_is_legible_whatever_the_bot_makes_of_it(

@@ -234,6 +234,23 @@ def test_bots_list_says_how_a_bot_is_that_is_not_heard(
     assert f"one                      {words}" in call("bots", "list").out
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"online": True, "subscriptions": []}, True),
+        ({"online": True}, False),
+        ({"online": False, "subscriptions": []}, False),
+        ({"online": True, "subscriptions": [], "plugin": None}, False),
+    ],
+)
+def test_bots_list_says_that_a_bot_that_is_online_asks_for_nothing(
+    call: Call, gateway: Gateway, *, state: dict[str, Any], told: bool
+) -> None:
+    call("init")
+    gateway.answers["/api/v1/bots"] = (200, {"bots": [BOT | state]})
+    assert ("asks for no signals now" in call("bots", "list").out) is told
+
+
 LINE = {"received_at": "2026-11-22T10:15:02.000000Z", "at": None, "level": "INFO", "logger": "a.b", "text": "one"}
 
 EVENT = {"amount": 1, "id": "x" * 500, "why": "a\n" + "word " * 99, "fee": {"flat": [1]}}

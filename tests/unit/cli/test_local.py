@@ -107,6 +107,7 @@ def test_a_bot_is_added_listed_rotated_and_removed(call: Call, tmp_path: Path) -
     rotated = call("bots", "rotate", "one", "--env-file", "one.env")
 
     assert added["env"]["SIGNAL_GATEWAY_SOURCES"] == "tradingview"
+    assert "in place of the instance_id and the mqtt_bridge that stand there" in " ".join(rotated.out.split())
     assert "mqtt_bridge:" in rotated.out
     assert "SIGNAL_GATEWAY_MQTT_PASSWORD=" in rotated.out
     assert added["env"]["SIGNAL_GATEWAY_MQTT_PASSWORD"] not in rotated.out

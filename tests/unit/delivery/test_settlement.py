@@ -413,6 +413,24 @@ async def test_a_held_signal_says_why(bench):
     assert (await deliveries(bench, accepted)).reason == "nobody listens to signals/v1/trade/src/BTC-USDT"
 
 
+async def test_a_held_signal_names_the_bots_that_are_online_and_ask_for_nothing_now(bench):
+    """As while a strategy is stopped; not one that is away, asks for other signals, or may not read the source."""
+    await bench.start(listener=False)
+    idle = [KnownBot(name=name, filters=()) for name in ("b1", "limited", "b2", "b3", "b4", "b5")]
+    away = KnownBot(name="away", filters=(), absent_since=bench.clock())
+    bench.limited = {"limited": ("another",)}
+    bench.delivery.bots([*idle, away, KnownBot(name="other", filters=("signals/v1/trade/another/+",))], ())
+    bench.run()
+    accepted = await bench.accept(ttl=900)
+    await bench.until(lambda: bench.published)
+    bench.tick(seconds=0.1)
+    await bench.until_station(accepted.draft.id, Station.HELD)
+
+    assert (await deliveries(bench, accepted)).reason == (
+        "nobody listens to signals/v1/trade/src/BTC-USDT; online, and asking for nothing now: b1, b2, b3 and 2 more"
+    )
+
+
 async def test_a_signal_that_was_held_when_the_gateway_died_names_the_one_put_before_it(bench):
     await bench.start()
     bench.run()

@@ -69,6 +69,16 @@ def test_a_notification_of_ours_has_a_time() -> None:
     assert read("notify", written) == Notification(msg="filled", at=AT)
 
 
+@pytest.mark.parametrize("unknown", ["NaN", "Infinity", "-Infinity"])
+def test_a_price_that_a_stock_bot_does_not_know_is_null(unknown: str) -> None:
+    """It writes so of each market order; the rest of the event is read as ever."""
+    payload = f'{{"timestamp":1786000000,"type":"BuyOrderCreated","data":{{"price":{unknown},"amount":0.01}}}}'
+
+    assert read("events", payload.encode()) == InternalEvent(
+        type="BuyOrderCreated", data={"price": None, "amount": 0.01}, at=AT
+    )
+
+
 @pytest.mark.parametrize("ts", [1_786_000_000_000_000_000, "1786000000", 1_786_000_000_000])
 def test_a_heartbeat_in_another_unit_is_the_same(ts: Any) -> None:
     assert read("hb", json.dumps({"ts": ts}).encode()) == Heartbeat(at=AT)

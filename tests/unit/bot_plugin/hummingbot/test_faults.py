@@ -32,6 +32,14 @@ def other(name: str) -> None:
     {}[name]
 
 
+def split_hb_trading_pair(trading_pair: str) -> list[tuple[str, str]]:
+    return [(base, quote) for base, quote in [trading_pair.split("-")]]
+
+
+def columns(trading_pair: str) -> None:
+    _base, _quote = trading_pair, *"abc"
+
+
 def raised(function: Any, *arguments: Any) -> BaseException:
     with pytest.raises(Exception) as error:
         function(*arguments)
@@ -62,6 +70,19 @@ def test_an_unknown_exchange_is_told_as_such_and_another_missing_key_is_not() ->
     assert why(raised(create_connector, "mars"), exchanges={"kraken"}) == "Hummingbot has no exchange 'mars'"
     assert why(raised(create_connector, "kraken"), exchanges={"kraken"}) == "KeyError: 'kraken'"
     assert why(raised(other, "mars")) == "KeyError: 'mars'"
+
+
+@pytest.mark.parametrize("pair", ["BTCUSDT", "BTC/USDT", "BTC-USDT-PERP", ""])
+def test_a_pair_that_cannot_be_taken_apart_is_named_with_how_it_is_spelled(pair: str) -> None:
+    """Hummingbot's own words are Python's, and name neither the pair nor a field."""
+    assert why(raised(split_hb_trading_pair, pair)) == (
+        f"a pair is spelled BTC-USDT, not {pair!r}: look in the configuration for the markets that it names"
+    )
+
+
+def test_another_value_that_cannot_be_unpacked_is_told_as_it_is() -> None:
+    """Also where a pair that is spelled well stands beside it."""
+    assert why(raised(columns, "BTC-USDT")).startswith("too many values to unpack")
 
 
 def test_a_missing_file_and_a_missing_module_are_named() -> None:

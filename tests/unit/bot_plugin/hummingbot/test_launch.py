@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot_plugin.hummingbot.launch import Options, options
+from bot_plugin import PluginSettings
+from bot_plugin.errors import LinkRefused
+from bot_plugin.hummingbot.launch import Options, options, refused, standing
 from tests.docs.markdown import ROOT
 
 DOCKER = {"CONFIG_FILE_NAME": "v1.yml", "SCRIPT_CONFIG": "v2.yml", "CONFIG_PASSWORD": "s3cret", "HEADLESS_MODE": "true"}
@@ -30,6 +32,28 @@ def test_the_command_line_wins() -> None:
     assert options(["--headless"], {}).headless
 
 
+@pytest.mark.parametrize(
+    ("reached", "words"),
+    [
+        (True, "ready as my_bot on 10.0.0.1:1883"),
+        (False, "started as my_bot, but the broker at 10.0.0.1:1883 is not reached yet: the plugin goes on trying"),
+    ],
+)
+def test_a_start_says_whether_the_broker_is_reached(*, reached: bool, words: str) -> None:
+    """Ready is what it is not, where nothing can come."""
+    assert standing(PluginSettings(bot="my_bot", host="10.0.0.1"), reached=reached) == words
+
+
+def test_a_refusal_names_the_file_of_the_login_and_what_makes_a_new_one() -> None:
+    """After the broker's own words, and without the password."""
+    words = refused(LinkRefused("not authorized."), PluginSettings(bot="my_bot", username="x", password="s3cret"))
+
+    assert words == (
+        "not authorized. The login stands in mqtt_bridge of conf/conf_client.yml; where it is lost, signal-gateway "
+        "bots rotate my_bot prints a new one"
+    )
+
+
 def test_the_password_is_not_shown() -> None:
     """Options may stand in a traceback."""
     assert "s3cret" not in repr(options([], DOCKER))
@@ -40,6 +64,16 @@ def test_a_switch_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit):
         options(["--headless", "maybe"], {})
     assert "true or false, not 'maybe'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("misspelled", ["--headles", "--v", "--config-pass=x"])
+def test_a_misspelled_option_is_refused_and_no_abbreviation(
+    misspelled: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is added later would change what it means."""
+    with pytest.raises(SystemExit):
+        options([misspelled], {})
+    assert f"unrecognized arguments: {misspelled}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

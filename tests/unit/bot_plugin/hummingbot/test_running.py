@@ -157,7 +157,10 @@ async def test_what_runs_is_answered_with_the_connectors_that_are_not_ready(stag
     stage.core.connectors = {"kraken": Connector(), "mexc": Connector(ready=False)}
     answer = await stage.running.start(Start(conf="pmm", log_level="debug"))
 
-    assert answer.msg == "pmm with pmm.yml runs on kraken, mexc; not ready yet: mexc"
+    assert (
+        answer.msg
+        == "pmm with pmm.yml runs on kraken, mexc; not ready yet: mexc (status says when; the bot's log, why not)"
+    )
     assert answer.more["data"]["connectors"] == {"kraken": {"ready": True}, "mexc": {"ready": False}}
     assert stage.logs == [("pmm.yml", "DEBUG")]
     assert stage.core.log == ["refreshed", "pmm with pmm.yml was started by a remote command."]
@@ -291,3 +294,14 @@ async def test_a_stop_goes_on_when_its_command_is_given_up_and_a_second_one_wait
     assert stage.core.log.count("ended, skip=False") == 1
     assert (await stage.running.stop(Stop())).msg == "nothing runs"
     assert (await stage.running.start(Start(conf="pmm"))).msg.startswith("pmm with pmm.yml runs")
+
+
+async def test_a_script_that_runs_with_its_defaults_has_no_configuration_at_its_end_either(stage: Stage) -> None:
+    """Hummingbot calls its file as the script; the start, a second one and the stop all say what there is."""
+    started = await stage.running.start(Start(script="pmm"))
+    with pytest.raises(CommandFailed, match=r"pmm runs already, with its defaults: stop it first"):
+        await stage.running.start(Start(script="pmm"))
+    stopped = await stage.running.stop(Stop())
+
+    assert (started.more["data"]["conf"], stopped.more["data"]["conf"]) == (None, None)
+    assert stopped.more["data"]["stopped"] == "pmm"

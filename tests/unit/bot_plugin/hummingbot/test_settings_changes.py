@@ -91,6 +91,32 @@ async def test_every_wrong_key_of_every_section_is_named_and_nothing_is_changed(
     assert (client.values, controller.values) == ({"tick": 1, "size": 1}, {"most": 1})
 
 
+async def test_a_key_may_be_spelled_as_the_reply_shows_it() -> None:
+    """With its section before it, which then owns it, also where another has a key of that name; a secret stays one."""
+    client, strategy = Values("client", pair=1, api_key=1), Values("strategy", pair=1)
+    controller = Values("c1", **{"c1.size": 1})
+    service, told = settings(client, strategy, controller)
+    params = (("strategy.pair", 2), ("client.api_key", 7), ("controllers.c1.size", 3))
+    answer = await service.config(Config(params=params))
+
+    assert (client.stored, strategy.stored) == ({"pair": 1, "api_key": 7}, {"pair": 2})
+    assert controller.stored == {"c1.size": 3}
+    assert answer.more["changes"] == [
+        ("strategy.pair", 2),
+        ("client.api_key", "[redacted]"),
+        ("controllers.c1.size", 3),
+    ]
+    assert "7" not in told[0]
+
+
+@pytest.mark.parametrize("key", ["client.x", "strategy.tick", "controllers.tick.x", "client.", "client"])
+async def test_a_section_before_a_key_that_it_has_not_is_unknown(key: str) -> None:
+    """Nothing is guessed."""
+    service, _ = settings(Values("client", tick=1))
+    with pytest.raises(CommandFailed, match="Invalid param key"):
+        await service.config(Config(params=((key, 2),)))
+
+
 async def test_unknown_keys_are_all_named() -> None:
     """In Hummingbot's own words."""
     service, _ = settings(Values("client", tick=1))

@@ -316,6 +316,36 @@ async def test_what_a_controller_asks_for_takes_its_own_road_and_is_followed(
     assert controller.executors_update_event.is_set() is (action == "buy")
 
 
+@pytest.mark.parametrize("act", ["buy", "sell", "execute"])
+async def test_what_a_controllers_callback_asks_for_after_its_stop_fails_and_is_not_told_as_handled(
+    rig: Rig, companion: Companion, orchestrator: Orchestrator, act: str
+) -> None:
+    """Hummingbot takes nothing out of the queue any more: no action is put there, and no order is waited for."""
+
+    class Late(SignalMixin, Controller):
+        async def on_trade(self, signal: Signal) -> None:
+            began.set()
+            await stopped.wait()
+            if act == "execute":
+                self.execute(signal, [create(executor_config(side="BUY", type_="position_executor"))])
+            else:
+                getattr(self, act)("x", "BTC-USDT", "1")
+
+    began, stopped = asyncio.Event(), asyncio.Event()
+    controller = await control(Late())
+    id_ = await send(rig)
+    await asyncio.wait_for(began.wait(), 5)
+    controller.stop()
+    stopped.set()
+    receipt = (await rig.settled(id_))[-1]
+
+    assert (receipt.stage, receipt.reason) == (
+        "failed",
+        "Stopping: the strategy stopped meanwhile; what was asked for now is not done",
+    )
+    assert controller.actions_queue.empty()
+
+
 async def test_an_executor_that_places_nothing_yet_does_not_keep_the_next_signal_waiting(
     rig: Rig, orchestrator: Orchestrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,8 @@ class Controller:
         self.actions_queue.put_nowait([create(config)])
         return config.id
 
+    sell = buy
+
 
 def executor_config(*, side: str | None, type_: str) -> SimpleNamespace:
     config = SimpleNamespace(id=f"e{next(_numbers)}", type=type_)
