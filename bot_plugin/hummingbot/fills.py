@@ -8,6 +8,8 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from itertools import islice
 
+from schemas.fields import plain_text
+
 _NONE = Decimal(0)
 _PRECISION = Context(prec=12)
 _NAMED = 3
@@ -82,8 +84,8 @@ class Filled:
 
     def describe(self) -> str:
         """``bought 0.1 BTC-USDT at 100.1``; without the price where a market told none."""
-        price = f" at {plain(self.quote / self.amount)}" if self.quote > 0 else ""
-        return f"{self.side} {plain(self.amount)} {self.pair}{price}"
+        price = f" at {rounded(self.quote / self.amount)}" if self.quote > 0 else ""
+        return f"{self.side} {rounded(self.amount)} {self.pair}{price}"
 
 
 class Order:
@@ -145,9 +147,9 @@ def unfilled(orders: Iterable[Order]) -> str:
     return "; ".join(_otherwise(orders))
 
 
-def plain(number: Decimal) -> str:
+def rounded(number: Decimal) -> str:
     """A number without an exponent or needless zeros, of twelve digits at most."""
-    return f"{_PRECISION.plus(number).normalize():f}"
+    return plain_text(_PRECISION.plus(number).normalize())
 
 
 def _together(filled: Iterable[Filled]) -> Iterator[Filled]:

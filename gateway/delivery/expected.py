@@ -38,14 +38,14 @@ class Expected:
         self._bots: Mapping[str, KnownBot] = {}
         self._wanting: dict[str, tuple[str, ...]] = {}
         self._listening: dict[str, tuple[str, ...]] = {}
+        self._asked: dict[str, tuple[tuple[str, int], ...]] = {}
         self._coming_and_going: tuple[KnownBot, ...] = ()
 
     def learn(self, bots: Iterable[KnownBot]) -> None:
         """Take all bots as their cards show them now."""
         self._bots = {bot.name: bot for bot in bots}
         self._coming_and_going = tuple(bot for bot in self._bots.values() if bot.former)
-        self._wanting.clear()
-        self._listening.clear()
+        self._forget_topics()
 
     @property
     def online(self) -> tuple[str, ...]:
@@ -84,18 +84,28 @@ class Expected:
         bots = self._wanting.get(row.topic)
         if bots is None:
             if len(self._wanting) >= _MOST_TOPICS:
-                self._wanting.clear()
-                self._listening.clear()
+                self._forget_topics()
             bots = self._wanting[row.topic] = tuple(bot.name for bot in self._may_read(row.source) if _asks(bot, row))
         return bots
 
     def _wanted(self, row: Waiting) -> Iterator[str]:
-        """The bots that asked for a row's topic, and do not now."""
+        """The bots that asked for a row's topic within a day, and do not now."""
+        asked = self._asked.get(row.topic)
+        if asked is None:
+            asked = self._asked[row.topic] = tuple(self._asked_for(row))
         long_ago = self._clock() - FORMER
+        return (bot for bot, at in asked if at > long_ago)
+
+    def _asked_for(self, row: Waiting) -> Iterator[tuple[str, int]]:
+        """Who asked for a row's topic, and does not now, each with when it last did."""
         for bot in self._reading(self._coming_and_going, row.source):
-            asked = any(at > long_ago and matches(one, row.topic) for one, at in bot.former.items())
-            if asked and not _asks(bot, row):
-                yield bot.name
+            lost = [at for one, at in bot.former.items() if matches(one, row.topic)]
+            if lost and not _asks(bot, row):
+                yield bot.name, max(lost)
+
+    def _forget_topics(self) -> None:
+        for known in (self._wanting, self._listening, self._asked):
+            known.clear()
 
     def _may_read(self, source: str) -> Iterator[KnownBot]:
         """The bots that get the signals of a source, whatever their cards ask for."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot_plugin.hummingbot.fills import Fact, How, Order, Side, plain, verdict
+from bot_plugin.hummingbot.fills import Fact, How, Order, Side, rounded, verdict
 from tests.unit.bot_plugin.hummingbot.followed import end, fill
 
 
@@ -88,4 +88,4 @@ def test_completed_counts_where_a_market_says_several_endings() -> None:
 )
 def test_numbers_are_plain(number: str, said: str) -> None:
     """No exponents, no needless zeros, twelve digits."""
-    assert plain(Decimal(number)) == said
+    assert rounded(Decimal(number)) == said
