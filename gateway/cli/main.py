@@ -17,6 +17,7 @@ from gateway.errors import Misconfigured
 COMMANDS = {
     "init": "gateway.cli.init",
     "run": "gateway.cli.run",
+    "health": "gateway.cli.health",
     "check": "gateway.cli.check",
     "try": "gateway.cli.try_",
     "send": "gateway.cli.send",
