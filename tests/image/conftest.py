@@ -56,13 +56,11 @@ def image(buildah: Buildah, wheels: Path) -> Image:
     given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
     buildah("bud", "--isolation", "chroot", "--format", "docker", "--pull-never", *given,
             "--volume", f"{wheels}:/wheels:ro", "--tag", "gateway:test", str(ROOT))  # fmt: skip
-    told = json.loads(buildah("inspect", "--type", "image", "gateway:test"))["Docker"]
     [listed] = json.loads(buildah("images", "--json", "gateway:test"))
     return Image(
         root=Path(buildah("mount", buildah("from", "--pull-never", "gateway:test"))),
         base=Path(buildah("mount", below)),
-        config=told["config"],
-        history=json.dumps(told["history"]),
+        config=json.loads(buildah("inspect", "--type", "image", "gateway:test"))["Docker"]["config"],
         size=megabytes(listed["size"]),
     )
 

@@ -50,14 +50,12 @@ class Image:
         root: its files.
         base: those of the image that it stands on.
         config: what its container is started with, as Docker has it.
-        history: its steps.
         size: bytes.
     """
 
     root: Path
     base: Path
     config: Mapping[str, Any]
-    history: str
     size: int
 
     @property

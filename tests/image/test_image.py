@@ -22,6 +22,9 @@ pytestmark = [pytest.mark.more, pytest.mark.timeout(600)]
 GRACE = 10.0
 """Seconds that ``docker stop`` waits."""
 
+OF_BUILDAH = {"etc/hosts", "wheels"}
+"""What it leaves where it mounted something: for the network, and for the wheels of this build."""
+
 Start = Callable[..., Container]
 ALERT = '{"ticker": "BINANCE:BTCUSDT", "action": "buy", "contracts": "0.1", "price": "97250.5"}'
 
@@ -50,16 +53,7 @@ def test_it_answers_a_webhook_as_user_10001_on_a_read_only_root(running: Contain
     assert answer.startswith("202 ")
     signals = running.cli("signals")["signals"]
     assert [one["id"] for one in signals] == [json.loads(answer.partition(" ")[2])["id"]]
-    assert {path.owner_id for path in owned(running.data)} == {10001}
-
-
-class Owned:
-    def __init__(self, path: Path) -> None:
-        self.owner_id = path.lstat().st_uid
-
-
-def owned(folder: Path) -> list[Owned]:
-    return [Owned(path) for path in folder.rglob("*")]
+    assert {path.lstat().st_uid for path in running.data.rglob("*")} == {10001}
 
 
 def test_webhooks_are_taken_from_everywhere_and_the_private_listener_and_the_broker_stay_inside(
@@ -137,7 +131,7 @@ def test_it_is_the_base_and_the_installed_package_and_nothing_else(image: Image)
     packages = {name.split("/")[4] for name in added if re.match(r"app/lib/python3\.\d+/site-packages/.", name)}
     programs = {Path(name).name for name in added if name.startswith("app/bin/")}
 
-    assert {name.split("/")[0] for name in added} == {"app", "data", "broker"}
+    assert {name for name in added if name.split("/")[0] not in {"app", "data", "broker"}} <= OF_BUILDAH
     assert {"gateway", "bot_plugin", "schemas"} <= packages
     assert not packages & {"tests", "pip", "setuptools", "pytest"}
     assert "signal-gateway" in programs
