@@ -13,8 +13,10 @@ COPY pyproject.toml README.md LICENSE /src/
 COPY schemas /src/schemas
 COPY bot_plugin /src/bot_plugin
 COPY gateway /src/gateway
+# A top-level "tests" is gmqtt's.
 RUN /app/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index /src \
  && /app/bin/python -m pip uninstall --quiet --yes setuptools pip \
+ && rm -rf /app/lib/python3.*/site-packages/tests \
  && /app/bin/python -m compileall -q /app/lib
 
 FROM ${BASE_IMAGE}

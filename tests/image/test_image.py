@@ -1,4 +1,4 @@
-"""What ``docker run`` gives: a gateway that takes signals as an ordinary user on a read-only root, and ends when told."""
+"""What ``docker run`` gives: a gateway of an ordinary user on a read-only root; it takes signals and ends when told."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def test_the_health_check_fails_where_no_gateway_answers(container: Start, image
 
 
 def test_its_output_has_no_secret(running: Container) -> None:
-    secrets = [(running.data / "secrets" / name).read_text().strip() for name in ("api.token", "gateway-broker.password")]
+    files = ("api.token", "gateway-broker.password")
+    secrets = [(running.data / "secrets" / name).read_text().strip() for name in files]
     token = running.cli("keys", "rotate", "tradingview")["webhook"].rpartition("/")[2]
     running.post(f"http://127.0.0.1:8080/hooks/tradingview/{token}", ALERT)
 
