@@ -17,6 +17,7 @@ import pytest
 
 from tests.brokers import free_port, require
 from tests.deploy.compose import FOLDER
+from tests.docs.markdown import blocks, page
 from tests.e2e.deployment import Deployment, until
 
 ALERT = '{"ticker": "BINANCE:BTCUSDT", "action": "buy", "contracts": "0.1", "price": "97250.5"}'
@@ -143,6 +144,16 @@ def test_caddy_finds_nothing_wrong_with_the_file(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "Valid configuration" in done.stdout + done.stderr
+
+
+def test_caddy_finds_nothing_wrong_with_the_file_that_the_documentation_shows(tmp_path: Path) -> None:
+    [shown] = [block.text for block in blocks(page("docs/expose.md")) if "reverse_proxy" in block.text]
+    (tmp_path / "Caddyfile").write_text(shown)
+    words = [require("caddy", package="caddy"), "adapt", "--config", str(tmp_path / "Caddyfile")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "request>uri" in json.loads(done.stdout)["logging"]["logs"]["default"]["encoder"]["fields"]
 
 
 def test_a_webhook_is_accepted_through_https(caddy: Caddy, gateway: Deployment) -> None:
