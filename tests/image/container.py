@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -86,7 +88,7 @@ class Container:
 
     def start(self, *command: str, **environment: str) -> None:
         """Start it, with the image's own command unless one is given."""
-        unshare = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"]
+        unshare = ["unshare", "--mount", "--pid", "--net", "--fork"]
         launch = [sys.executable, str(LAUNCH), str(self._image.root), str(self.data), self._image.user]
         pairs = [*self._image.config["Env"], *(f"{name}={value}" for name, value in environment.items())]
         words = [*unshare, *launch, *pairs, "--", *(command or self._image.command)]
@@ -132,7 +134,7 @@ class Container:
         return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
 
     def close(self) -> None:
-        """End it."""
+        """End it: process 1, with which all others of it end."""
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+            os.kill(self.pid, signal.SIGKILL)
             self.process.wait()
