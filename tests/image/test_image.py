@@ -92,6 +92,12 @@ def test_sigterm_ends_it_also_while_it_starts(container: Start) -> None:
     assert starting.process.wait(timeout=GRACE) == 0, starting.said
 
 
+def test_notifications_need_no_place_to_write(container: Start) -> None:
+    notifying = container(SIGNAL_GATEWAY_NOTIFY__TARGETS="json://127.0.0.1:9/")
+
+    until(notifying.healthy, within=60)
+
+
 def test_the_health_check_fails_where_no_gateway_answers(container: Start, image: Image) -> None:
     running = container("signal-gateway", "init")
     assert running.process is not None
