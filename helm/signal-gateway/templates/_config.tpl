@@ -45,3 +45,16 @@
 {{- end -}}
 {{- $config | toYaml -}}
 {{- end -}}
+
+{{/* The first source by name, for examples; empty where there is none. null takes away one of another values file. */}}
+{{- define "signal-gateway.source" -}}
+{{- $names := list -}}
+{{- range $name, $source := .Values.config.sources -}}
+{{- if not (kindIs "invalid" $source) -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- end -}}
+{{- with $names -}}
+{{- . | sortAlpha | first -}}
+{{- end -}}
+{{- end -}}

@@ -22,6 +22,14 @@
 {{- if and (not .Values.persistence.enabled) (ne .Values.broker.kind "embedded") -}}
 {{- $problems = append $problems "persistence.enabled: is false, and signals that were answered with 202 would be lost with the pod. Set it to true; off is for trying, with broker.kind=embedded." -}}
 {{- end -}}
+{{- if .Values.persistence.enabled -}}
+{{- $journal := default "1GiB" (dig "max_size" "" (default dict .Values.config.journal)) -}}
+{{- $most := include "signal-gateway.bytes" $journal -}}
+{{- $size := include "signal-gateway.bytes" .Values.persistence.size -}}
+{{- if and $most $size (ge (float64 $most) (float64 $size)) -}}
+{{- $problems = append $problems (printf "persistence.size: is %s, and the journal alone may grow to %v. Make it larger, or config.journal.max_size smaller." .Values.persistence.size $journal) -}}
+{{- end -}}
+{{- end -}}
 {{- range .Values.extraEnv -}}
 {{- if regexMatch "^SIGNAL_GATEWAY_(DATA|CONFIG|PUBLIC_URL|BROKER__(KIND|HOST|PORT|USERNAME|PASSWORD_FILE)|BROKER__TLS__.*|JOURNAL__PATH|HTTP__(PUBLIC|PRIVATE)__.*)$" .name -}}
 {{- $problems = append $problems (printf "extraEnv: sets %s, which the chart sets itself, and a variable would win over the file. Leave it out." .name) -}}
@@ -30,10 +38,24 @@
 {{- $problems | toJson -}}
 {{- end -}}
 
+{{/* Bytes of 2Gi, 1GiB, 64KB or a number; empty for what is none, which the gateway or Kubernetes will say. */}}
+{{- define "signal-gateway.bytes" -}}
+{{- $text := kindIs "string" . | ternary (toString .) (toJson .) | replace " " "" | upper -}}
+{{- if regexMatch "^[0-9]+(\\.[0-9]+)?([KMGTPE]?I?B?)$" $text -}}
+{{- $number := regexFind "^[0-9.]+" $text | float64 -}}
+{{- $unit := regexFind "[KMGTPE]" $text -}}
+{{- $step := ternary 1024.0 1000.0 (contains "I" $text) -}}
+{{- range (dict "" 0 "K" 1 "M" 2 "G" 3 "T" 4 "P" 5 "E" 6 | dig $unit 0 | int | until) -}}
+{{- $number = mulf $number $step -}}
+{{- end -}}
+{{- printf "%.0f" $number -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "signal-gateway.problems.config" -}}
 {{- $problems := list -}}
 {{- $config := .Values.config -}}
-{{- if not $config.sources -}}
+{{- if not (include "signal-gateway.source" .) -}}
 {{- $problems = append $problems "config.sources: names no source, so nothing could come in. Name one: --set config.sources.tradingview.mode=live" -}}
 {{- end -}}
 {{- if hasKey $config "public_url" -}}
