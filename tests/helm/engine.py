@@ -75,13 +75,11 @@ def helm(*arguments: str, values: Mapping[str, Any] | None = None) -> str:
         Refused: with what it said.
     """
     given = ["--values", "-"] if values is not None else []
-    done = subprocess.run(
-        [program(), *arguments, *given],
-        input=json.dumps(values), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    written = json.dumps(values, ensure_ascii=False).encode()
+    done = subprocess.run([program(), *arguments, *given], input=written, capture_output=True, timeout=60, check=False)
     if done.returncode:
-        raise Refused(done.stderr + done.stdout)
-    return done.stdout
+        raise Refused((done.stderr + done.stdout).decode())
+    return done.stdout.decode()
 
 
 def render(values: Mapping[str, Any], *, kinds: Iterable[str] = KINDS) -> list[Object]:
