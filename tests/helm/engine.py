@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,14 +83,24 @@ def helm(*arguments: str, values: Mapping[str, Any] | None = None) -> str:
     return done.stdout.decode()
 
 
-def render(values: Mapping[str, Any], *, kinds: Iterable[str] = KINDS) -> list[Object]:
+def render(values: Mapping[str, Any], *, kinds: Iterable[str] = KINDS, release: str = RELEASE) -> list[Object]:
     """The objects that Helm 3 makes of the chart.
+
+    Args:
+        values: what is put on top of the chart's own.
+        kinds: those that the cluster knows besides Kubernetes's own.
+        release: what it is installed as.
 
     Raises:
         Refused: with what it said.
     """
+    return deepcopy(_rendered(json.dumps(values), tuple(kinds), release))
+
+
+@cache
+def _rendered(values: str, kinds: tuple[str, ...], release: str) -> list[Object]:
     known = [word for kind in kinds for word in ("--api-versions", kind)]
-    text = helm("template", RELEASE, str(CHART), "--namespace", NAMESPACE, *known, values=values)
+    text = helm("template", release, str(CHART), "--namespace", NAMESPACE, *known, values=json.loads(values))
     return [document for document in yaml.safe_load_all(text) if document]
 
 

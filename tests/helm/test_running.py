@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.brokers import Mosquitto, free_port
+from tests.brokers import Mosquitto, free_port, require
 from tests.e2e.deployment import until
 from tests.helm.engine import CHART, Object, container, merged, render, the, values_of
 from tests.helm.laid_out import LaidOut, lay_out
@@ -171,12 +171,13 @@ def test_the_login_in_the_secret_opens_the_broker(tmp_path: Path) -> None:
 
 def test_a_trial_with_the_embedded_broker_gives_bots_their_logins(tmp_path: Path) -> None:
     """With the embedded broker ``bots add`` in the pod makes a login that the running broker knows at once."""
+    subscriber = require("mosquitto_sub", package="mosquitto-clients")
     with running(EMBEDDED, tmp_path, broker_port=free_port()) as gateway:
         until(lambda: answer(gateway.url("private", "/readyz"))[1]["broker"] == "connected")
         login = gateway.exec("signal-gateway", "bots", "add", "bot1")["env"]
         bots = gateway.exec("signal-gateway", "bots", "list")["bots"]
         heard = subprocess.run(
-            ["mosquitto_sub", "-h", "127.0.0.1", "-p", gateway.environ["SIGNAL_GATEWAY_BROKER__PORT"], "-V", "311",
+            [subscriber, "-h", "127.0.0.1", "-p", gateway.environ["SIGNAL_GATEWAY_BROKER__PORT"], "-V", "311",
              "-u", "bot1", "-P", login["SIGNAL_GATEWAY_MQTT_PASSWORD"], "-t", "signals/v1/bot/bot1", "-E"],
             env=dict(os.environ), timeout=30, check=False,
         )  # fmt: skip
