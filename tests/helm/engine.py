@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -104,13 +105,22 @@ def _rendered(values: str, kinds: tuple[str, ...], release: str) -> list[Object]
     return [document for document in yaml.safe_load_all(text) if document]
 
 
-def render_with_4(values: Mapping[str, Any]) -> tuple[list[Object], str]:
-    """The objects, and the notes, that Helm 4 makes of the chart for a cluster without CRDs."""
+def four() -> Any:
+    """Helm 4's library."""
     if find_spec("helm_python") is None:
         pytest.skip("helm-python-sdk is not installed (on Linux x86_64 it comes with requirements/dev.txt)")
-    from helm_python import Chart  # noqa: PLC0415 - where it is installed
+    return import_module("helm_python")
 
-    with Chart.load(CHART) as chart:
+
+def lint_with_4(values: Mapping[str, Any]) -> set[str]:
+    """What Helm 4 has against the chart, strictly."""
+    report = four().lint(CHART, dict(values), strict=True)
+    return {*report["errors"], *(message["error"] for message in report["messages"])}
+
+
+def render_with_4(values: Mapping[str, Any]) -> tuple[list[Object], str]:
+    """The objects, and the notes, that Helm 4 makes of the chart for a cluster without CRDs."""
+    with four().Chart.load(CHART) as chart:
         files = chart.render(dict(values), name=RELEASE, namespace=NAMESPACE)
     notes = files.pop("signal-gateway/templates/NOTES.txt", "")
     return [document for text in files.values() for document in yaml.safe_load_all(text) if document], notes

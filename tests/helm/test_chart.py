@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,10 +16,13 @@ import yaml
 from tests.helm.engine import (
     CHART,
     MINIMAL,
+    NAMESPACE,
+    RELEASE,
     ROOT,
     SETS,
     Refused,
     helm,
+    lint_with_4,
     merged,
     name_of,
     render,
@@ -54,8 +58,28 @@ def lines_of(text: str) -> Iterator[tuple[str, bool]]:
 
 @pytest.mark.parametrize("path", SETS, ids=name_of)
 def test_lint_finds_nothing(path: Path) -> None:
-    """``helm lint --strict`` is content with every set of values."""
+    """``helm lint --strict`` is content with every set of values, in Helm 3 and 4; a chart needs no icon."""
     assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART), values=values_of(path))
+    assert lint_with_4(values_of(path)) <= {"icon is recommended"}
+
+
+def test_a_packaged_chart_is_whole(tmp_path: Path) -> None:
+    """``helm package`` leaves out what is for tests alone, and what it packs makes the same objects."""
+    helm("package", str(CHART), "--destination", str(tmp_path))
+    (packed,) = tmp_path.iterdir()
+    with tarfile.open(packed) as archive:
+        names = archive.getnames()
+    text = helm("template", RELEASE, str(packed), "--namespace", NAMESPACE, values=MINIMAL)
+
+    assert not [name for name in names if "/ci/" in name]
+    assert [one for one in yaml.safe_load_all(text) if one] == render(MINIMAL)
+
+
+def test_an_older_kubernetes_is_refused() -> None:
+    """Before the oldest version that the objects were held against, nothing is rendered."""
+    with pytest.raises(Refused, match=r"kubeVersion: >=1\.28"):
+        helm("template", RELEASE, str(CHART), "--kube-version", "1.27.9", values=MINIMAL)
+    assert helm("template", RELEASE, str(CHART), "--kube-version", "1.28.0", values=MINIMAL)
 
 
 def test_the_chart_has_the_version_of_the_package() -> None:

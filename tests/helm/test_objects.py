@@ -16,6 +16,7 @@ from tests.helm.engine import (
     MINIMAL,
     SETS,
     Object,
+    Refused,
     container,
     merged,
     name_of,
@@ -122,7 +123,11 @@ def test_kubernetes_waits_as_long_as_the_gateway_needs_to_stop() -> None:
     pause = int(container(objects)["lifecycle"]["preStop"]["exec"]["command"][-1])
     listeners = 2 * ListenSettings().drain
 
-    assert pause + listeners + _DRAIN + _LAST < pod(objects)["spec"]["terminationGracePeriodSeconds"]
+    needed = pause + listeners + _DRAIN + _LAST
+
+    assert needed < pod(objects)["spec"]["terminationGracePeriodSeconds"]
+    with pytest.raises(Refused, match="terminationGracePeriodSeconds"):
+        render(merged(MINIMAL, {"terminationGracePeriodSeconds": int(needed) - 1}))
 
 
 def test_a_release_is_one_pod_with_a_volume_that_outlives_it() -> None:
@@ -132,6 +137,7 @@ def test_a_release_is_one_pod_with_a_volume_that_outlives_it() -> None:
 
     assert spec["replicas"] == 1
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    assert claim["metadata"]["labels"] == spec["selector"]["matchLabels"]  # no version: it may never change
     assert claim["metadata"]["name"] in {mount["name"] for mount in container(render(MINIMAL))["volumeMounts"]}
 
 
@@ -210,6 +216,16 @@ def test_others_do_not_reach_the_private_port() -> None:
     assert private["from"] == [
         {"podSelector": {}},
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}},
+    ]
+
+
+def test_who_may_reach_the_webhooks_can_be_named() -> None:
+    """With publicFrom the webhooks are for those peers, and for the namespace, where ``helm test`` runs."""
+    http, _ = the(render(values("secrets")), "NetworkPolicy")["spec"]["ingress"]
+
+    assert http["from"] == [
+        {"podSelector": {}},
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}},
     ]
 
 

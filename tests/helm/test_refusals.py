@@ -74,7 +74,11 @@ IMPOSSIBLE: Mapping[str, tuple[Mapping[str, Any], str]] = {
             "config": {"notify": {"targets": [{"url_file": "/secrets/a/b"}]}},
             "networkPolicy": {"egress": {"restricted": True}},
         },
-        "networkPolicy.egress.rules: is empty",
+        "networkPolicy.egress.rules: is empty, and config.notify.targets",
+    ),
+    "an API of EMQX that is locked out": (
+        {"config": {"emqx": {"url": "http://emqx"}}, "networkPolicy": {"egress": {"restricted": True}}},
+        "networkPolicy.egress.rules: is empty, and the API",
     ),
     "a journal larger than its volume": (
         {"config": {"journal": {"max_size": "4GiB"}}, "persistence": {"size": "4Gi"}},

@@ -131,8 +131,13 @@
 {{- end -}}
 {{- end -}}
 {{- with .Values.networkPolicy -}}
-{{- if and .enabled .egress.restricted (not .egress.rules) (dig "notify" "targets" list $.Values.config) -}}
+{{- if and .enabled .egress.restricted (not .egress.rules) -}}
+{{- if dig "targets" list (default dict $.Values.config.notify) -}}
 {{- $problems = append $problems "networkPolicy.egress.rules: is empty, and config.notify.targets could not be reached. Allow them: [{ports: [{port: 443}]}]" -}}
+{{- end -}}
+{{- if $.Values.config.emqx -}}
+{{- $problems = append $problems "networkPolicy.egress.rules: is empty, and the API of config.emqx could not be reached. Allow it: [{ports: [{port: 18083}]}]" -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $problems | toJson -}}
