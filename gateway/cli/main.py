@@ -27,6 +27,7 @@ COMMANDS = {
     "keys": "gateway.cli.keys",
     "clients": "gateway.cli.clients",
     "notify": "gateway.cli.notify",
+    "doctor": "gateway.cli.doctor",
     "schemas": "gateway.cli.schemas",
 }
 
