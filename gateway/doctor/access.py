@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.config.permissions import BODIES, gateway_permissions, permissions
-from gateway.doctor.judge import LARGEST_SIGNAL
+from gateway.doctor.judge import LARGEST_PACKET, LARGEST_SIGNAL
 from gateway.doctor.seen import BotReach, Doors, Kind, Reach, taken
 from gateway.doctor.visits import Login, Persistent, Visits
 from gateway.mqtt.filters import matches
@@ -61,8 +61,15 @@ async def see_release(visits: Visits, login: Login | None) -> tuple[Kind, str]:
     return Kind.OTHER, ""
 
 
-async def see_reach(visits: Visits, login: Login | None, *, version: str = "") -> Reach:
-    """What the gateway's login may do."""
+async def see_reach(visits: Visits, login: Login | None, *, most: int | None, version: str = "") -> Reach:
+    """What the gateway's login may do.
+
+    Args:
+        visits: how to get there.
+        login: the gateway's.
+        most: bytes of a packet that the broker takes; None for any.
+        version: what the broker says of itself.
+    """
     topics = visits.topics
     own = gateway_permissions(topics)
     others = f"{topics.root}-doctor/{visits.nobody}"
@@ -70,7 +77,8 @@ async def see_reach(visits: Visits, login: Login | None, *, version: str = "") -
         unpublished = [topic for topic in _harmless(own.publish, visits) if not taken(await gateway.publish(topic))]
         wanted = [one for one in own.subscribe if one != topics.doctor()]
         unsubscribed = [one for one in wanted if not taken(await gateway.subscribe(one))]
-        largest = await gateway.publish(topics.doctor(visits.nobody), bytes(LARGEST_SIGNAL))
+        fits = most is None or most >= LARGEST_PACKET
+        largest = await gateway.publish(topics.doctor(visits.nobody), bytes(LARGEST_SIGNAL)) if fits else None
         started = asyncio.get_running_loop().time()
         await gateway.publish(topics.doctor(visits.nobody))
         took = asyncio.get_running_loop().time() - started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass, replace
 
@@ -68,11 +69,12 @@ class Patient:
 async def examine(patient: Patient) -> Report:
     """Examine a broker; nothing is left behind there, and nobody who uses it is disturbed."""
     verdicts: list[Verdict] = []
+    away = ""
     try:
         await _examination(patient, verdicts)
-    except OSError as error:
-        return report(verdicts, away=why_away(error, patient.link))
-    return report(verdicts)
+    except* OSError as group:
+        away = why_away(_first(group), patient.link)
+    return report(verdicts, away=away)
 
 
 async def _examination(patient: Patient, verdicts: list[Verdict]) -> None:
@@ -92,11 +94,26 @@ async def _examination(patient: Patient, verdicts: list[Verdict]) -> None:
         return
     greeted = await _greeted(visits, patient, greeting)
     verdicts += judge_greeting(greeted, kind, window=patient.link.window)
-    reach = await see_reach(visits, patient.login, version=release)
+    if greeted.max_qos < 1:
+        verdicts.append(unseen("rest", "permissions, queue and retained messages: all of it takes QoS 1"))
+        return
+    reach = await see_reach(visits, patient.login, most=greeted.max_packet_size, version=release)
     verdicts += judge_reach(reach, kind, version5=greeted.version5)
-    if reach.hears:
-        verdicts += judge_kept(await see_kept(visits, patient.login), kind)
-    await _bot(visits, patient, kind, verdicts, told=greeted.version5 and not taken(reach.beyond))
+    told = greeted.version5 and not taken(reach.beyond)
+    keeping: list[Verdict] = []
+    allowed: list[Verdict] = []
+    try:
+        async with asyncio.TaskGroup() as both:
+            if reach.hears:
+                both.create_task(_keeping(visits, patient, kind, keeping))
+            both.create_task(_bot(visits, patient, kind, allowed, told=told))
+    finally:
+        verdicts += [*keeping, *allowed]
+
+
+async def _keeping(visits: Visits, patient: Patient, kind: Kind, verdicts: list[Verdict]) -> None:
+    """Add what the broker keeps for who is away."""
+    verdicts += judge_kept(await see_kept(visits, patient.login), kind)
 
 
 async def _bot(visits: Visits, patient: Patient, kind: Kind, verdicts: list[Verdict], *, told: bool) -> None:
@@ -167,6 +184,14 @@ def _refused(greeting: Greeting, link: LinkSettings) -> Verdict:
         " signal-gateway init writes it into mosquitto.password_file, then systemctl reload mosquitto"
     )
     return Verdict(Grade.SIGNALS, "gateway-refused", says, cure)
+
+
+def _first(error: BaseException) -> OSError:
+    """The first one of a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, OSError)
+    return error
 
 
 def why_away(error: OSError, link: LinkSettings) -> str:

@@ -9,8 +9,8 @@ from gateway.doctor.seen import CLOSED, BotReach, Doors, Greeted, Kept, Kind, Re
 from gateway.doctor.verdict import Grade, Verdict, sound, unseen
 
 LARGEST_SIGNAL = 65_536
-_ROOM = 4_096
-"""Bytes of a signal's packet besides its payload, at most: topic, properties, lengths."""
+LARGEST_PACKET = LARGEST_SIGNAL + 4_096
+"""Bytes of a signal's packet at most, with topic, properties and lengths."""
 
 _SPARE = 4
 """Of the broker's Receive Maximum, that the gateway leaves for subscriptions."""
@@ -78,7 +78,7 @@ def _limits(greeted: Greeted, kind: Kind, *, window: int) -> Iterator[Verdict]:
     if not greeted.wildcards:
         yield wrong("wildcards", "the broker takes no wildcard in a subscription, so that the gateway hears no bot")
     most = greeted.max_packet_size
-    if most is not None and most < LARGEST_SIGNAL + _ROOM:
+    if most is not None and most < LARGEST_PACKET:
         yield wrong("packet-size", f"the broker takes packets of {most} bytes; a signal has up to {LARGEST_SIGNAL}")
     most = greeted.receive_maximum
     if most is not None and most < window + _SPARE:
@@ -127,7 +127,9 @@ def _own(reach: Reach, kind: Kind, *, version5: bool) -> Iterator[Verdict]:
 
 
 def _carried(reach: Reach, kind: Kind) -> Iterator[Verdict]:
-    if reach.largest == CLOSED:
+    if reach.largest is None:
+        pass
+    elif reach.largest == CLOSED:
         says = f"the broker closes the connection over a message of {LARGEST_SIGNAL} bytes, as a signal may have"
         yield Verdict(Grade.SIGNALS, "packet-size", says, cure("packet-size", kind))
     elif not taken(reach.largest):
@@ -157,8 +159,10 @@ def judge_kept(kept: Kept, kind: Kind) -> Iterator[Verdict]:
         says = "the broker forgets the session of a client that is away, and what came meanwhile"
         yield Verdict(Grade.SIGNALS, "session", says, cure("session", kind))
     elif kept.came < kept.sent:
-        says = f"of {kept.sent} messages for a client that was away the broker kept {kept.came}, and acknowledged all"
-        yield Verdict(Grade.SIGNALS, "queue", says, cure("queue", kind))
+        says = f"of {kept.sent} messages for a client that was away the broker kept {kept.came}"
+        lost = kept.acknowledged - kept.came
+        told = f"; {lost} were lost after it had acknowledged them" if lost > 0 else ""
+        yield Verdict(Grade.SIGNALS, "queue", f"{says}{told}", cure("queue", kind))
     else:
         yield sound("queue", f"{kept.sent} messages for a client that was away were kept")
     if kept.expired_came:

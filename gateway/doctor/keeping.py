@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.doctor.seen import Kept
+from gateway.doctor.seen import Kept, taken
 from gateway.doctor.visits import Login, Visits
 from gateway.mqtt.model import Version
 
@@ -34,12 +34,20 @@ async def see_kept(visits: Visits, login: Login | None) -> Kept:
         async with visits.visit(login) as (speaker, _):
             if expires:
                 await speaker.publish(away["-expiry"][1], expiry=_EXPIRY)
-            await speaker.publish_all(away[""][1], [bytes(_SIZE)] * MANY)
+            published = asyncio.get_running_loop().time()
+            codes = await speaker.publish_all(away[""][1], [bytes(_SIZE)] * MANY)
+        acknowledged = sum(map(taken, codes))
+        present, came = await _return(visits, login, *away[""], most=acknowledged)
         if expires:
-            await asyncio.sleep(_EXPIRED)
-        present, came = await _return(visits, login, *away[""])
-        expired = await _return(visits, login, *away["-expiry"]) if expires else None
-        return Kept(sent=MANY, came=came, session_present=present, expired_came=bool(expired[1]) if expired else None)
+            await asyncio.sleep(published + _EXPIRED - asyncio.get_running_loop().time())
+        expired = await _return(visits, login, *away["-expiry"], most=1) if expires else None
+        return Kept(
+            sent=MANY,
+            acknowledged=acknowledged,
+            came=came,
+            session_present=present,
+            expired_came=bool(expired[1]) if expired else None,
+        )
     finally:
         for client_id, _ in away.values():
             await visits.forget(login, client_id)
@@ -52,9 +60,9 @@ async def _leave(visits: Visits, login: Login | None, client_id: str, topic: str
         await caller.subscribe(topic)
 
 
-async def _return(visits: Visits, login: Login | None, client_id: str, topic: str) -> tuple[bool, int]:
-    """Whether the session is still there, and how many messages came."""
+async def _return(visits: Visits, login: Login | None, client_id: str, topic: str, *, most: int) -> tuple[bool, int]:
+    """Whether the session is still there, and how many messages came, of which there are so many at most."""
     staying = visits.visit(login, client_id=client_id, clean=False, session_expiry=_SESSION)
     async with staying as (caller, greeting):
-        heard = await caller.heard(quiet=_QUIET)
+        heard = await caller.heard(quiet=_QUIET, most=most)
         return greeting.session_present, sum(message.topic == topic for message in heard)

@@ -75,7 +75,8 @@ class Reach:
         beyond_heard: whether that message came back to it.
         hears: whether it hears what is published to the doctor's own topic.
         took: seconds until a message was acknowledged.
-        largest: the code for a message as large as the largest signal.
+        largest: the code for a message as large as the largest signal; None where the broker said before that it does
+            not take it.
         version: what the broker says of itself below ``$SYS``; empty where it says nothing.
     """
 
@@ -85,7 +86,7 @@ class Reach:
     beyond_heard: bool
     hears: bool
     took: float
-    largest: int
+    largest: int | None
     version: str = ""
 
 
@@ -95,12 +96,14 @@ class Kept:
 
     Args:
         sent: how many were published.
+        acknowledged: how many of them the broker took.
         came: how many it got when it was back.
         session_present: whether the broker still had its session.
         expired_came: whether one came that had expired meanwhile; None where messages cannot expire.
     """
 
     sent: int
+    acknowledged: int
     came: int
     session_present: bool
     expired_came: bool | None

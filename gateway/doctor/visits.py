@@ -29,7 +29,7 @@ class Visits:
         quiet: seconds of silence after which nothing more is expected.
     """
 
-    def __init__(self, link: LinkSettings, topics: Topics, *, run: str, quiet: float = 0.3) -> None:
+    def __init__(self, link: LinkSettings, topics: Topics, *, run: str, quiet: float = 0.2) -> None:
         self.link = link
         self.topics = topics
         self.nobody = f"doctor-{run}"
@@ -120,10 +120,10 @@ class Persistent:
         return [message.topic for message in await caller.heard(quiet=self._visits.quiet) if message.retained]
 
     async def _enter(self) -> Probe:
-        caller = self._probe
-        if caller is None:
-            caller, _ = await self._stack.enter_async_context(self._visits.visit(self._login))
-            self._probe = caller
+        if self._probe is not None:
+            return self._probe
+        caller, _ = await self._stack.enter_async_context(self._visits.visit(self._login))
+        self._probe = caller
         return caller
 
     async def _leave(self) -> None:

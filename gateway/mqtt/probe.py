@@ -145,8 +145,8 @@ class Probe:
             codes.append(await self._acknowledged())
         return codes
 
-    async def heard(self, *, quiet: float) -> list[Heard]:
-        """What was delivered since the last call, when nothing has come for ``quiet`` seconds.
+    async def heard(self, *, quiet: float, most: int = _MOST_HEARD) -> list[Heard]:
+        """What was delivered since the last call, when nothing has come for ``quiet`` seconds, or there are so many.
 
         Raises:
             LinkLost: the connection ended.
@@ -154,7 +154,7 @@ class Probe:
         """
         await self._ask(frames.ping(), frames.PINGRESP, what="a PINGREQ")
         end = asyncio.get_running_loop().time() + _LISTEN
-        while len(self._heard) < _MOST_HEARD and asyncio.get_running_loop().time() < end:
+        while len(self._heard) < most and asyncio.get_running_loop().time() < end:
             try:
                 async with asyncio.timeout(quiet):
                     first = await self._first()
