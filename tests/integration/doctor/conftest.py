@@ -45,11 +45,7 @@ class Clinic:
         patient = replace(self.patient, link=replace(self.patient.link, **link))
         found = await examine(patient)
         conf = Path(self.broker._configuration)
-        return report([*found.verdicts, *judge_store(patient.link, found_kind(found), conf)], away=found.away)
-
-
-def found_kind(_: Report) -> Kind:
-    return Kind.MOSQUITTO
+        return report([*found.verdicts, *judge_store(patient.link, Kind.MOSQUITTO, conf)], away=found.away)
 
 
 def link(port: int, **changes: object) -> LinkSettings:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import socket
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from gateway.config.mosquitto import acl_lines
-from gateway.config.tls import tls_context
-from gateway.doctor import Grade, Report
-from gateway.mqtt import GmqttLink, Permissions, Version
-from tests.brokers import Proxy, eventually, free_port, require
-from tests.certificates import Authority
-from tests.integration.doctor.conftest import GOOD, RULES, Clinic, Clinics, codes, examine, link, patient, rules
+from gateway.doctor import Grade, Report, examine
+from gateway.mqtt import Permissions, Version
+from tests.brokers import require
+from tests.integration.doctor.conftest import GOOD, RULES, Clinic, Clinics, codes, patient, rules
 
 QUEUE = "max_queued_messages 100000"
 
@@ -47,6 +42,7 @@ async def test_it_lets_everybody_in(clinic: Clinics) -> None:
     assert found.findings[0].grade is Grade.MONEY
 
 
+@pytest.mark.more
 async def test_it_asks_for_no_password_and_has_no_permissions(clinic: Clinics) -> None:
     found = await clinic(users=None, acl=None).examine()
 
@@ -60,6 +56,7 @@ async def test_a_bot_may_command_others(clinic: Clinics) -> None:
     assert "acl_file" in cure(found, "bot-writes")
 
 
+@pytest.mark.more
 async def test_a_bot_may_publish_signals(clinic: Clinics) -> None:
     found = await clinic(acl=rules(demo=Permissions(publish=("signals/v1/trade/#",)))).examine()
 
@@ -67,6 +64,7 @@ async def test_a_bot_may_publish_signals(clinic: Clinics) -> None:
     assert "signals/v1/trade/doctor-" in found.findings[0].says
 
 
+@pytest.mark.more
 async def test_a_bot_hears_the_commands_to_others(clinic: Clinics) -> None:
     found = await clinic(acl=rules(demo=Permissions(subscribe=("hbot/#",)))).examine()
 
@@ -74,6 +72,7 @@ async def test_a_bot_hears_the_commands_to_others(clinic: Clinics) -> None:
     assert "acl_file" in cure(found, "bot-reads")
 
 
+@pytest.mark.more
 async def test_the_gateway_may_not_publish_commands(clinic: Clinics) -> None:
     own = RULES["gateway"]
     narrowed = Permissions(publish=tuple(one for one in own.publish if one != "hbot/+/start"), subscribe=own.subscribe)
@@ -95,6 +94,7 @@ async def test_it_retains_a_signal_and_a_command(clinic: Clinics) -> None:
     assert "mosquitto_pub -r -n -t TOPIC" in cure(found, "retained")
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("code", "options", "remedy"),
     [
@@ -118,6 +118,7 @@ async def test_a_line_of_its_configuration_is_wrong(
     assert remedy in cure(found, code)
 
 
+@pytest.mark.more
 async def test_it_keeps_nothing_on_its_disk(clinic: Clinics) -> None:
     found = await clinic(persistent=False).examine()
 
@@ -125,6 +126,7 @@ async def test_it_keeps_nothing_on_its_disk(clinic: Clinics) -> None:
     assert "persistence true" in cure(found, "persistence")
 
 
+@pytest.mark.more
 async def test_the_gateway_speaks_the_older_version(clinic: Clinics) -> None:
     found = await clinic().examine(version=Version.V311)
 
@@ -141,6 +143,7 @@ async def test_the_gateway_has_a_wrong_password(clinic: Clinics) -> None:
     assert found.away == ""
 
 
+@pytest.mark.more
 async def test_without_a_bots_login_nothing_is_said_to_be_well_of_bots(clinic: Clinics) -> None:
     found = await examine(patient(clinic().broker.port, bot=None))
 

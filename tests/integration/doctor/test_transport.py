@@ -1,0 +1,148 @@
+"""The doctor at a broker that is away, hangs, stalls, or whose TLS is wrong: it says so in time, with what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.config.tls import tls_context
+from gateway.doctor import examine
+from gateway.doctor.transport import takes_old_tls
+from tests.brokers import Proxy, free_port
+from tests.certificates import Authority, Signed
+from tests.integration.doctor.conftest import GOOD, Clinics, codes, link, patient
+
+FILES: dict[str, Path | None] = {"ca": None, "cert": None, "key": None}
+
+
+def trusting(authority: Authority) -> ssl.SSLContext:
+    return tls_context(FILES | {"ca": Path(authority.ca)})
+
+
+def with_tls(signed: Signed) -> tuple[str, ...]:
+    return (f"certfile {signed.cert}", f"keyfile {signed.key}", *GOOD)  # of the listener, which is the line before
+
+
+@asynccontextmanager
+async def serving(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        answer(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+        await server.wait_closed()
+
+
+async def test_a_broker_that_is_away_is_told_with_what_to_do() -> None:
+    found = await examine(patient(free_port()))
+
+    assert found.verdicts == ()
+    assert "cannot be reached" in found.away
+    assert "mend broker.host and broker.port" in found.away
+
+
+async def test_a_broker_that_never_answers_is_told_within_the_deadline() -> None:
+    async with serving(lambda *_: None) as port:
+        found = await asyncio.wait_for(examine(patient(port, link=link(port, connect_timeout=0.2))), 2)
+
+    assert found.verdicts == ()
+    assert "did not answer a CONNECT within 0.2 s" in found.away
+
+
+async def test_what_is_no_broker_is_told() -> None:
+    async with serving(lambda _, writer: writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 10)) as port:
+        found = await asyncio.wait_for(examine(patient(port, link=link(port, connect_timeout=0.5))), 5)
+
+    assert found.away
+
+
+async def test_a_broker_that_closes_at_once_is_told() -> None:
+    async with serving(lambda _, writer: writer.close()) as port:
+        found = await examine(patient(port))
+
+    assert "closed the connection" in found.away
+
+
+async def test_a_broker_that_stalls_midway_ends_the_examination_with_what_was_seen(clinic: Clinics) -> None:
+    sick = clinic(anonymous=True)
+    proxy = Proxy(sick.broker.port)
+    await proxy.start()
+    try:
+        given = patient(proxy.port, link=link(proxy.port, connect_timeout=0.5))
+        examination = asyncio.create_task(examine(given))
+        await asyncio.sleep(1.0)  # the queue of a client that is away takes more than two
+        proxy.stall()
+        found = await asyncio.wait_for(examination, 10)
+    finally:
+        await proxy.stop()
+
+    assert "did not answer" in found.away
+    assert codes(found) == ["anonymous"]
+
+
+async def test_a_certificate_of_another_authority_is_told_with_the_setting(
+    clinic: Clinics, authority: Authority, tmp_path: Path
+) -> None:
+    sick = clinic(options=with_tls(authority.sign("localhost")))
+    found = await sick.examine(host="localhost", tls=trusting(Authority(tmp_path, name="another")))
+
+    assert "certificate that is not trusted" in found.away
+    assert "broker.tls.ca" in found.away
+
+
+async def test_no_tls_where_tls_is_wanted_is_told(clinic: Clinics, authority: Authority) -> None:
+    found = await clinic().examine(tls=trusting(authority), connect_timeout=1.0)
+
+    assert found.away
+
+
+async def test_tls_where_none_is_wanted_is_told(clinic: Clinics, authority: Authority) -> None:
+    sick = clinic(options=with_tls(authority.sign("localhost")))
+    found = await sick.examine(connect_timeout=1.0)
+
+    assert found.away
+
+
+@pytest.mark.more
+async def test_a_certificate_that_lasts_is_well(clinic: Clinics, authority: Authority) -> None:
+    sick = clinic(options=with_tls(authority.sign("localhost", days=90)))
+    found = await sick.examine(host="localhost", tls=trusting(authority))
+
+    assert (codes(found), found.away) == ([], "")
+
+
+@pytest.mark.more
+async def test_a_certificate_that_ends_soon_is_told(clinic: Clinics, authority: Authority) -> None:
+    sick = clinic(options=with_tls(authority.sign("localhost", days=2)))
+    found = await sick.examine(host="localhost", tls=trusting(authority))
+
+    assert codes(found) == ["certificate"]
+    assert "in 2 days" in found.findings[0].says
+
+
+@pytest.mark.parametrize(("newest", "taken"), [("TLSv1_1", True), ("TLSv1_3", False)])
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+async def test_old_versions_of_tls_are_noticed(authority: Authority, newest: str, *, taken: bool) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    signed = authority.sign("localhost")
+    context.load_cert_chain(signed.cert, signed.key)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1 if taken else ssl.TLSVersion.TLSv1_2
+    context.maximum_version = ssl.TLSVersion[newest]
+    async with serving(lambda *_: None, tls=context) as port:
+        assert await takes_old_tls(link(port, tls=trusting(authority))) is taken
