@@ -45,7 +45,9 @@ class Authority:
         self._run("req", *_KEY, "-subj", f"/CN={name}", "-keyout", files.key, "-out", request)
         itself = self._files(self._name)
         signer = ("-CA", itself.cert, "-CAkey", itself.key, "-CAcreateserial")
-        self._run("x509", "-req", "-in", request, "-days", str(days), *signer, "-extfile", extensions, "-out", files.cert)
+        self._run(
+            "x509", "-req", "-in", request, "-days", str(days), *signer, "-extfile", extensions, "-out", files.cert
+        )
         return files
 
     def lock(self, signed: Signed, *, passphrase: str) -> str:

@@ -32,6 +32,8 @@ from gateway.doctor import (
     see_house,
 )
 
+_STOPPED = "STOPPED"
+_WIDTH = 13
 _PASSWORD = "SIGNAL_GATEWAY_MQTT_PASSWORD"  # noqa: S105  the name of a variable
 
 
@@ -56,7 +58,7 @@ def command(
         *found.verdicts,
         *judge_store(settings.link, _kind(settings), Path(mosquitto_conf) if mosquitto_conf else None),
         *judge_house(house, settings.http),
-        *judge_clocks(house.synchronised, _bots(settings)),
+        *judge_clocks(synchronised=house.synchronised, bots=_bots(settings)),
     ]
     whole = report(verdicts, away=found.away)
     session.emit(_document(whole), _lines(whole))
@@ -116,20 +118,20 @@ def _bots(settings: Settings) -> list[Mapping[str, Any]] | None:
 
 def _exit_code(found: Report) -> int:
     if found.away:
-        return Exit.USAGE
+        return Exit.UNEXAMINED
     return Exit.REFUSED if found.findings else Exit.OK
 
 
 def _lines(found: Report) -> Iterator[str]:
-    for verdict in found.verdicts:
-        yield f"{verdict.grade.word:<13} {verdict.says} [{verdict.code}]"
-        if verdict.cure:
-            yield f"{'':<13}   cure: {verdict.cure}"
     if found.away:
-        yield f"{'STOPPED':<13} {found.away}"
+        yield f"{_STOPPED:<{_WIDTH}} {found.away}"
+    for verdict in found.verdicts:
+        yield f"{verdict.grade.word:<{_WIDTH}} {verdict.says} [{verdict.code}]"
+        if verdict.cure:
+            yield f"{'':<{_WIDTH}}   cure: {verdict.cure}"
     count = len(found.findings)
     if count:
-        yield f"{count} to mend" if count > 1 else "1 to mend"
+        yield f"{count} to mend"
     elif not found.away:
         yield "nothing to mend"
 

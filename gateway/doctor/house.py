@@ -81,7 +81,7 @@ def judge_house(house: House, http: HttpSettings) -> Iterator[Verdict]:
         yield sound("house", "secrets are closed to others, and the disk has room for the journal")
 
 
-def judge_clocks(synchronised: bool | None, bots: Iterable[Mapping[str, object]] | None) -> Iterator[Verdict]:  # noqa: FBT001
+def judge_clocks(*, synchronised: bool | None, bots: Iterable[Mapping[str, object]] | None) -> Iterator[Verdict]:
     """Whether everybody's clock is right enough for expiries.
 
     Args:

@@ -48,7 +48,7 @@ def judge_wire(wire: Wire, kind: Kind, *, now: float) -> Iterator[Verdict]:
         now: seconds since the epoch.
     """
     if not wire.encrypted and wire.loopback:
-        yield sound("tls", "the broker is on this machine, and nothing travels")
+        yield sound("tls", "the broker is on this machine: nobody can listen on the way")
     elif not wire.encrypted:
         says = "passwords and signals travel to another machine unencrypted"
         where = f"{cure('tls', kind)}; then signal-gateway.yml: broker.tls.enabled: true, and the bots' MQTT_TLS"

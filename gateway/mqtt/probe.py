@@ -18,7 +18,7 @@ from gateway.mqtt import frames
 from gateway.mqtt.frames import Heard
 from gateway.mqtt.model import LinkLost, LinkSettings, Version
 from gateway.mqtt.publishing import Publish
-from gateway.mqtt.reasons import in_words, read_reason
+from gateway.mqtt.reasons import in_words
 
 _KEEPALIVE = 60
 _RECEIVE_MAXIMUM = 200
@@ -112,7 +112,10 @@ class Probe:
         asked = frames.subscribe(self._version, self._next_id(), filters, qos=qos)
         body = await self._ask(asked, frames.SUBACK, what="a SUBSCRIBE")
         with _understood():
-            return frames.read_codes(body, self._version)
+            codes = frames.read_codes(body, self._version)
+            if len(codes) != len(filters):
+                raise ValueError(f"{len(codes)} codes for {len(filters)} filters")
+            return codes
 
     async def publish(self, topic: str, payload: bytes = b"", *, expiry: int | None = None) -> int:
         """Publish with QoS 1, never retained; the broker's code, which is 0 on MQTT 3.1.1.
@@ -175,7 +178,8 @@ class Probe:
 
     async def _acknowledged(self) -> int:
         body = await self._until(frames.PUBACK, what="a PUBLISH")
-        return read_reason(body[2:])[0]
+        with _understood():
+            return frames.read_reason(body[2:])[0]
 
     async def _ask(self, packet: bytes, kind: int, *, what: str) -> bytes:
         self._writer.write(packet)
@@ -196,7 +200,8 @@ class Probe:
 
     def _take(self, head: int, body: bytes) -> None:
         if head >> 4 == frames.DISCONNECT:
-            code, text = read_reason(body)
+            with _understood():
+                code, text = frames.read_reason(body)
             raise LinkLost(f"the broker disconnected: {in_words(code, text=text)}")
         if head >> 4 != frames.PUBLISH:
             return

@@ -7,11 +7,14 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.config.tls import tls_context
 from gateway.doctor import examine
+from gateway.doctor.keeping import see_kept
+from gateway.doctor.seen import Kept
 from gateway.doctor.transport import takes_old_tls
 from tests.brokers import Proxy, free_port
 from tests.certificates import Authority, Signed
@@ -78,21 +81,27 @@ async def test_a_broker_that_closes_at_once_is_told() -> None:
     assert "closed the connection" in found.away
 
 
-async def test_a_broker_that_stalls_midway_ends_the_examination_with_what_was_seen(clinic: Clinics) -> None:
+async def test_a_broker_that_stalls_midway_ends_the_examination_with_what_was_seen(
+    clinic: Clinics, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sick = clinic(anonymous=True)
     proxy = Proxy(sick.broker.port)
     await proxy.start()
+
+    async def stalling(*arguments: Any) -> Kept:
+        proxy.stall()
+        return await see_kept(*arguments)
+
+    monkeypatch.setattr("gateway.doctor.examination.see_kept", stalling)
     try:
         given = patient(proxy.port, link=link(proxy.port, connect_timeout=0.5))
-        examination = asyncio.create_task(examine(given))
-        await asyncio.sleep(1.0)  # the queue of a client that is away takes more than two
-        proxy.stall()
-        found = await asyncio.wait_for(examination, 10)
+        found = await asyncio.wait_for(examine(given), 10)
     finally:
         await proxy.stop()
 
     assert "did not answer" in found.away
     assert codes(found) == ["anonymous"]
+    assert {"limits", "reasons"} <= {verdict.code for verdict in found.verdicts}
 
 
 async def test_a_certificate_of_another_authority_is_told_with_the_setting(

@@ -209,7 +209,6 @@ def why_away(error: OSError, link: LinkSettings) -> str:
         case LinkLost():
             return f"{error}, at {link.host}:{link.port}: look into its log; does it speak MQTT, and without TLS?"
         case _:
-            remedy = (
-                "start it, or mend broker.host and broker.port; the embedded one is there while signal-gateway run is"
-            )
-            return f"{place} cannot be reached ({error.strerror or error}): {remedy}"
+            why = "nothing listens there" if isinstance(error, ConnectionRefusedError) else error.strerror or error
+            remedy = "start it, or mend broker.host and broker.port; an embedded one runs with signal-gateway run"
+            return f"{place} cannot be reached ({why}): {remedy}"
