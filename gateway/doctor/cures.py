@@ -45,7 +45,8 @@ _CURES = {
     ),
     "queue": _Cure("max_queued_messages 100000", "mqtt.max_mqueue_len = 10000"),
     "session": _Cure(
-        "leave persistent_client_expiration out, or at a day", "mqtt.session_expiry_interval = 2h, or more"
+        "leave persistent_client_expiration out, or at a day",
+        "mqtt.session_expiry_interval = 2h or more, for clients of MQTT 3.1.1",
     ),
     "expiry": _Cure("Mosquitto 2 honours it: update", "mqtt.message_expiry_interval only adds one where there is none"),
     "qos": _Cure("max_qos 2 (or leave it out)", "mqtt.max_qos_allowed = 2"),

@@ -18,6 +18,7 @@ from gateway.doctor.access import (
 )
 from gateway.doctor.judge import (
     NO_BOT,
+    SLOW,
     judge_bot,
     judge_doors,
     judge_greeting,
@@ -50,6 +51,8 @@ class Patient:
         bot: a bot's login there, where one is known.
         run: random letters and digits, another in each examination.
         now: seconds since the epoch.
+        slow: seconds for one acknowledgement from which on a broker is slow.
+        within: seconds that all of it may take.
     """
 
     link: LinkSettings
@@ -58,6 +61,8 @@ class Patient:
     bot: BotLogin | None
     run: str
     now: float
+    slow: float = SLOW
+    within: float = 120.0
 
     @property
     def login(self) -> Login | None:
@@ -71,7 +76,8 @@ async def examine(patient: Patient) -> Report:
     verdicts: list[Verdict] = []
     away = ""
     try:
-        await _examination(patient, verdicts)
+        async with asyncio.timeout(patient.within):
+            await _examination(patient, verdicts)
     except* OSError as group:
         away = why_away(_first(group), patient.link)
     return report(verdicts, away=away)
@@ -98,7 +104,10 @@ async def _examination(patient: Patient, verdicts: list[Verdict]) -> None:
         verdicts.append(unseen("rest", "permissions, queue and retained messages: all of it takes QoS 1"))
         return
     reach = await see_reach(visits, patient.login, most=greeted.max_packet_size, version=release)
-    verdicts += judge_reach(reach, kind, version5=greeted.version5)
+    verdicts += judge_reach(reach, kind, version5=greeted.version5, slow=patient.slow)
+    if reach.took >= patient.slow:
+        verdicts.append(unseen("rest", "queue, sessions, bots and retained messages: the broker is too slow for it"))
+        return
     told = greeted.version5 and not taken(reach.beyond)
     keeping: list[Verdict] = []
     allowed: list[Verdict] = []
@@ -206,6 +215,8 @@ def why_away(error: OSError, link: LinkSettings) -> str:
             return f"{place} does not speak TLS with us ({error.reason}): {remedy}"
         case Unanswered():
             return f"{error}, at {link.host}:{link.port}: is it overloaded, a TLS port, or no broker at all?"
+        case TimeoutError():
+            return f"{place} answers so slowly that the examination did not come to its end: look at its disk and CPU"
         case LinkLost():
             return f"{error}, at {link.host}:{link.port}: look into its log; does it speak MQTT, and without TLS?"
         case _:

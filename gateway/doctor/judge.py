@@ -15,7 +15,9 @@ LARGEST_PACKET = LARGEST_SIGNAL + 4_096
 _SPARE = 4
 """Of the broker's Receive Maximum, that the gateway leaves for subscriptions."""
 
-_SLOW = 1.0
+SLOW = 1.0
+"""Seconds for one acknowledgement; a thousand would take too long."""
+
 _FEW = 3
 
 
@@ -90,8 +92,8 @@ def _limits(greeted: Greeted, kind: Kind, *, window: int) -> Iterator[Verdict]:
         yield wrong("session", says)
 
 
-def judge_reach(reach: Reach, kind: Kind, *, version5: bool) -> Iterator[Verdict]:
-    """What the gateway's login may do, and whether the broker says what it refuses."""
+def judge_reach(reach: Reach, kind: Kind, *, version5: bool, slow: float = SLOW) -> Iterator[Verdict]:
+    """What the gateway's login may do, and whether the broker says what it refuses; ``slow``: how many seconds are."""
     yield from _own(reach, kind, version5=version5)
     if reach.beyond == CLOSED:
         says = "the broker closes the connection of who publishes where it may not; others' signals wait for that"
@@ -106,7 +108,7 @@ def judge_reach(reach: Reach, kind: Kind, *, version5: bool) -> Iterator[Verdict
         yield Verdict(Grade.SIGNALS, "reasons", says, cure("reasons", kind))
     elif version5:
         yield sound("reasons", "what is refused is told, with its reason code")
-    yield from _carried(reach, kind)
+    yield from _carried(reach, kind, slow=slow)
 
 
 def _own(reach: Reach, kind: Kind, *, version5: bool) -> Iterator[Verdict]:
@@ -126,7 +128,7 @@ def _own(reach: Reach, kind: Kind, *, version5: bool) -> Iterator[Verdict]:
         yield unseen("doctor-denied", says, cure("doctor-denied", kind))
 
 
-def _carried(reach: Reach, kind: Kind) -> Iterator[Verdict]:
+def _carried(reach: Reach, kind: Kind, *, slow: float) -> Iterator[Verdict]:
     if reach.largest is None:
         pass
     elif reach.largest == CLOSED:
@@ -135,11 +137,14 @@ def _carried(reach: Reach, kind: Kind) -> Iterator[Verdict]:
     elif not taken(reach.largest):
         says = f"the broker refuses a message of {LARGEST_SIGNAL} bytes, as a signal may have (0x{reach.largest:02X})"
         yield Verdict(Grade.SIGNALS, "packet-size", says, cure("packet-size", kind))
-    if reach.took >= _SLOW:
+    if reach.took >= slow:
         says = f"the broker took {reach.took:.1f} s to acknowledge one message"
         yield Verdict(Grade.SIGNALS, "slow", says, cure("slow", kind))
     if reach.version:
         yield from _release(reach.version, kind)
+    elif kind is not Kind.EMBEDDED:
+        says = "which version the broker is: it shows the gateway's login nothing below $SYS"
+        yield unseen("version", says, "ask it: mosquitto -h, or emqx ctl broker")
 
 
 def _release(version: str, kind: Kind) -> Iterator[Verdict]:

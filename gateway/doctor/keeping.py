@@ -11,6 +11,9 @@ from gateway.mqtt.model import Version
 MANY = 1_000
 """As many as a default Mosquitto keeps; the gateway leaves a bot with 256 signals that it has not receipted."""
 
+_QUEUE, _EXPIRING = "-queue", "-expiry"
+"""What the topics end in; on the doctor's others, something else is tried meanwhile."""
+
 _SIZE = 1_024
 _EXPIRY = 1
 _EXPIRED = 2.2
@@ -26,21 +29,21 @@ async def see_kept(visits: Visits, login: Login | None) -> Kept:
     """Let messages come for two clients that are away, and fetch them; nothing is left behind."""
     expires = visits.link.version is Version.V5
     away = {
-        suffix: (visits.client_id(), visits.topics.doctor(f"{visits.nobody}{suffix}")) for suffix in ("", "-expiry")
+        suffix: (visits.client_id(), visits.topics.doctor(f"{visits.nobody}{suffix}")) for suffix in (_QUEUE, _EXPIRING)
     }
     try:
         for client_id, topic in away.values():
             await _leave(visits, login, client_id, topic)
         async with visits.visit(login) as (speaker, _):
             if expires:
-                await speaker.publish(away["-expiry"][1], expiry=_EXPIRY)
+                await speaker.publish(away[_EXPIRING][1], expiry=_EXPIRY)
             published = asyncio.get_running_loop().time()
-            codes = await speaker.publish_all(away[""][1], [bytes(_SIZE)] * MANY)
+            codes = await speaker.publish_all(away[_QUEUE][1], [bytes(_SIZE)] * MANY)
         acknowledged = sum(map(taken, codes))
-        present, came = await _return(visits, login, *away[""], most=acknowledged)
+        present, came = await _return(visits, login, *away[_QUEUE], most=acknowledged)
         if expires:
             await asyncio.sleep(published + _EXPIRED - asyncio.get_running_loop().time())
-        expired = await _return(visits, login, *away["-expiry"], most=1) if expires else None
+        expired = await _return(visits, login, *away[_EXPIRING], most=1) if expires else None
         return Kept(
             sent=MANY,
             acknowledged=acknowledged,

@@ -23,7 +23,9 @@ from gateway.mqtt.reasons import in_words
 _KEEPALIVE = 60
 _RECEIVE_MAXIMUM = 200
 _WINDOW = 8
-"""Publishes in flight; every broker takes that many."""
+"""Publishes in flight where the broker does not say how many it takes."""
+
+_WIDEST = 64
 
 _LARGEST = 4_194_304
 _LENGTH_BYTES = 4
@@ -67,6 +69,7 @@ class Probe:
         self._version = version
         self._within = within
         self._packet_id = 0
+        self._window = _WINDOW
         self._heard: list[Heard] = []
 
     @property
@@ -100,6 +103,7 @@ class Probe:
         body = await self._ask(hello, frames.CONNACK, what="a CONNECT")
         with _understood():
             present, code, told = frames.read_connack(body, self._version)
+        self._window = max(1, min(_WIDEST, told.get("receive_maximum", _WINDOW)))
         return Greeting(code=code, session_present=present, told=told)
 
     async def subscribe(self, *filters: str, qos: int = 1) -> list[int]:
@@ -142,7 +146,7 @@ class Probe:
         codes: list[int] = []
         for number, payload in enumerate(payloads):
             self._writer.write(Publish(topic, payload, retain=False, properties=told).packet(self._next_id()))
-            if number - len(codes) + 1 >= _WINDOW:
+            if number - len(codes) + 1 >= self._window:
                 codes.append(await self._acknowledged())
         while len(codes) < len(payloads):
             codes.append(await self._acknowledged())

@@ -31,7 +31,7 @@ async def test_a_well_configured_mosquitto_has_nothing_to_mend(clinic: Clinics) 
     found = await clinic().examine()
 
     assert (codes(found), found.away) == ([], "")
-    assert {verdict.grade for verdict in found.verdicts} == {Grade.SOUND}
+    assert [verdict.code for verdict in found.verdicts if verdict.grade is not Grade.SOUND] == ["version"]
 
 
 async def test_it_lets_everybody_in(clinic: Clinics) -> None:
@@ -132,7 +132,7 @@ async def test_the_gateway_speaks_the_older_version(clinic: Clinics) -> None:
 
     assert codes(found) == ["version5"]
     assert "broker.version" in cure(found, "version5")
-    assert [verdict.code for verdict in found.verdicts if verdict.grade is Grade.UNSEEN] == ["bot-writes"]
+    assert {verdict.code for verdict in found.verdicts if verdict.grade is Grade.UNSEEN} == {"version", "bot-writes"}
 
 
 async def test_the_gateway_has_a_wrong_password(clinic: Clinics) -> None:
@@ -144,8 +144,20 @@ async def test_the_gateway_has_a_wrong_password(clinic: Clinics) -> None:
 
 
 @pytest.mark.more
+async def test_its_version_is_told_where_the_gateway_may_read_it(clinic: Clinics) -> None:
+    found = await clinic(acl=rules(gateway=Permissions(subscribe=("$SYS/broker/version",)))).examine()
+
+    assert codes(found) == []
+    assert any("mosquitto version 2" in verdict.says for verdict in found.verdicts if verdict.code == "version")
+
+
+@pytest.mark.more
 async def test_without_a_bots_login_nothing_is_said_to_be_well_of_bots(clinic: Clinics) -> None:
     found = await examine(patient(clinic().broker.port, bot=None))
 
     assert codes(found) == []
-    assert {verdict.code for verdict in found.verdicts if verdict.grade is Grade.UNSEEN} == {"bot", "retained"}
+    assert {verdict.code for verdict in found.verdicts if verdict.grade is Grade.UNSEEN} == {
+        "version",
+        "bot",
+        "retained",
+    }

@@ -51,6 +51,30 @@ async def serving(
         await server.wait_closed()
 
 
+@asynccontextmanager
+async def delaying(behind: int, *, seconds: float) -> AsyncIterator[int]:
+    """What a broker says comes later."""
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float) -> None:
+        while data := await reader.read(65_536):
+            await asyncio.sleep(pause)
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection("127.0.0.1", behind)
+        await asyncio.gather(pipe(reader, forth, 0), pipe(back, writer, seconds), return_exceptions=True)
+        for end in (writer, forth):
+            end.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
 async def test_a_broker_that_is_away_is_told_with_what_to_do() -> None:
     found = await examine(patient(free_port()))
 
@@ -102,6 +126,22 @@ async def test_a_broker_that_stalls_midway_ends_the_examination_with_what_was_se
     assert "did not answer" in found.away
     assert codes(found) == ["anonymous"]
     assert {"limits", "reasons"} <= {verdict.code for verdict in found.verdicts}
+
+
+async def test_a_slow_broker_is_told_and_not_asked_for_much(clinic: Clinics) -> None:
+    sick = clinic()
+    async with delaying(sick.broker.port, seconds=0.06) as port:
+        found = await asyncio.wait_for(examine(patient(port, slow=0.05)), 20)
+
+    assert codes(found) == ["slow"]
+    assert "rest" in {verdict.code for verdict in found.verdicts}
+
+
+async def test_an_examination_that_takes_too_long_ends_with_what_was_seen(clinic: Clinics) -> None:
+    found = await asyncio.wait_for(examine(patient(clinic().broker.port, within=1.0)), 5)
+
+    assert "did not come to its end" in found.away
+    assert "logins" in {verdict.code for verdict in found.verdicts}
 
 
 async def test_a_certificate_of_another_authority_is_told_with_the_setting(

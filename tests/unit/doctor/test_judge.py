@@ -17,7 +17,14 @@ REFUSED = 0x87
 DOORS = Doors(anonymous=0x86, stranger=0x86, impostor=0x86)
 GREETED = Greeted(version5=True, asked_expiry=3600, session_expiry=3600, receive_maximum=20, max_packet_size=None)
 REACH = Reach(
-    cannot_publish=(), cannot_subscribe=(), beyond=REFUSED, beyond_heard=False, hears=True, took=0.01, largest=0
+    cannot_publish=(),
+    cannot_subscribe=(),
+    beyond=REFUSED,
+    beyond_heard=False,
+    hears=True,
+    took=0.01,
+    largest=0,
+    version="mosquitto version 2.0.11",
 )
 KEPT = Kept(sent=1000, acknowledged=1000, came=1000, session_present=True, expired_came=False)
 WIRE = Wire(encrypted=True, loopback=False, expires=100 * 86_400)
