@@ -12,7 +12,7 @@ from gateway.doctor.judge import LARGEST_PACKET, LARGEST_SIGNAL
 from gateway.doctor.seen import BotReach, Doors, Kind, Reach, taken
 from gateway.doctor.visits import Login, Persistent, Visits
 from gateway.mqtt.filters import matches
-from gateway.mqtt.model import LinkLost
+from gateway.mqtt.model import LinkLost, Version
 from gateway.mqtt.probe import Unanswered
 from schemas.topics import VERSION, SignalTopic, TopicError, Topics
 
@@ -95,14 +95,13 @@ async def see_reach(visits: Visits, login: Login | None, *, most: int | None, ve
     )
 
 
-async def see_bot(visits: Visits, bot: BotLogin, gateway: Login | None, *, told: bool) -> BotReach:
+async def see_bot(visits: Visits, bot: BotLogin, gateway: Login | None) -> BotReach:
     """What a bot may do that it should not.
 
     Args:
         visits: how to get there.
         bot: its login.
         gateway: the gateway's, which says what the bot must not hear, and hears what it must not say.
-        told: whether the broker says what it refuses.
     """
     code = await visits.knock(bot.login)
     if code != 0:
@@ -110,17 +109,19 @@ async def see_bot(visits: Visits, bot: BotLogin, gateway: Login | None, *, told:
     foreign = list(_foreign(visits, bot))
     reads = [one for one, topic in foreign if await _hears(visits, bot.login, one, topic, says=gateway)]
     doctors = visits.topics.doctor(visits.nobody)
-    writes = [doctors] if await _hears(visits, gateway, visits.topics.doctor(), doctors, says=bot.login) else []
-    tried = list(_of_others(visits)) if told else []
+    heard = await _hears(visits, gateway, visits.topics.doctor(), doctors, says=bot.login)
     own = permissions(bot.name, bot.sources, visits.topics).subscribe
     async with Persistent(visits, bot.login) as caller:
-        writes += [topic for topic in tried if taken(await caller.publish(topic))]
+        refused = not taken(await caller.publish(doctors))
+        told = visits.link.version is Version.V5 and (heard or refused)
+        tried = list(_of_others(visits)) if told else []
+        writes = [topic for topic in tried if taken(await caller.publish(topic))]
         unsubscribed = [one for one in own if not taken(await caller.subscribe(one))]
     return BotReach(
         name=bot.name,
         code=code,
         reads=tuple(reads),
-        writes=tuple(writes),
+        writes=(*([doctors] if heard else []), *writes),
         tried=len(foreign) + 1 + len(tried),
         told_writes=told,
         cannot_subscribe=tuple(unsubscribed),

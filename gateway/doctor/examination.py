@@ -27,7 +27,7 @@ from gateway.doctor.judge import (
     judge_retained,
 )
 from gateway.doctor.keeping import see_kept
-from gateway.doctor.seen import Greeted, Kind, taken
+from gateway.doctor.seen import Greeted, Kind
 from gateway.doctor.transport import judge_wire, see_wire, takes_old_tls
 from gateway.doctor.verdict import Grade, Report, Verdict, report, unseen
 from gateway.doctor.visits import Login, Visits
@@ -89,7 +89,7 @@ async def _examination(patient: Patient, verdicts: list[Verdict]) -> None:
     async with probe(patient.link) as caller:
         wire = see_wire(caller)
         asked = patient.link.session_expiry
-        greeting = await caller.greet(visits.client_id(), patient.login, clean=False, session_expiry=asked)
+        greeting = await caller.greet(visits.client_id(), patient.login, session_expiry=asked)
         await caller.close()
     kind, release = await _identify(visits, patient, greeting)
     verdicts += judge_doors(await see_doors(visits, patient.login), kind)
@@ -108,14 +108,13 @@ async def _examination(patient: Patient, verdicts: list[Verdict]) -> None:
     if reach.took >= patient.slow:
         verdicts.append(unseen("rest", "queue, sessions, bots and retained messages: the broker is too slow for it"))
         return
-    told = greeted.version5 and not taken(reach.beyond)
     keeping: list[Verdict] = []
     allowed: list[Verdict] = []
     try:
         async with asyncio.TaskGroup() as both:
             if reach.hears:
                 both.create_task(_keeping(visits, patient, kind, keeping))
-            both.create_task(_bot(visits, patient, kind, allowed, told=told))
+            both.create_task(_bot(visits, patient, kind, allowed))
     finally:
         verdicts += [*keeping, *allowed]
 
@@ -125,15 +124,15 @@ async def _keeping(visits: Visits, patient: Patient, kind: Kind, verdicts: list[
     verdicts += judge_kept(await see_kept(visits, patient.login), kind)
 
 
-async def _bot(visits: Visits, patient: Patient, kind: Kind, verdicts: list[Verdict], *, told: bool) -> None:
-    """Add what takes a bot's login; ``told``: whether the broker says what it refuses."""
+async def _bot(visits: Visits, patient: Patient, kind: Kind, verdicts: list[Verdict]) -> None:
+    """Add what takes a bot's login."""
     retained = await see_retained(visits, patient.login, every_signal(patient.topics))
     bot, looked = patient.bot, None
     if bot is None:
         says = "whether a bot can read or write what is another's: no bot's login is known here"
         verdicts.append(unseen("bot", says, NO_BOT))
     else:
-        seen = await see_bot(visits, bot, patient.login, told=told)
+        seen = await see_bot(visits, bot, patient.login)
         verdicts += judge_bot(seen, kind)
         if seen.code == 0:
             looked = bot.name

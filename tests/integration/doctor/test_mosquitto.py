@@ -65,6 +65,14 @@ async def test_a_bot_may_publish_signals(clinic: Clinics) -> None:
 
 
 @pytest.mark.more
+async def test_a_gateway_that_may_do_anything_hides_nothing_that_a_bot_may_do(clinic: Clinics) -> None:
+    found = await clinic(acl=rules(gateway=Permissions(publish=("#",), subscribe=("#",)))).examine()
+
+    assert codes(found) == ["gateway-unbounded"]
+    assert "bot demo hears and says nothing of others (9 topics tried)" in [verdict.says for verdict in found.verdicts]
+
+
+@pytest.mark.more
 async def test_a_bot_hears_the_commands_to_others(clinic: Clinics) -> None:
     found = await clinic(acl=rules(demo=Permissions(subscribe=("hbot/#",)))).examine()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from gateway.config.clients import Client
 from gateway.config.permissions import client_permissions, gateway_permissions, permissions
-from gateway.mqtt import GmqttLink, Permissions
+from gateway.mqtt import GmqttLink, Permissions, Version
 from gateway.mqtt.filters import matches
 from gateway.roles import Role
 from tests.brokers import eventually
@@ -15,7 +17,8 @@ from tests.integration.doctor.conftest import GOOD, TOPICS, USERS, Clinics, link
 SPY = "user spy\ntopic read #\ntopic read $SYS/#\n"
 
 
-async def test_nothing_that_the_doctor_says_is_heard_by_anybody_or_stays(clinic: Clinics) -> None:
+@pytest.mark.parametrize("version", list(Version))
+async def test_nothing_that_the_doctor_says_is_heard_by_anybody_or_stays(clinic: Clinics, version: Version) -> None:
     """Also where a bot may say anything, so that all of it gets through."""
     heard: list[str] = []
     totals: list[bytes] = []
@@ -27,7 +30,7 @@ async def test_nothing_that_the_doctor_says_is_heard_by_anybody_or_stays(clinic:
     running = asyncio.create_task(spy.run())
     try:
         await asyncio.wait_for(spy.wait_connected(), 5)
-        await sick.examine()
+        await sick.examine(version=version)
         totals.clear()
         await eventually(lambda: totals and totals[-1] == b"1", within=10)
     finally:
