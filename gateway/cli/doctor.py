@@ -118,7 +118,7 @@ def _bots(settings: Settings) -> list[Mapping[str, Any]] | None:
 
 def _exit_code(found: Report) -> int:
     if found.away:
-        return Exit.UNEXAMINED
+        return Exit.UNREACHABLE
     return Exit.REFUSED if found.findings else Exit.OK
 
 

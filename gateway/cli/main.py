@@ -52,8 +52,8 @@ def cli() -> None:
     """The road from a trading signal to the bot that acts on it.
 
     \b
-    Exit codes: 0 done; 1 refused, not found or a check that failed; 2 wrong usage, or doctor
-    could not examine the broker; 3 the gateway, the broker or the bot does not answer; 4 the configuration is wrong.
+    Exit codes: 0 done; 1 refused, not found or a check that failed; 2 wrong usage;
+    3 the gateway, the broker or the bot does not answer; 4 the configuration is wrong.
     """  # noqa: D301  # \b is click's
 
 

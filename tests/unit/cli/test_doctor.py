@@ -70,7 +70,7 @@ def test_a_broker_that_is_away_ends_with_2_and_what_to_do(call: Call) -> None:
     call("init")
     ended = call("doctor")
 
-    assert ended.code == 2
+    assert ended.code == 3
     assert ended.out.startswith("STOPPED       the broker at 127.0.0.1:")
     assert "signal-gateway run" in ended.out.splitlines()[0]
     assert call("doctor", "--json").json["examined"] is False
