@@ -1,17 +1,34 @@
-"""What is left to do at the broker after logins changed."""
+"""What an external broker is told of logins that changed, and what is left to do there."""
 
 from __future__ import annotations
 
+from gateway.cli.emqx_push import push
+from gateway.cli.failure import Failure
+from gateway.config.mosquitto import write_mosquitto
 from gateway.config.settings import Settings
 
 
-def left_to_do(settings: Settings, *, written: bool) -> list[str]:
-    """Lines for the operator; none where the change acts by itself.
+def tell_broker(settings: Settings) -> list[str]:
+    """Bring an external broker's logins up to date, and say what the operator has left to do; nothing mostly.
 
-    Args:
-        settings: the settings.
-        written: whether an external Mosquitto's files were written.
+    Call it with ``folder.changes`` locked.
+
+    Raises:
+        Failure: EMQX did not take them.
     """
-    if written:
+    if write_mosquitto(settings):
         return ["", "Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"]
+    if settings.emqx is not None:
+        _push(settings)
+        return []
     return [] if settings.embedded else ["", "the broker is an external one: give it this login and its permissions"]
+
+
+def _push(settings: Settings) -> None:
+    assert settings.emqx is not None
+    try:
+        push(settings, settings.emqx)
+    except Failure as failure:
+        again = "it is changed here, and not there yet: signal-gateway emqx push"
+        new = "a new password, which was not shown, rotate makes again"
+        raise Failure(failure.exit_code, f"{failure}; {again}; {new}", **failure.facts) from None

@@ -14,6 +14,7 @@ from gateway.config.fields import (
     Section,
     Value,
     Values,
+    api_url,
     choice,
     choice_of,
     duration,
@@ -130,6 +131,14 @@ class MosquittoSchema(SettingsSchema):
     acl_file = Value(path, required=True)
 
 
+class EmqxSchema(SettingsSchema):
+    """The REST API of an external EMQX that bots' logins are put into."""
+
+    url = Value(api_url, required=True)
+    key_file = Value(path, required=True)
+    ca = Value(path, load_default=None)
+
+
 class CommandKeySchema(SettingsSchema):
     """What signs the commands to one bot."""
 
@@ -184,6 +193,7 @@ class RootSchema(SettingsSchema):
     topics = Section(TopicsSchema)
     sources = Named(SourceSchema)
     mosquitto = Section(MosquittoSchema, optional=True)
+    emqx = Section(EmqxSchema, optional=True)
     commands = Section(CommandsSchema)
     notify = Section(NotifySchema)
     log = Section(LogSchema)
@@ -195,6 +205,9 @@ class RootSchema(SettingsSchema):
             raise ValidationError(
                 {"http": {"private": {"port": [f"is another one than http.public.port, not {public['port']}"]}}}
             )
+        if data["emqx"] and (data["mosquitto"] or broker["kind"] == "embedded"):
+            other = "mosquitto" if data["mosquitto"] else "broker.kind: embedded"
+            raise ValidationError({"emqx": [f"is for another broker than {other}: keep one of them"]})
         taken = {public["port"], private["port"]} - {0}
         if broker["kind"] == "embedded" and broker["port"] in taken:
             raise ValidationError({"broker": {"port": [f"is another one than those of http, not {broker['port']}"]}})
