@@ -21,7 +21,9 @@ def tell_broker(settings: Settings) -> list[str]:
     if settings.emqx is not None:
         _push(settings)
         return []
-    return [] if settings.embedded else ["", "the broker is an external one: give it this login and its permissions"]
+    if settings.embedded:
+        return []
+    return ["", "the broker is an external one: change the login there too; its permissions: signal-gateway broker-acl"]
 
 
 def _push(settings: Settings) -> None:

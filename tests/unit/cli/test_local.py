@@ -177,7 +177,7 @@ def test_what_is_there_its_change_and_what_is_written_for_it_are_one_step_for_ot
 
         return watch
 
-    for step in ("read_bots", "put_bot", "remove_bot", "write_mosquitto"):
+    for step in ("read_bots", "put_bot", "remove_bot", "tell_broker"):
         monkeypatch.setattr(bots, step, watched(getattr(bots, step)))
 
     assert call("bots", *change).code == 0
