@@ -119,11 +119,16 @@ def settled(root: Path, configuration: str) -> tuple[Settings, dict[str, str]]:
     own = folder.broker_password
     own.write_text("the-gateways-own\n")
     settings = load_document(read(configuration, file="c.yml"), folder, {})
-    passwords = {GATEWAY: "the-gateways-own"}
+    return settings, {GATEWAY: "the-gateways-own"} | settle(folder)
+
+
+def settle(folder: Folder) -> dict[str, str]:
+    """Give every bot and client a login, and say their passwords."""
+    passwords = {}
     for name, sources in BOTS.items():
         passwords[name] = put_bot(folder.bots, name, sources=sources, now=NOW)
     for name, (role, bots, legacy) in CLIENTS.items():
         given = put_client(folder.clients, name, role=role, bots=bots, broker=True, legacy=legacy, now=NOW)
         assert given.password is not None
         passwords[name] = given.password
-    return settings, passwords
+    return passwords

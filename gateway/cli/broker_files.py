@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.cli.emqx_push import push
 from gateway.cli.failure import Failure
 from gateway.config.mosquitto import write_mosquitto
-from gateway.config.settings import Settings
+from gateway.config.settings import EmqxSettings, Settings
 
 
 def tell_broker(settings: Settings) -> list[str]:
@@ -16,20 +16,19 @@ def tell_broker(settings: Settings) -> list[str]:
     Raises:
         Failure: EMQX did not take them.
     """
-    if write_mosquitto(settings):
-        return ["", "Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"]
+    files = write_mosquitto(settings)
     if settings.emqx is not None:
-        _push(settings)
-        return []
-    if settings.embedded:
+        _push(settings, settings.emqx)
+    if files:
+        return ["", "Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"]
+    if settings.embedded or settings.emqx:
         return []
     return ["", "the broker is an external one: change the login there too; its permissions: signal-gateway broker-acl"]
 
 
-def _push(settings: Settings) -> None:
-    assert settings.emqx is not None
+def _push(settings: Settings, emqx: EmqxSettings) -> None:
     try:
-        push(settings, settings.emqx)
+        push(settings, emqx)
     except Failure as failure:
         again = "it is changed here, and not there yet: signal-gateway emqx push"
         new = "a new password, which was not shown, rotate makes again"

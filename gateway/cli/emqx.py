@@ -16,16 +16,16 @@ from gateway.config.store import locked
 
 @click.group()
 def command() -> None:
-    """An external EMQX: the files that it is first started with, and the logins in it."""
+    """An external EMQX: the files that it is started with, and the logins in it."""
 
 
 @command.command("files")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @session_command
 def files(session: Session, folder: Path) -> None:
-    """Write what EMQX is first started with: logins, permissions, keys of its API, cookie, dashboard's password.
+    """Write what EMQX is started with: the gateway's login, keys of the API, cookie, the dashboard's password.
 
-    Credentials that are there stay; logins and permissions are written anew.
+    Credentials that are there stay. Everybody else's login is put there by push, when EMQX runs.
     """
     settings = session.settings()
     emqx = _configured(settings)

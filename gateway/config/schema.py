@@ -205,9 +205,6 @@ class RootSchema(SettingsSchema):
             raise ValidationError(
                 {"http": {"private": {"port": [f"is another one than http.public.port, not {public['port']}"]}}}
             )
-        if data["emqx"] and (data["mosquitto"] or broker["kind"] == "embedded"):
-            other = "mosquitto" if data["mosquitto"] else "broker.kind: embedded"
-            raise ValidationError({"emqx": [f"is for another broker than {other}: keep one of them"]})
         taken = {public["port"], private["port"]} - {0}
         if broker["kind"] == "embedded" and broker["port"] in taken:
             raise ValidationError({"broker": {"port": [f"is another one than those of http, not {broker['port']}"]}})

@@ -65,8 +65,13 @@ def _public_url(url: str | None) -> Iterator[str]:
 
 
 def _emqx(settings: Settings) -> Iterator[str]:
-    parts = urlsplit(settings.emqx.url) if settings.emqx else None
-    if parts and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if settings.emqx is None:
+        return
+    if settings.embedded or settings.mosquitto:
+        other = "mosquitto" if settings.mosquitto else "broker.kind: embedded"
+        yield f"emqx: is for another broker than {other}: keep the one that the gateway uses"
+    parts = urlsplit(settings.emqx.url)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         yield "emqx.url: the key travels unencrypted: use https, or a network that nobody else is on"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import AsyncIterator, Iterable
@@ -13,13 +14,18 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
+from gateway.cli.emqx_api import EmqxApi
+from gateway.cli.emqx_push import push
+from gateway.config.emqx import users_text
+from gateway.config.folder import find_folder
+from gateway.config.load import load
 from gateway.config.logins import BrokerLogins
 from gateway.config.mosquitto import acl_lines, password_lines, write_mosquitto
 from gateway.config.passwords import hashed
 from gateway.mqtt import Permissions
 from gateway.mqtt.embedded import EmbeddedBroker, EmbeddedSettings
 from tests.brokers import MosquittoFactory
-from tests.permission_matrix import ASKED, GATEWAY, PEOPLE, PLACES, heard_by, said_by, settled
+from tests.permission_matrix import ASKED, GATEWAY, PEOPLE, PLACES, heard_by, said_by, settle, settled
 
 ROOT, ROOTS = "root", "whoever-tests-knows-all"
 END = "end"
@@ -116,7 +122,24 @@ async def on_mosquitto(root: Path, mosquitto: MosquittoFactory) -> AsyncIterator
     yield Stage(broker.port, passwords | {ROOT: ROOTS})
 
 
-STAGES = {"embedded": embedded, "mosquitto": on_mosquitto}
+@asynccontextmanager
+async def on_emqx(_: Path, __: MosquittoFactory) -> AsyncIterator[Stage]:
+    """The EMQX that ``deploy/emqx/check`` started: everybody's login and permissions go there by its API."""
+    data = os.environ.get("SIGNAL_GATEWAY_TEST_EMQX")
+    if data is None:
+        pytest.skip("needs an EMQX: deploy/emqx/check starts one on a Docker host, and runs this there")
+    settings = load(find_folder(None, data, {}), {})
+    assert settings.emqx is not None
+    passwords = settle(settings.folder) | {GATEWAY: str(settings.link.password), ROOT: ROOTS}
+    await asyncio.to_thread(push, settings, settings.emqx)
+    api = EmqxApi(settings.emqx)
+    everything = [{"permission": "allow", "action": "all", "topic": "#"}]
+    await asyncio.to_thread(api.put_rules, ROOT, everything)
+    await asyncio.to_thread(api.put_users, users_text({ROOT: hashed(ROOTS)}))
+    yield Stage(settings.link.port, passwords)
+
+
+STAGES = {"embedded": embedded, "mosquitto": on_mosquitto, "emqx": on_emqx}
 
 
 @pytest.fixture(params=STAGES)
