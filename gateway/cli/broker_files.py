@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.cli.emqx_push import push
 from gateway.cli.failure import Failure
+from gateway.config.emqx_logins import Pending
 from gateway.config.mosquitto import write_mosquitto
 from gateway.config.settings import EmqxSettings, Settings
 
@@ -17,18 +18,17 @@ def tell_broker(settings: Settings) -> list[str]:
         Failure: EMQX did not take them.
     """
     files = write_mosquitto(settings)
-    if settings.emqx is not None:
-        _push(settings, settings.emqx)
+    left = list(_pushed(settings, settings.emqx).left) if settings.emqx else []
     if files:
-        return ["", "Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"]
-    if settings.embedded or settings.emqx:
-        return []
+        left += ["Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"]
+    if left or settings.embedded or settings.emqx:
+        return ["", *left] if left else []
     return ["", "the broker is an external one: change the login there too; its permissions: signal-gateway broker-acl"]
 
 
-def _push(settings: Settings, emqx: EmqxSettings) -> None:
+def _pushed(settings: Settings, emqx: EmqxSettings) -> Pending:
     try:
-        push(settings, emqx)
+        return push(settings, emqx)
     except Failure as failure:
         again = "it is changed here, and not there yet: signal-gateway emqx push"
         new = "a new password, which was not shown, rotate makes again"

@@ -44,7 +44,8 @@ def push_logins(session: Session, *, everybody: bool) -> None:
     with locked(session.folder.changes):
         done = push(settings, emqx, everybody=everybody)
     lines = [f"put {name}" for name in done.put] + [f"removed {name}" for name in done.remove]
-    session.emit({"put": list(done.put), "removed": list(done.remove)}, lines or ["EMQX has everything"])
+    document = {"put": list(done.put), "removed": list(done.remove), "left": list(done.left)}
+    session.emit(document, [*lines, *done.left] or ["EMQX has everything"])
 
 
 def _configured(settings: Settings) -> EmqxSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.cli.emqx_api import EmqxApi
 from gateway.cli.failure import Failure
 from gateway.config.credentials import allowed, hashes_with_own
-from gateway.config.emqx import database_rules, users_text
+from gateway.config.emqx import database_rules, fits, users_text
 from gateway.config.emqx_logins import Pending, pending, remember, there, wanted
 from gateway.config.settings import EmqxSettings, Settings
 
@@ -22,25 +22,24 @@ def push(settings: Settings, emqx: EmqxSettings, *, everybody: bool = False) -> 
 
     Raises:
         Failure: EMQX does not answer, or refuses.
-        Misconfigured: a login cannot be written down for EMQX.
     """
     api, has, wants = EmqxApi(emqx), there(settings.folder), wanted(settings)
-    lacks = pending(wants, has)
-    change = Pending(put=tuple(sorted(wants)), remove=lacks.remove) if everybody else lacks
     may, kept = allowed(settings), hashes_with_own(settings)
-    table = users_text({name: kept[name] for name in change.put})
+    unfit = {name for name, one in kept.items() if not fits(one)}
+    lacks = pending(wants, has).without(unfit)
+    change = pending(wants, {} if everybody else has).without(unfit)
     api.check()
-    for name in change.remove:
+    for name in lacks.remove:
         api.remove(name)
         remember(settings.folder, has := {one: digest for one, digest in has.items() if one != name})
     if change.put:
         for name in change.put:
             api.put_rules(name, database_rules(may[name]))
-        api.put_users(table)
+        api.put_users(users_text({name: kept[name] for name in change.put}))
         for name in lacks.put:
             api.disconnect(name)
-        remember(settings.folder, wants)
-    return change
+        remember(settings.folder, has | {name: wants[name] for name in change.put})
+    return Pending(put=change.put, remove=lacks.remove, unfit=change.unfit)
 
 
 def check_before(settings: Settings) -> None:

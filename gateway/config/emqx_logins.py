@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.config.credentials import allowed, hashes
@@ -16,10 +16,27 @@ from gateway.config.store import read_json, write_json
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What an EMQX lacks: logins to be put there, and logins to be taken away."""
+    """What an EMQX lacks: logins to be put there, and logins to be taken away.
+
+    Args:
+        unfit: those that cannot be put there, as EMQX cannot check their passwords.
+    """
 
     put: tuple[str, ...]
     remove: tuple[str, ...]
+    unfit: tuple[str, ...] = ()
+
+    def without(self, unfit: Collection[str]) -> Pending:
+        """The same, where these cannot be put there."""
+        put = tuple(name for name in self.put if name not in unfit)
+        return Pending(put=put, remove=self.remove, unfit=tuple(name for name in self.put if name in unfit))
+
+    @property
+    def left(self) -> Iterator[str]:
+        """What the operator has to do for those that cannot be put there."""
+        for name in self.unfit:
+            again = f"signal-gateway bots rotate {name} (clients rotate, if it is one)"
+            yield f"left to do: {name} has a password of an older version, which EMQX cannot check: {again}"
 
 
 def wanted(settings: Settings) -> dict[str, str]:

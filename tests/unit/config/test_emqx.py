@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.credentials import allowed, hashes_with_own
-from gateway.config.emqx import acl_text, database_rules, users_text
+from gateway.config.emqx import acl_text, database_rules, fits, users_text
 from gateway.config.passwords import hashed
 from gateway.config.settings import Settings
-from gateway.errors import Misconfigured
 from gateway.mqtt import Permissions
 from tests.emqx_rules import Rule, database, permits, rules_of, terms
 from tests.permission_matrix import ASKED, GATEWAY, PEOPLE, PLACES, heard_by, reached, said_by, settled
@@ -130,12 +129,12 @@ def test_the_table_of_users_holds_what_their_passwords_are_checked_with(
         assert passwords[name] not in table
 
 
-@pytest.mark.parametrize("salt", [b"\xff" * 12, b"a,b\n", b""])
-def test_a_hash_of_an_older_version_is_named_with_what_to_do(salt: bytes) -> None:
-    _, _, _, _, derived = hashed("x").split("$")
-    old = f"$7$101${b64encode(salt).decode()}${derived}"
-    with pytest.raises(Misconfigured, match=r"one: .*signal-gateway bots rotate one"):
-        users_text({"one": old, "two": hashed("x")})
+@pytest.mark.parametrize(("salt", "good"), [(b"a-b_C9", True), (b"\xff" * 12, False), (b"a,b\n", False), (b"", False)])
+def test_a_hash_fits_where_its_salt_is_plain_text_and_it_has_our_rounds(salt: bytes, *, good: bool) -> None:
+    derived = hashed("x").split("$")[4]
+
+    assert fits(f"$7$101${b64encode(salt).decode()}${derived}") == good
+    assert not fits(f"$7$1000${b64encode(salt).decode()}${derived}")
 
 
 def test_a_salt_is_text_of_its_own_each_time(tmp_path: Path) -> None:
