@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import ssl
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ class Emqx:
 
 
 @contextmanager
-def serving(emqx: Emqx) -> Iterator[Emqx]:
+def serving(emqx: Emqx, *, tls: ssl.SSLContext | None = None) -> Iterator[Emqx]:
     """Serve it on a free port, with its ``url`` set."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -161,7 +162,9 @@ def serving(emqx: Emqx) -> Iterator[Emqx]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    emqx.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    emqx.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

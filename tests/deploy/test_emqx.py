@@ -169,7 +169,7 @@ def test_a_compose_file_sets_what_is_documented_keeps_its_data_and_pins_its_imag
         given = environment(service)
         assert [words for key, value in given.items() if (words := problem(of_environment(key), value or ""))] == []
         assert given["EMQX_SECURITY_PROFILE"] == "hardened"
-        host = str(given["EMQX_NODE__NAME"]).partition("@")[2]
+        host = str(given["EMQX_NODE_NAME"]).partition("@")[2]
         assert service["hostname"] == host
         assert service["networks"]["default"]["aliases"] == [host]
         assert any(volume.endswith(":/opt/emqx/data") for volume in service["volumes"])
@@ -188,7 +188,7 @@ def test_only_mqtt_over_tls_is_reached_from_other_machines(name: str) -> None:
 def test_a_cluster_is_three_nodes_that_know_each_other_behind_one_proxy_which_knows_them() -> None:
     cluster = services("docker-compose.cluster.yml")
     members = nodes("docker-compose.cluster.yml")
-    names = {str(environment(node)["EMQX_NODE__NAME"]) for node in members.values()}
+    names = {str(environment(node)["EMQX_NODE_NAME"]) for node in members.values()}
     hosts = {name.partition("@")[2] for name in names}
     proxied: dict[str, set[str]] = {}
     for part in (DEPLOY / "haproxy.cfg").read_text().split("\nlisten ")[1:]:

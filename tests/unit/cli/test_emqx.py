@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from gateway.config.emqx import database_rules
 from gateway.config.permissions import gateway_permissions, permissions
 from schemas.topics import Topics
 from tests.brokers import free_port
+from tests.certificates import Authority
 from tests.emqx_rules import rules_of
 from tests.emqx_server import Emqx, serving
 from tests.unit.cli.conftest import Call
@@ -287,6 +289,26 @@ def test_http_to_another_machine_is_warned_of(call: Call, emqx: Emqx, tmp_path: 
     config.write_text(config.read_text().replace(emqx.url, "http://emqx.example:18083"))
 
     assert "emqx.url: the key travels unencrypted" in call("check").out
+
+
+def test_over_tls_the_key_goes_to_an_emqx_that_the_authority_signed_and_to_no_other(
+    call: Call, emqx: Emqx, tmp_path: Path
+) -> None:
+    signed = Authority(tmp_path).sign("emqx.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(signed.cert, signed.key)
+    config = tmp_path / "data/signal-gateway.yml"
+    plain = config.read_text()
+    with serving(Emqx(), tls=context) as secure:
+        config.write_text(plain.replace(emqx.url, secure.url).replace("emqx.key}", "emqx.key, ca: ../authority.crt}"))
+        trusted = call("emqx", "push")
+        config.write_text(plain.replace(emqx.url, secure.url))
+        asked = len(secure.asked)
+        untrusted = call("emqx", "push", "--all")
+
+    assert (trusted.code, set(secure.users)) == (0, {"demo", "gateway"})
+    assert (untrusted.code, len(secure.asked)) == (3, asked)
+    assert "certificate verify failed" in untrusted.err
 
 
 def test_files_are_fresh_once_and_let_the_gateway_alone_in(call: Call, emqx: Emqx, tmp_path: Path) -> None:
