@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.permission_matrix import plain
+
 _TOKEN = re.compile(
     r"""(?P<space>(?:\s|%[^\n]*)+)|(?P<string>"(?:[^"\\\n]|\\x\{[0-9a-f]+\}|\\["\\])*")|(?P<atom>[a-z][A-Za-z0-9_@]*)"""
     r"""|(?P<integer>\d+)|(?P<sign>[{}\[\],.])"""
@@ -117,8 +119,8 @@ def database(username: str, kept: Iterable[Mapping[str, str]]) -> list[Rule]:
 
 def permits(rules: Iterable[Rule], username: str, action: str, topic: str) -> bool:
     """Whether a login may publish to a topic, or subscribe to a filter; what no rule matches is denied."""
-    plain = topic.split("/", 2)[2] if action == "subscribe" and topic.startswith("$share/") else topic
-    return next((rule.permission == "allow" for rule in rules if rule.matches(username, action, plain)), False)
+    asked = plain(topic) if action == "subscribe" else topic
+    return next((rule.permission == "allow" for rule in rules if rule.matches(username, action, asked)), False)
 
 
 def _topic_matches(pattern: str | tuple[str, str], topic: str, username: str) -> bool:

@@ -84,6 +84,7 @@ WIDE = (
     "hbot/+/+/ML_SIGNALS",
     "hummingbot-api/#", "hummingbot-api/response/#",
     "$share/g/#", "$share/g/+", "$share/g/signals/v1/trade/other/+", "$share/g/hbot/+/stop", "$SYS/#", "$SYS/broker/#",
+    "$queue/#", "$exclusive/#",
 )  # fmt: skip
 """What somebody who is curious asks for besides the topics themselves."""
 
@@ -106,10 +107,16 @@ def said_by(name: str) -> set[str]:
     return {place.topic for place in PLACES if name in place.say}
 
 
+def plain(topic_filter: str) -> str:
+    """A filter without ``$share/GROUP/``, or what EMQX has besides."""
+    if topic_filter.startswith("$share/"):
+        return topic_filter.split("/", 2)[2]
+    return topic_filter.removeprefix("$queue/").removeprefix("$exclusive/")
+
+
 def reached(topic_filter: str) -> set[str]:
-    """The topics that a filter matches, also behind ``$share/GROUP/``."""
-    plain = topic_filter.split("/", 2)[2] if topic_filter.startswith("$share/") else topic_filter
-    return {place.topic for place in PLACES if matches(plain, place.topic)}
+    """The topics that a filter matches."""
+    return {place.topic for place in PLACES if matches(plain(topic_filter), place.topic)}
 
 
 def settled(root: Path, configuration: str) -> tuple[Settings, dict[str, str]]:
