@@ -15,7 +15,7 @@ SOAK = $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS)) $(if $
   $(if $(BROKER),--broker $(BROKER)) $(if $(filter-out file,$(origin DATA)),--data $(DATA))
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test test-more interop soak bench check format contracts components hummingbot lock clean
+.PHONY: help run demo test test-more interop soak bench check format contracts components components-more hummingbot lock clean
 
 help:  ## Show these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,10 +31,10 @@ test: check components  ## Lint and run every test that is not long or heavy
 	@echo "not run here: the long and heavy tests (make test-more), the soak (make soak), the benchmark (make bench)"
 	@$(PYTEST)
 
-test-more: .venv/installed-dev components hummingbot  ## Run the long and heavy tests; property tests with more examples
+test-more: .venv/installed-dev components-more hummingbot  ## Run the long and heavy tests; property tests with more examples
 	@echo "not run here: what make test runs. These are the property tests, with ten times the examples,"
 	@echo "the short runs in which everything is killed under load (docs/testing.md), those against the real"
-	@echo "Hummingbot (make interop), and a thousand bots: twenty minutes."
+	@echo "Hummingbot (make interop), the container image, and a thousand bots: twenty minutes."
 	@$(PYTEST) -m "more or property" --hypothesis-profile=more --ignore tests/scale
 	@$(BIN)/python -m pytest -m more tests/scale
 
@@ -62,7 +62,10 @@ contracts: .venv/installed-dev  ## Write docs/contracts anew: JSON Schemas, Open
 	@$(BIN)/signal-gateway schemas export docs/contracts --data .venv/no-gateway
 
 components:
-	@.ci/components mosquitto mosquitto_pub openssl wrk
+	@.ci/components mosquitto mosquitto_pub openssl wrk caddy
+
+components-more: components
+	@.ci/components buildah debootstrap
 
 hummingbot: .venv/bin/python
 	@tests/interop/hummingbot/setup $(BIN)/python

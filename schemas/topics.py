@@ -208,6 +208,10 @@ class Topics:
         """A filter for every reply to a client."""
         return f"{self.root}/{VERSION}/reply/{bot if bot == '+' else _word(bot)}/{_word(client)}/+"
 
+    def doctor(self, run: str = "+") -> str:
+        """Where ``signal-gateway doctor`` tries a broker, below the test tree; no bot listens there."""
+        return f"{self._tree(test=True)}/{VERSION}/doctor/{run if run == '+' else _word(run)}"
+
     def is_reply(self, topic: str, *, bot: str) -> bool:
         """Whether a topic is below the bot's own replies, and names a client and a call."""
         head = f"{self.root}/{VERSION}/reply/{_word(bot)}/"

@@ -37,7 +37,7 @@ class Authority:
         self._run("req", "-x509", *_KEY, "-days", "2", "-subj", f"/CN={name}", *self._out(itself))
         self.ca = itself.cert
 
-    def sign(self, name: str) -> Signed:
+    def sign(self, name: str, *, days: int = 2) -> Signed:
         """A certificate for a host or a bot."""
         files = self._files(name)
         request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
@@ -45,7 +45,9 @@ class Authority:
         self._run("req", *_KEY, "-subj", f"/CN={name}", "-keyout", files.key, "-out", request)
         itself = self._files(self._name)
         signer = ("-CA", itself.cert, "-CAkey", itself.key, "-CAcreateserial")
-        self._run("x509", "-req", "-in", request, "-days", "2", *signer, "-extfile", extensions, "-out", files.cert)
+        self._run(
+            "x509", "-req", "-in", request, "-days", str(days), *signer, "-extfile", extensions, "-out", files.cert
+        )
         return files
 
     def lock(self, signed: Signed, *, passphrase: str) -> str:

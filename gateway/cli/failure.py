@@ -13,6 +13,8 @@ class Exit(IntEnum):
     REFUSED = 1
     """Refused, not found, or a check that failed."""
     USAGE = 2
+    UNEXAMINED = 2
+    """``doctor`` alone: the broker could not be examined, or not to the end."""
     UNREACHABLE = 3
     """The gateway, the broker or the bot does not answer."""
     CONFIGURATION = 4

@@ -17,6 +17,7 @@ from gateway.errors import Misconfigured
 COMMANDS = {
     "init": "gateway.cli.init",
     "run": "gateway.cli.run",
+    "health": "gateway.cli.health",
     "check": "gateway.cli.check",
     "try": "gateway.cli.try_",
     "send": "gateway.cli.send",
@@ -29,6 +30,7 @@ COMMANDS = {
     "broker-acl": "gateway.cli.broker_acl",
     "emqx": "gateway.cli.emqx",
     "notify": "gateway.cli.notify",
+    "doctor": "gateway.cli.doctor",
     "schemas": "gateway.cli.schemas",
 }
 
@@ -52,8 +54,8 @@ def cli() -> None:
     """The road from a trading signal to the bot that acts on it.
 
     \b
-    Exit codes: 0 done; 1 refused, not found or a check that failed; 2 wrong usage;
-    3 the gateway, the broker or the bot does not answer; 4 the configuration is wrong.
+    Exit codes: 0 done; 1 refused, not found or a check that failed; 2 wrong usage, or doctor
+    could not examine the broker; 3 the gateway, the broker or the bot does not answer; 4 the configuration is wrong.
     """  # noqa: D301  # \b is click's
 
 

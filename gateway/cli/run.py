@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Coroutine, Iterator
 from functools import partial
 from importlib import import_module
@@ -11,17 +13,24 @@ from typing import Any
 import click
 
 from gateway import app
+from gateway.cli.failure import Exit
 from gateway.cli.ports import require_free_ports
-from gateway.cli.session import Session, session_command
+from gateway.cli.session import Session, now_micros, session_command
+from gateway.config.initialise import initialise
 from gateway.config.settings import Settings
 from gateway.config.summary import warnings
 from gateway.errors import Misconfigured
 
 
 @click.command()
+@click.option("--init", "makes", is_flag=True, help="Make what is missing first, as init does, but no webhook's token.")
 @session_command
-def command(session: Session) -> None:
+def command(session: Session, *, makes: bool) -> None:
     """Run the gateway until SIGTERM or Ctrl-C."""
+    signal.signal(signal.SIGTERM, _end)
+    if makes:
+        made = initialise(session.folder, session.environ, now=now_micros(), tokens=False)
+        session.warn(f"made {file}" for file in made.files)
     settings = session.settings(thorough=True)
     require_free_ports(settings)
     session.warn(
@@ -37,6 +46,11 @@ def farewell(waiting: int) -> str:
         return "stopped: everything that waited is published"
     wait = "1 signal waits" if waiting == 1 else f"{waiting} signals wait"
     return f"stopped: {wait} to be published, and will be at the next start, unless expired by then"
+
+
+def _end(*_: object) -> None:
+    """End while the gateway starts: the first process of a container gets no default action for SIGTERM."""
+    sys.exit(Exit.OK)
 
 
 def _run(gateway: Coroutine[Any, Any, None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from gateway.errors import Misconfigured
 
 CONFIG = "signal-gateway.yml"
 _OTHERS = 0o077
+_OTHERS_THAN_ROOT_AND_ITS_GROUP = 0o037
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,14 @@ class Folder:
         secrets = (self.keys, self.bots, self.clients, self.emqx, self.broker_password, self.api_token)
         own = (*secrets, *self.root.glob("bots/*.env"))
         for file in dict.fromkeys((*own, *more)):
-            if file.exists() and file.stat().st_mode & _OTHERS:
+            if file.exists() and _open_to_others(file.stat()):
                 yield f"{file}: others can read it: chmod {PRIVATE:o} {file}"
+
+
+def _open_to_others(found: os.stat_result) -> bool:
+    """Whether others can read a secret; root may give its own to the gateway's group, as Kubernetes does."""
+    given = found.st_uid == 0 and os.geteuid() != 0
+    return bool(found.st_mode & (_OTHERS_THAN_ROOT_AND_ITS_GROUP if given else _OTHERS))
 
 
 def find_folder(config: str | None, data: str | None, environ: Mapping[str, str]) -> Folder:

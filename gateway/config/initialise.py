@@ -33,13 +33,14 @@ class Made:
     tokens: Mapping[str, str] = field(repr=False)
 
 
-def initialise(folder: Folder, environ: Mapping[str, str], *, now: int) -> Made:
+def initialise(folder: Folder, environ: Mapping[str, str], *, now: int, tokens: bool = True) -> Made:
     """Make the configuration, the secrets, a token for each source without one, and bot ``demo``.
 
     Args:
         folder: the data folder.
         environ: the environment.
         now: microseconds since the epoch.
+        tokens: whether tokens are made; a token that nobody is shown is no use.
 
     Raises:
         ConfigError: the configuration that is there is wrong.
@@ -49,14 +50,11 @@ def initialise(folder: Folder, environ: Mapping[str, str], *, now: int) -> Made:
     with locked(folder.changes):
         files = _files(folder)
         settings = load(folder, environ)
-        tokens = {
-            source: rotate(folder.keys, source, now=now)
-            for source in settings.sources
-            if not read_keys(folder.keys).get(source)
-        }
+        lacking = [source for source in settings.sources if tokens and not read_keys(folder.keys).get(source)]
+        made = {source: rotate(folder.keys, source, now=now) for source in lacking}
         files += _demo(settings, now)
         write_mosquitto(settings)
-    return Made(settings=settings, files=tuple(files), tokens=tokens)
+    return Made(settings=settings, files=tuple(files), tokens=made)
 
 
 def _files(folder: Folder) -> list[str]:

@@ -59,6 +59,7 @@ def gateway_permissions(topics: Topics) -> Permissions:
             topics.every("bot"),
             topics.every("gateway"),
             topics.replies("gateway"),
+            topics.doctor(),
             _ml_signals(topics),
             *(f"{bots}/{channel}" for channel in TELEMETRY),
         ),

@@ -14,7 +14,7 @@ PAGES = (
     ROOT / "SECURITY.md",
     ROOT / "examples" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "deploy").rglob("README.md")),
+    *sorted((ROOT / "deploy").glob("*/README.md")),
 )
 
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

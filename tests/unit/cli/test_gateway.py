@@ -111,6 +111,34 @@ def test_signals_lists_what_came_in_with_the_token_of_the_data_folder(
     assert token not in listed.out + listed.err
 
 
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        ((200, {"status": "ready", "broker": "away"}), 0, "ready; the broker is away"),
+        ((503, {"status": "unready", "reason": "the disk is full"}), 1, "no signal can be taken: the disk is full"),
+        ((404, "not a gateway"), 1, "no signal can be taken: the gateway answered 404"),
+    ],
+)
+def test_health_tells_a_supervisor_by_its_exit_code_whether_signals_can_be_taken(
+    call: Call, gateway: Gateway, answer: tuple[int, Any], code: int, words: str
+) -> None:
+    call("init")
+    gateway.answers["/readyz"] = answer
+    ended = call("health")
+
+    assert ended.code == code
+    assert (ended.out + ended.err).strip() == words
+    assert "Authorization" not in gateway.asked[0][2]
+
+
+def test_health_ends_with_3_where_no_gateway_answers(call: Call) -> None:
+    call("init")
+    ended = call("health")
+
+    assert ended.code == 3
+    assert "no gateway answers at 127.0.0.1" in ended.err
+
+
 def receipted(*said: tuple[str, str, str]) -> list[dict[str, Any]]:
     at = "2026-11-22T10:15:01.2Z"
     return [{"signal": "s", "bot": bot, "handler": handler, "stage": stage, "at": at} for bot, handler, stage in said]

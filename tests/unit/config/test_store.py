@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gateway.config.folder import Folder, find_folder
+from gateway.config.folder import Folder, _open_to_others, find_folder
 from gateway.config.keyring import KeyRing, rotate
 from gateway.config.store import read_json, write
 from gateway.errors import Misconfigured
@@ -67,6 +68,26 @@ def test_what_others_can_read_is_warned_about(tmp_path: Path) -> None:
         str(folder.secrets),
         str(folder.api_token),
     ]
+
+
+@pytest.mark.parametrize(
+    ("owner", "user", "mode", "open_"),
+    [
+        (0, 10001, 0o440, False),
+        (0, 10001, 0o460, True),
+        (0, 10001, 0o444, True),
+        (0, 0, 0o440, True),
+        (10001, 10001, 0o440, True),
+        (10001, 10001, 0o400, False),
+    ],
+)
+def test_root_may_give_a_secret_to_the_group_of_the_gateway(
+    owner: int, user: int, mode: int, *, open_: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes mounts Secrets as root's, for the pod's group to read: that is no warning; all else still is."""
+    monkeypatch.setattr("os.geteuid", lambda: user)
+
+    assert _open_to_others(os.stat_result((0o100000 | mode, 0, 0, 1, owner, 10001, 0, 0, 0, 0))) is open_
 
 
 def test_the_folder_is_the_given_one_else_the_variables_else_the_configurations_else_data() -> None:

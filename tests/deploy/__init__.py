@@ -1,0 +1,1 @@
+"""What deploy/ has, held against the programs that read it."""
