@@ -11,7 +11,8 @@ import click
 from gateway.cli.bot_commands import COMMANDS
 from gateway.cli.bot_lines import bot_lines
 from gateway.cli.bot_show import logs, show
-from gateway.cli.broker_files import left_to_do
+from gateway.cli.broker_files import tell_broker
+from gateway.cli.emqx_push import check_before
 from gateway.cli.failure import Exit, Failure
 from gateway.cli.forgetting import forget
 from gateway.cli.http import call_api
@@ -19,7 +20,6 @@ from gateway.cli.session import Session, now_micros, session_command, source_of
 from gateway.config.bots import name_problem, put_bot, read_bots, remove_bot
 from gateway.config.clients import read_clients
 from gateway.config.handout import Handout
-from gateway.config.mosquitto import write_mosquitto
 from gateway.config.settings import Settings
 from gateway.config.store import PRIVATE, locked, write
 
@@ -59,6 +59,7 @@ def add(session: Session, name: str, sources: str, env_file: str | None) -> None
             raise Failure(Exit.REFUSED, f"bot {name} has a login: signal-gateway bots rotate {name} gives it a new one")
         if name in read_clients(session.folder.clients):
             raise Failure(Exit.REFUSED, f"there is a client {name}: give the bot another name")
+        check_before(settings)
         files = [Path(env_file)] if env_file else []
         handout, written = _change(settings, name, sources=allowed, files=files)
     _hand_out(session, handout, [*(f"wrote {file}" for file in files), *written])
@@ -75,6 +76,7 @@ def rotate(session: Session, name: str, env_file: str | None) -> None:
         bot = read_bots(session.folder.bots).get(name)
         if bot is None:
             raise _nobody(name)
+        check_before(settings)
         kept = session.folder.bot_env(name)
         files = [*([kept] if kept.exists() else []), *([Path(env_file)] if env_file else [])]
         handout, written = _change(settings, name, sources=bot.sources, files=files)
@@ -89,12 +91,14 @@ def remove(session: Session, name: str) -> None:
     """Take a bot's login away, at once, and let the running gateway expect it no more."""
     settings = session.settings()
     with locked(session.folder.changes):
+        if name in read_bots(session.folder.bots):
+            check_before(settings)
         removed = remove_bot(session.folder.bots, name)
         file = session.folder.bot_env(name)
         had_file = removed and file.exists()
         if had_file:
             file.unlink(missing_ok=True)
-        written = _written(settings) if removed else []
+        written = tell_broker(settings) if removed else []
     forgotten = forget(settings, name)
     if not removed and not forgotten.known:
         raise _nobody(name)
@@ -131,7 +135,7 @@ def _change(
     handout = Handout.of(settings, name, password=password, sources=sources)
     for file in files:
         write(file, handout.environment, mode=PRIVATE)
-    return handout, _written(settings)
+    return handout, tell_broker(settings)
 
 
 def _hand_out(session: Session, handout: Handout, written: list[str]) -> None:
@@ -158,14 +162,9 @@ def _lines(handout: Handout) -> list[str]:
 
 
 def _loses(settings: Settings) -> str:
-    if settings.embedded:
+    if settings.embedded or settings.emqx:
         return "it loses its connection"
     return "its connection ends when the broker is reloaded or restarted, or later"
-
-
-def _written(settings: Settings) -> list[str]:
-    """Keep an external Mosquitto's files up to date; say what is left to do."""
-    return left_to_do(settings, written=write_mosquitto(settings))
 
 
 def _nobody(name: str) -> Failure:

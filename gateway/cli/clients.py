@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from gateway.cli.broker_files import left_to_do
+from gateway.cli.broker_files import tell_broker
+from gateway.cli.emqx_push import check_before
 from gateway.cli.failure import Exit, Failure
 from gateway.cli.session import Session, now_micros, session_command
 from gateway.config.bots import read_bots
 from gateway.config.clients import Client, Given, client_name_problem, put_client, read_clients, remove_client
 from gateway.config.handout import Handout
-from gateway.config.mosquitto import write_mosquitto
 from gateway.config.settings import Settings
 from gateway.config.store import PRIVATE, locked, write
 from gateway.roles import Role
@@ -48,10 +48,12 @@ def add(session: Session, name: str, role: str, *, bots: str, broker: bool, lega
             raise Failure(Exit.REFUSED, words)
         if name in read_bots(session.folder.bots):
             raise Failure(Exit.REFUSED, f"bot {name} has a login of this name: give the client another one")
+        if broker:
+            check_before(settings)
         given = put_client(
             session.folder.clients, name, role=Role(role), bots=limits, broker=broker, legacy=legacy, now=now_micros()
         )
-        left = left_to_do(settings, written=write_mosquitto(settings)) if broker else []
+        left = tell_broker(settings) if broker else []
     _hand_out(session, settings, read_clients(session.folder.clients)[name], given, left=left, env_file=env_file)
 
 
@@ -67,10 +69,12 @@ def rotate(session: Session, name: str, env_file: str | None) -> None:
         if client is None:
             raise _nobody(name)
         broker = client.password_hash is not None
+        if broker:
+            check_before(settings)
         given = put_client(
             path, name, role=client.role, bots=client.bots, broker=broker, legacy=client.legacy, now=now_micros()
         )
-        left = left_to_do(settings, written=write_mosquitto(settings)) if broker else []
+        left = tell_broker(settings) if broker else []
     _hand_out(session, settings, client, given, left=left, env_file=env_file)
 
 
@@ -82,10 +86,13 @@ def remove(session: Session, name: str) -> None:
     settings = session.settings()
     with locked(session.folder.changes):
         client = read_clients(session.folder.clients).get(name)
-        if client is None or not remove_client(session.folder.clients, name):
+        if client is None:
             raise _nobody(name)
-        written = client.password_hash is not None and write_mosquitto(settings)
-    left = left_to_do(settings, written=True) if written else []
+        broker = client.password_hash is not None
+        if broker:
+            check_before(settings)
+        remove_client(session.folder.clients, name)
+        left = tell_broker(settings) if broker else []
     session.emit({"removed": name}, [f"client {name} has no key any more", *left])
 
 

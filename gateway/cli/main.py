@@ -27,6 +27,8 @@ COMMANDS = {
     "bots": "gateway.cli.bots",
     "keys": "gateway.cli.keys",
     "clients": "gateway.cli.clients",
+    "broker-acl": "gateway.cli.broker_acl",
+    "emqx": "gateway.cli.emqx",
     "notify": "gateway.cli.notify",
     "doctor": "gateway.cli.doctor",
     "schemas": "gateway.cli.schemas",

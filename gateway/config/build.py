@@ -9,7 +9,7 @@ from typing import Any
 from gateway.config.command_keys import read_command_key
 from gateway.config.folder import Folder
 from gateway.config.notify import notify_settings
-from gateway.config.settings import Address, HttpSettings, MosquittoFiles, Settings
+from gateway.config.settings import Address, EmqxSettings, HttpSettings, MosquittoFiles, Settings
 from gateway.config.store import read_secret
 from gateway.config.tls import tls_context
 from gateway.intake.source import HummingbotEvent, Predictions, Source, Ttl
@@ -38,6 +38,7 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
         expected={name: section["expect_every"] for name, section in sources.items() if section["expect_every"]},
         secret_files=tuple(_secret_files(sections)),
         mosquitto=MosquittoFiles(mosquitto["password_file"], mosquitto["acl_file"]) if mosquitto else None,
+        emqx=EmqxSettings(**sections["emqx"]) if sections["emqx"] else None,
         command_keys={
             bot: read_command_key(section["key_file"]) for bot, section in sections["commands"]["bots"].items()
         },
@@ -49,6 +50,7 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
 def _secret_files(sections: Mapping[str, Any]) -> Iterator[Path]:
     files = [sections["broker"]["password_file"], *(target["url_file"] for target in sections["notify"]["targets"])]
     files += [section["key_file"] for section in sections["commands"]["bots"].values()]
+    files += [sections["emqx"]["key_file"]] if sections["emqx"] else []
     return (file for file in files if file is not None)
 
 

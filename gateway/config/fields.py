@@ -92,6 +92,20 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def api_url(text: str) -> str:
+    """Read the address of another program's API: a scheme, a host and a port."""
+    problem = "is an address such as http://127.0.0.1:18083, without a user, a path, a query or a fragment"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(problem) from None
+    plain = text.isprintable() and not set(" @?#") & set(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or not plain:
+        raise ValueError(problem)
+    return text.rstrip("/")
+
+
 def name(text: str) -> str:
     """Read the name of a source or a bot."""
     if not is_name(text):

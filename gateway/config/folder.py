@@ -43,6 +43,11 @@ class Folder:
         return self.secrets / "clients.json"
 
     @property
+    def emqx(self) -> Path:
+        """What an external EMQX is known to have of the logins."""
+        return self.secrets / "emqx.json"
+
+    @property
     def broker_password(self) -> Path:
         """The gateway's own password at the broker."""
         return self.secrets / "gateway-broker.password"
@@ -70,7 +75,7 @@ class Folder:
         """A warning for each secret that others on this machine can read; ``more``: those that are elsewhere."""
         if self.secrets.exists() and self.secrets.stat().st_mode & _OTHERS:
             yield f"{self.secrets}: others can open it: chmod {PRIVATE_FOLDER:o} {self.secrets}"
-        secrets = (self.keys, self.bots, self.clients, self.broker_password, self.api_token)
+        secrets = (self.keys, self.bots, self.clients, self.emqx, self.broker_password, self.api_token)
         own = (*secrets, *self.root.glob("bots/*.env"))
         for file in dict.fromkeys((*own, *more)):
             if file.exists() and _open_to_others(file.stat()):

@@ -73,7 +73,7 @@ def _files(folder: Folder) -> list[str]:
 def _demo(settings: Settings, now: int) -> list[str]:
     """The demo bot's login, where this gateway makes the broker's logins."""
     file = settings.folder.bot_env(DEMO)
-    if settings.embedded is None and settings.mosquitto is None:
+    if settings.embedded is None and settings.mosquitto is None and settings.emqx is None:
         return []
     if file.exists() and DEMO in read_bots(settings.folder.bots):
         return []

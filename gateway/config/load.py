@@ -93,6 +93,8 @@ _PATHS = (
     ("broker", "tls", "key"),
     ("mosquitto", "password_file"),
     ("mosquitto", "acl_file"),
+    ("emqx", "key_file"),
+    ("emqx", "ca"),
 )
 
 

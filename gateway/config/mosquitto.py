@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gateway.config.bots import read_bots
-from gateway.config.clients import read_clients
-from gateway.config.passwords import hashed, matches
-from gateway.config.permissions import client_permissions, gateway_permissions, permissions
+from gateway.config.credentials import allowed, hashes, hashes_with_own
+from gateway.config.passwords import matches
 from gateway.config.settings import Settings
 from gateway.config.store import locked, write
 from gateway.mqtt.permissions import Permissions
@@ -24,11 +22,8 @@ def write_mosquitto(settings: Settings) -> bool:
     """
     if settings.mosquitto is None:
         return False
-    logins = _logins(settings)
-    if settings.link.username and settings.link.password:
-        logins[settings.link.username] = hashed(settings.link.password)
-    _replace(Path(settings.mosquitto.password_file), password_lines(logins))
-    _replace(Path(settings.mosquitto.acl_file), acl_lines(_rules(settings)))
+    _replace(Path(settings.mosquitto.password_file), password_lines(hashes_with_own(settings)))
+    _replace(Path(settings.mosquitto.acl_file), acl_lines(allowed(settings)))
     return True
 
 
@@ -49,7 +44,7 @@ def outdated(settings: Settings) -> Iterator[str]:
 
 
 def _knows_rules(lines: list[str], settings: Settings) -> bool:
-    return lines == acl_lines(_rules(settings))
+    return lines == acl_lines(allowed(settings))
 
 
 def _knows_logins(lines: list[str], settings: Settings) -> bool:
@@ -61,23 +56,7 @@ def _knows_logins(lines: list[str], settings: Settings) -> bool:
         right = own is None if password is None else own is not None and matches(password, own)
     except ValueError:
         return False
-    return right and written == _logins(settings)
-
-
-def _logins(settings: Settings) -> dict[str, str]:
-    """The hashes of bots and clients by name."""
-    logins = {name: bot.password_hash for name, bot in read_bots(settings.folder.bots).items()}
-    clients = read_clients(settings.folder.clients).items()
-    return logins | {name: client.password_hash for name, client in clients if client.password_hash}
-
-
-def _rules(settings: Settings) -> dict[str, Permissions]:
-    """The permissions of everybody who has a login, by name."""
-    topics, link = settings.topics, settings.link
-    bots, clients = read_bots(settings.folder.bots).values(), read_clients(settings.folder.clients).values()
-    rules = {bot.name: permissions(bot.name, bot.sources, topics) for bot in bots}
-    rules |= {client.name: client_permissions(client, topics) for client in clients if client.password_hash}
-    return rules | ({link.username: gateway_permissions(topics)} if link.username and link.password else {})
+    return right and written == hashes(settings)
 
 
 def password_lines(logins: dict[str, str]) -> list[str]:
@@ -87,12 +66,12 @@ def password_lines(logins: dict[str, str]) -> list[str]:
 
 def acl_lines(rules: dict[str, Permissions]) -> list[str]:
     """The lines of an ACL file, from names and permissions."""
-    return [line for name, allowed in sorted(rules.items()) for line in (f"user {name}", *_topics(allowed))]
+    return [line for name, may in sorted(rules.items()) for line in (f"user {name}", *_topics(may))]
 
 
-def _topics(allowed: Permissions) -> Iterator[str]:
-    yield from (f"topic write {topic}" for topic in allowed.publish)
-    yield from (f"topic read {topic}" for topic in allowed.subscribe)
+def _topics(may: Permissions) -> Iterator[str]:
+    yield from (f"topic write {topic}" for topic in may.publish)
+    yield from (f"topic read {topic}" for topic in may.subscribe)
 
 
 def _replace(file: Path, lines: Iterable[str]) -> None:

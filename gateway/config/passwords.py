@@ -7,22 +7,29 @@ import hmac
 import secrets
 from base64 import b64decode, b64encode
 
-_ROUNDS = 101
+ROUNDS = 101
 """Mosquitto's own default; these passwords are 32 random bytes, which no number of rounds makes safer."""
 
-_SALT_BYTES = 12
+_SALT_ENTROPY = 9
+"""Bytes, of which base64 makes Mosquitto's 12; text, as EMQX has no other salts."""
 
 
 def hashed(password: str) -> str:
     """``$7$rounds$salt$hash``: PBKDF2 with SHA-512."""
-    salt = secrets.token_bytes(_SALT_BYTES)
-    return f"$7${_ROUNDS}${b64encode(salt).decode()}${b64encode(_derive(password, salt, _ROUNDS)).decode()}"
+    salt = secrets.token_urlsafe(_SALT_ENTROPY).encode()
+    return f"$7${ROUNDS}${b64encode(salt).decode()}${b64encode(_derive(password, salt, ROUNDS)).decode()}"
 
 
 def matches(password: str, kept: str) -> bool:
     """Whether a hash is that of a password, in constant time."""
-    _, _, rounds, salt, wanted = kept.split("$")
-    return hmac.compare_digest(_derive(password, b64decode(salt), int(rounds)), b64decode(wanted))
+    rounds, salt, wanted = parts(kept)
+    return hmac.compare_digest(_derive(password, salt, rounds), wanted)
+
+
+def parts(kept: str) -> tuple[int, bytes, bytes]:
+    """The rounds, the salt and the derived key of a hash."""
+    _, _, rounds, salt, derived = kept.split("$")
+    return int(rounds), b64decode(salt), b64decode(derived)
 
 
 def _derive(password: str, salt: bytes, rounds: int) -> bytes:

@@ -14,6 +14,7 @@ from gateway.config.fields import (
     Section,
     Value,
     Values,
+    api_url,
     choice,
     choice_of,
     duration,
@@ -130,6 +131,14 @@ class MosquittoSchema(SettingsSchema):
     acl_file = Value(path, required=True)
 
 
+class EmqxSchema(SettingsSchema):
+    """The REST API of an external EMQX that bots' logins are put into."""
+
+    url = Value(api_url, required=True)
+    key_file = Value(path, required=True)
+    ca = Value(path, load_default=None)
+
+
 class CommandKeySchema(SettingsSchema):
     """What signs the commands to one bot."""
 
@@ -184,6 +193,7 @@ class RootSchema(SettingsSchema):
     topics = Section(TopicsSchema)
     sources = Named(SourceSchema)
     mosquitto = Section(MosquittoSchema, optional=True)
+    emqx = Section(EmqxSchema, optional=True)
     commands = Section(CommandsSchema)
     notify = Section(NotifySchema)
     log = Section(LogSchema)

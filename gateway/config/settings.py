@@ -28,6 +28,21 @@ class MosquittoFiles:
     acl_file: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmqxSettings:
+    """An external EMQX, which is told of logins by its REST API.
+
+    Args:
+        url: of the API, without a slash at the end: ``http://127.0.0.1:18083``.
+        key_file: holds ``KEY:SECRET``, a key with the role administrator.
+        ca: the authorities to trust; this machine's unless given.
+    """
+
+    url: str
+    key_file: Path
+    ca: Path | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where something listens."""
@@ -78,6 +93,7 @@ class Settings:
         expected: by source, the seconds within which a signal should come, where that is known.
         secret_files: what holds a secret and is not in the data folder.
         mosquitto: the files of an external Mosquitto that the bots' logins are written to.
+        emqx: the external EMQX that the bots' logins are put into.
         command_keys: by bot, the key that signs its commands; the others get theirs unsigned.
     """
 
@@ -93,6 +109,7 @@ class Settings:
     expected: Mapping[str, float] = field(default_factory=dict)
     secret_files: tuple[Path, ...] = ()
     mosquitto: MosquittoFiles | None = None
+    emqx: EmqxSettings | None = None
     command_keys: Mapping[str, CommandKey] = field(default_factory=dict)
     notify: NotifySettings = field(default_factory=NotifySettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from gateway.config.bots import read_bots
 from gateway.config.document import read_file
+from gateway.config.emqx_logins import not_pushed
 from gateway.config.environment import unknown
 from gateway.config.keyring import read_keys
 from gateway.config.mosquitto import outdated
@@ -14,6 +15,7 @@ from gateway.config.settings import Settings
 from gateway.mqtt.model import Version
 
 _WEB_PORTS = frozenset({None, 80, 443})
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def summary(settings: Settings) -> list[str]:
@@ -41,6 +43,8 @@ def warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         *_sources(settings),
         *_bots(settings),
         *outdated(settings),
+        *not_pushed(settings),
+        *_emqx(settings),
         *_expected(settings),
     ]
 
@@ -58,6 +62,17 @@ def _public_url(url: str | None) -> Iterator[str]:
         yield f"public_url: TradingView sends to ports 80 and 443 only, not to {parts.port}"
     if parts.scheme != "https":
         yield "public_url: the webhook's token travels unencrypted: use https"
+
+
+def _emqx(settings: Settings) -> Iterator[str]:
+    if settings.emqx is None:
+        return
+    if settings.embedded or settings.mosquitto:
+        other = "mosquitto" if settings.mosquitto else "broker.kind: embedded"
+        yield f"emqx: is for another broker than {other}: keep the one that the gateway uses"
+    parts = urlsplit(settings.emqx.url)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        yield "emqx.url: the key travels unencrypted: use https, or a network that nobody else is on"
 
 
 def _sources(settings: Settings) -> Iterator[str]:

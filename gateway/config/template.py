@@ -71,6 +71,12 @@ sources:
   #password_file: /etc/mosquitto/passwd
   #acl_file: /etc/mosquitto/acl
 
+# Where `signal-gateway bots` puts the logins for an external EMQX. See docs/brokers.md.
+#emqx:
+  #url: http://127.0.0.1:18083
+  #key_file: secrets/emqx.key
+  #ca: secrets/emqx-ca.crt
+
 # What signs the commands to a bot that runs signed ones only. See docs/access.md.
 #commands:
   #bots:

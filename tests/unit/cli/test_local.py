@@ -177,7 +177,7 @@ def test_what_is_there_its_change_and_what_is_written_for_it_are_one_step_for_ot
 
         return watch
 
-    for step in ("read_bots", "put_bot", "remove_bot", "write_mosquitto"):
+    for step in ("read_bots", "put_bot", "remove_bot", "tell_broker"):
         monkeypatch.setattr(bots, step, watched(getattr(bots, step)))
 
     assert call("bots", *change).code == 0
@@ -224,7 +224,7 @@ def test_every_command_explains_itself_without_an_error(call: Call) -> None:
     for name in COMMANDS:
         assert call(name, "--help").code == 0
     named = {"init", "run", "check", "try", "send", "listen", "signals", "withdraw", "bots", "keys", "notify"}
-    assert set(COMMANDS) == named | {"clients", "doctor", "schemas", "health"}
+    assert set(COMMANDS) == named | {"clients", "schemas", "health", "doctor", "broker-acl", "emqx"}
     assert "Exit codes" in (cli.help or "")
 
 
