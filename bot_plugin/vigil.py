@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bot_plugin.in_force import Predictions, Stale, Watch
-from bot_plugin.signal import Signal
+from bot_plugin.in_force import Heard, Newest, Stale, Watch
 from bot_plugin.stale_calls import StaleCall, StaleCalls
 from bot_plugin.turns import Turn
 
@@ -19,13 +18,13 @@ class Vigil:
     """Looks about every second, and tells once for each silence.
 
     Args:
-        known: the predictions that came.
+        heard: the predictions that came.
         calls: where it tells.
         monotonic: a clock that nobody sets, microseconds.
     """
 
-    def __init__(self, known: Predictions, calls: StaleCalls, *, monotonic: Callable[[], int]) -> None:
-        self._known, self._calls, self._monotonic = known, calls, monotonic
+    def __init__(self, heard: Heard, calls: StaleCalls, *, monotonic: Callable[[], int]) -> None:
+        self._heard, self._calls, self._monotonic = heard, calls, monotonic
         self._since: dict[Watch, int] = {}
         self._fresh: set[_Told] = set()
         self._told: set[_Told] = set()
@@ -51,9 +50,9 @@ class Vigil:
                     self._tell(told, stale)
 
     def _found(self, watch: Watch) -> Iterator[tuple[str, Stale | None]]:
-        newest = list(self._known.newest(watch.wanted))
-        for signal in newest:
-            yield f"{signal.mode} {signal.key}", _stale(watch, signal)
+        newest = list(self._heard.newest(watch.wanted))
+        for each in newest:
+            yield f"{each.signal.mode} {each.signal.key}", _stale(watch, each)
         if not newest:
             reason = "no prediction came since the start"
             yield "", Stale(source=watch.wanted.source, pair=watch.wanted.pair, reason=reason, last=None)
@@ -75,6 +74,6 @@ class Vigil:
         self._fresh.add(told)
 
 
-def _stale(watch: Watch, signal: Signal) -> Stale | None:
-    reason = watch.why_not(signal)
+def _stale(watch: Watch, newest: Newest) -> Stale | None:
+    reason, signal = watch.why_not(newest), newest.signal
     return None if reason is None else Stale(source=signal.source, pair=signal.pair, reason=reason, last=signal)
