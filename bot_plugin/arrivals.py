@@ -11,7 +11,7 @@ from bot_plugin import reading
 from bot_plugin.clock import GatewayClock
 from bot_plugin.dispatch import Decision, Verdict, decide
 from bot_plugin.errors import InboxFull
-from bot_plugin.in_force import Heard, series_of
+from bot_plugin.in_force import series_of
 from bot_plugin.inbox import WITHDRAWN, Arrival, Inbox, forget_at
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.order import Place
@@ -20,6 +20,7 @@ from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
 from bot_plugin.transport import Message
+from bot_plugin.vigil import Vigil
 from schemas.fields import to_micros
 from schemas.receipt import Stage
 
@@ -32,7 +33,7 @@ class Arrivals:
     Args:
         connected: whether the connection stands, with its subscriptions.
         wanted: what the handlers want.
-        heard: is told of each prediction, also where the handlers leave it out.
+        vigil: is told of each prediction, also where the handlers leave it out.
         now: the bot's clock, microseconds since the epoch.
         monotonic: a clock that nobody sets, microseconds.
     """
@@ -47,13 +48,13 @@ class Arrivals:
         gateway: GatewayClock,
         connected: Callable[[], bool],
         wanted: Callable[[], Sequence[Registration]],
-        heard: Heard,
+        vigil: Vigil,
         now: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
         self._settings, self._inbox, self._lifecycle = settings, inbox, lifecycle
         self._sequencer, self._gateway = sequencer, gateway
-        self._connected, self._wanted, self._heard = connected, wanted, heard
+        self._connected, self._wanted, self._vigil = connected, wanted, vigil
         self._now, self._monotonic = now, monotonic
 
     def take(self, message: Message) -> None:
@@ -93,7 +94,7 @@ class Arrivals:
             arrival = replace(arrival, series=series, ended=_refused(decision))
         new = self._take(signal, decision, arrival, place_of(signal, message.topic))
         if arrival.series is not None:
-            self._heard.see(signal, ended=arrival.ended if new else "it was withdrawn, or ended, before")
+            self._vigil.see(signal, ended=arrival.ended if new else "it was withdrawn, or ended, before")
 
     def _take(self, signal: Signal, decision: Decision, arrival: Arrival, place: Place) -> bool:
         """Give a signal to those that are to run it, or end it; False where it is known."""
@@ -113,7 +114,7 @@ class Arrivals:
         """Carry out first, as that may be repeated; what is known of the withdrawal itself says that it was."""
         self._gateway.observe(withdrawn.written_at, monotonic=self._monotonic())
         target = withdrawn.withdrawal.signal
-        self._heard.end(target, WITHDRAWN)
+        self._vigil.end(target, WITHDRAWN)
         try:
             self._lifecycle.withdraw(withdrawn.withdrawal, expires_at=withdrawn.expires_at)
             verdict = Verdict(Stage.HANDLED, f"signal {target} is not started from now on")

@@ -85,25 +85,26 @@ class Heard:
         self._newest: dict[_Key, Newest] = {}
         self._of_pair: dict[str | None, set[_Key]] = {}
 
-    def see(self, signal: Signal, *, ended: str | None = None) -> None:
-        """Take in a prediction; one that is older than what is there changes nothing.
+    def see(self, signal: Signal, *, ended: str | None = None) -> bool:
+        """Take in a prediction; one that is not newer than what is there changes nothing, and the answer is False.
 
         Args:
             signal: ends the one before it, whether it counts itself or not.
             ended: why it does not.
         """
         if signal.instrument is None or (series := series_of(signal)) is None:
-            return
+            return False
         key = signal.source, str(signal.mode), signal.instrument.name, series
         with self._lock:
             held = self._newest.get(key)
             if held is not None and held.signal.sequence >= signal.sequence:
-                return
+                return False
             self._drop(key)
             self._newest[key] = Newest(signal, ended)
             self._of_pair.setdefault(signal.pair, set()).add(key)
             if len(self._newest) > MOST:
                 self._drop(next(iter(self._newest)))
+        return True
 
     def end(self, id_: str, reason: str) -> None:
         """A prediction counts no more, and those before it stay ended."""

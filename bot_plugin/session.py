@@ -124,7 +124,7 @@ class Session:
             gateway=self._gateway,
             connected=lambda: self._link.connected,
             wanted=lambda: self._absence.wanted,
-            heard=self._heard,
+            vigil=self._vigil,
             now=self._now,
             monotonic=self._monotonic,
         )
@@ -141,7 +141,7 @@ class Session:
         reads: Any = {"modes": self._settings.modes, "root": self._settings.root}
         reads |= {"now": self._now, "monotonic": self._monotonic}
         for signal, ended in remembered(recovered.predictions, **reads):
-            self._heard.see(signal, ended=ended)
+            self._vigil.see(signal, ended=ended)
         for left in decide_left(
             recovered.unfinished,
             **reads,

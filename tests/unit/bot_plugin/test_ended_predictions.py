@@ -175,3 +175,22 @@ async def test_a_silence_is_noticed_where_the_machine_slept(
         clock.step(301)
         assert latest(bot) is None
         await eventually(lambda: told)
+
+
+@pytest.mark.parametrize("more", [(), ({**LONG, "outlier": True},)], ids=["alone", "an outlier after it"])
+async def test_what_ran_out_before_anybody_looked_is_told_too(
+    bot: SignalListener, told: list[Stale], clock: Clock, more: tuple[dict[str, Any], ...]
+) -> None:
+    """The strategy was told of a silence, acted on a prediction since, and that was over within a second."""
+    async with running(bot) as rig:
+        await came(rig, prediction(bot, ttl=30))
+        await asyncio.sleep(1.1)  # a look that finds it in force
+        clock.advance(31)
+        await eventually(lambda: len(told) == 1)
+        await came(rig, prediction(bot, ttl=30), *(prediction(bot, ttl=30, prediction=said) for said in more))
+        clock.advance(31)
+        await eventually(lambda: len(told) == 2)
+        await came(rig, prediction(bot, prediction={**LONG, "outlier": True}))
+        await asyncio.sleep(1.1)  # a look that finds nothing new
+
+    assert len(told) == 2
