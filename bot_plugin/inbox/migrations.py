@@ -64,14 +64,15 @@ MIGRATIONS = (
             series TEXT NOT NULL,
             signal TEXT NOT NULL,
             sequence INTEGER NOT NULL,
-            payload BLOB NOT NULL,
             received_at INTEGER NOT NULL,
             forget_at INTEGER NOT NULL,
             kept_until INTEGER NOT NULL,
             ended TEXT,
+            payload BLOB NOT NULL,
             PRIMARY KEY (topic, series)
         ) STRICT
         """,
+        "CREATE INDEX predictions_by_end ON predictions (kept_until)",
         "CREATE INDEX predictions_by_signal ON predictions (signal)",
     ),
 )

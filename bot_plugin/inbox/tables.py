@@ -55,8 +55,9 @@ _PREDICTIONS = """
     SELECT signal, topic, sequence, payload, received_at, forget_at, series, ended FROM predictions ORDER BY sequence
 """
 _FORGET_PREDICTIONS = """
-    DELETE FROM predictions
-    WHERE kept_until < ? OR rowid NOT IN (SELECT rowid FROM predictions ORDER BY kept_until DESC LIMIT ?)
+    DELETE FROM predictions WHERE kept_until < max(?, ifnull((
+        SELECT kept_until FROM predictions ORDER BY kept_until DESC LIMIT 1 OFFSET ?
+    ), 0))
 """
 _CONFIRM = "UPDATE runs SET owed = 0 WHERE signal = ? AND handler = ?"
 _CONFIRM_FILLED = "UPDATE orders SET owed = 0 WHERE signal = ? AND handler = ?"
@@ -105,7 +106,7 @@ def arrived(arrival: Arrival, *, kept_until: int) -> Iterator[Change]:
         yield _SEE, (arrival.id, handler)
     if arrival.series is not None:
         place = arrival.topic, arrival.series
-        yield _PREDICT, (*place, arrival.id, sequence, arrival.payload, *times, arrival.ended, *place, sequence)
+        yield _PREDICT, (*place, arrival.id, sequence, *times, arrival.ended, arrival.payload, *place, sequence)
 
 
 def prediction_ended(id_: str, reason: str) -> Change:
