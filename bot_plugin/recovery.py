@@ -80,6 +80,7 @@ def remembered(
     root: str,
     now: Callable[[], int],
     monotonic: Callable[[], int],
+    latest: Callable[[], int],
 ) -> Iterator[tuple[Signal, str | None]]:
     """The newest predictions that an earlier process heard, of a mode that the bot runs, and why one counts no more.
 
@@ -87,7 +88,7 @@ def remembered(
     """
     for one in predictions:
         message = Message(topic=one.topic, payload=one.payload)
-        match reading.read(message, root=root, now=now, monotonic=monotonic):
+        match reading.read(message, root=root, now=now, monotonic=monotonic, latest=latest):
             case Signal() as signal if signal.mode in modes:
                 yield replace(signal, received_at=from_micros(one.received_at)), one.ended
 

@@ -111,7 +111,7 @@ class Session:
             may_come=lambda: self._link.connected and not self.receipts.unanswered,
             confirms=lambda: self.receipts.shown,
             lag=lambda: int(self.receipts.lag * 1e6),
-            now=lambda: self._gateway.latest(now=self._now(), monotonic=self._monotonic()),
+            now=self._latest,
             monotonic=self._monotonic,
         )
 
@@ -129,6 +129,9 @@ class Session:
             monotonic=self._monotonic,
         )
 
+    def _latest(self) -> int:
+        return self._gateway.latest(now=self._now(), monotonic=self._monotonic())
+
     def _show(self, plan: Plan) -> None:
         for view in plan.views:
             view.open(self._heard)
@@ -140,7 +143,7 @@ class Session:
             self.receipts.send(receipt)
         reads: Any = {"modes": self._settings.modes, "root": self._settings.root}
         reads |= {"now": self._now, "monotonic": self._monotonic}
-        for signal, ended in remembered(recovered.predictions, **reads):
+        for signal, ended in remembered(recovered.predictions, **reads, latest=self._latest):
             self._vigil.see(signal, ended=ended)
         for left in decide_left(
             recovered.unfinished,

@@ -194,3 +194,21 @@ async def test_what_ran_out_before_anybody_looked_is_told_too(
         await asyncio.sleep(1.1)  # a look that finds nothing new
 
     assert len(told) == 2
+
+
+async def test_what_was_in_force_before_a_restart_ends_by_the_gateways_clock_too(
+    make: Callable[..., SignalListener], clock: Clock
+) -> None:
+    """The bot's own is an hour behind after the restart, and the next message shows it."""
+    for started in (False, True):
+        bot = make()
+        bot.on_prediction("models")(lambda signal: None)
+        async with running(bot) as rig:
+            if not started:
+                await came(rig, prediction(bot, ttl=60))
+                clock.step(-3600)
+                continue
+            assert latest(bot) is not None
+            rig.send(shown := prediction(bot, pair="ETH-USDT", age=-3661))
+            await rig.settled(shown.id)
+            assert latest(bot) is None
