@@ -67,8 +67,12 @@ def memory(pid: int) -> int:
 
 
 def seen(bot: Any) -> Iterator[dict[str, Any]]:
-    """The envelopes that a bot saw on the topics that it watches."""
-    return (json.loads(entry["payload"]) for entry in bot.entries() if "payload" in entry)
+    """The envelopes that a bot saw on the topics that it watches, as each came first: a slow bot is sent them again."""
+    ids = set()
+    for entry in bot.entries():
+        if "payload" in entry and (envelope := json.loads(entry["payload"]))["id"] not in ids:
+            ids.add(envelope["id"])
+            yield envelope
 
 
 def journalled(deployment: Deployment) -> Iterator[tuple[int, str]]:
