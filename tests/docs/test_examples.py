@@ -45,7 +45,11 @@ def start_demo(tmp_path: Path) -> Iterator[Start]:
     yield run
     for process in processes:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
