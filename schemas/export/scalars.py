@@ -102,9 +102,9 @@ _FIELDS: Mapping[type, Callable[[Any, Refer], Document]] = {
     Sequence: _simple(type="string", pattern=f"^0[0-9]{{{SEQUENCE_DIGITS - 1}}}$"),
     Listed: _listed,
     Object: _object,
-    Amount: _simple(type=["number", "string"], pattern=_AMOUNT, exclusiveMinimum=-(10**38), exclusiveMaximum=10**38),
+    Amount: _simple(type=["number", "string"], pattern=_AMOUNT, exclusiveMinimum=-1e38, exclusiveMaximum=1e38),
     Pair: _simple(type="array", prefixItems=[{"type": "string"}, {}], minItems=2, maxItems=2),
-    Moment: _simple(type=["number", "string"], pattern=_MOMENT, exclusiveMinimum=0, exclusiveMaximum=10**20),
+    Moment: _simple(type=["number", "string"], pattern=_MOMENT, exclusiveMinimum=0, exclusiveMaximum=1e20),
 }
 """By the very class: a field that resembles one of these may take something else."""
 
