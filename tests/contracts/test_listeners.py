@@ -86,9 +86,17 @@ EXAMPLES = [pytest.param(15, id="briefly"), pytest.param(AT_LENGTH, id="at lengt
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("examples", EXAMPLES)
 def test_the_private_listener_answers_as_its_document_says(gateway: Deployment, tmp_path: Path, examples: int) -> None:
+    def let_in() -> dict[str, float]:
+        return {
+            route: gateway.metric("signal_gateway_http_requests_total", listener="private", route=route, status="200")
+            for route in ("status", "signals", "refusals", "bots", "contract")
+        }
+
+    before = let_in()
     asked = ask(foreseen("openapi.json"), tmp_path, port=gateway.private, examples=examples, token=admin(gateway))
 
     assert asked.returncode == 0, asked.stdout[-8000:] + asked.stderr[-2000:]
+    assert all(let_in()[route] > count for route, count in before.items())
 
 
 @pytest.mark.timeout(600)
@@ -96,11 +104,12 @@ def test_the_private_listener_answers_as_its_document_says(gateway: Deployment, 
 def test_the_public_listener_answers_as_its_document_says(
     gateway: Deployment, tmp_path: Path, examples: int, tokens: dict[str, str]
 ) -> None:
-    document = foreseen("openapi-public.json")
+    document, before = foreseen("openapi-public.json"), gateway.metric("signal_gateway_accepted_total", source="btc")
     document["paths"] |= at(document, "/hooks/{source}/{token}", source="btc", token=tokens["btc"])
     asked = ask(document, tmp_path, port=gateway.public, examples=examples)
 
     assert asked.returncode == 0, asked.stdout[-8000:] + asked.stderr[-2000:]
+    assert gateway.metric("signal_gateway_accepted_total", source="btc") > before
 
 
 @pytest.mark.timeout(600)
