@@ -67,6 +67,13 @@ def or_null(schema: Document) -> Document:
     return schema | also | ({"enum": [*schema["enum"], None]} if "enum" in schema else {})
 
 
+def without_null(schema: Document) -> Document:
+    """What ``or_null`` was given, where that has a type."""
+    (kind,) = (one for one in schema["type"] if one != "null")
+    words = [word for word in schema.get("enum", ()) if word is not None]
+    return schema | {"type": kind} | ({"enum": words} if words else {})
+
+
 def _exact(_: Any, __: Refer) -> Document:
     return {"type": "string", "pattern": f"^{_DIGITS}{_EXACT}"}
 

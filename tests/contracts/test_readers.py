@@ -1,4 +1,4 @@
-"""Commands and telemetry: what their schemas let through is read, as far as a schema can say; what is sent is valid."""
+"""Signals, commands and telemetry: what their schemas let through is read, and what is sent is valid."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from bot_plugin.reading import Unreadable
+from bot_plugin.reading import read as arrived
+from bot_plugin.transport import Message
 from gateway.delivery.route import external_event
 from schemas.command import PARAMETERS, Command
 from schemas.errors import ContractError
@@ -60,6 +63,28 @@ def let_through(name: str, document: Any, take: Callable[[Any], object]) -> list
                 except ContractError:
                     found.append((path, value))
     return found
+
+
+@pytest.mark.parametrize("name", ["trade", "alert", "prediction", "withdraw"])
+@pytest.mark.parametrize("spelled", ["absent", "null"])
+def test_a_bot_reads_every_signal_that_its_schema_finds_whole(name: str, spelled: str) -> None:
+    document = json.loads(golden(name))
+    tree, body = "signals-test" if document["mode"] == "test" else "signals", name.replace("withdraw", "trade")
+    topic = f"{tree}/v1/{body}/{document['source'].removeprefix('/sources/')}/{document['subject']}"
+    for attribute in document:
+        lacking = {name: value for name, value in document.items() if name != attribute}
+        lacking |= {attribute: None} if spelled == "null" else {}
+        message = Message(topic=topic, payload=json.dumps(lacking).encode())
+        signal = arrived(message, root="signals", now=lambda: 0, monotonic=lambda: 0)
+
+        assert (problems(f"envelope.signal.{name}", lacking) == []) == (not isinstance(signal, Unreadable)), attribute
+
+
+@pytest.mark.parametrize("name", ["trade", "alert", "prediction", "withdraw"])
+def test_a_signals_schema_knows_its_type(name: str) -> None:
+    document = json.loads(golden(name))
+
+    assert problems(f"envelope.signal.{name}", document | {"type": "signal.other.v1"})
 
 
 @pytest.mark.parametrize("command", Command)

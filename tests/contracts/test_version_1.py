@@ -14,6 +14,7 @@ from schemas.prediction import PredictionSchema
 WORDS = {
     "action": {"buy", "sell", "close", "cancel"},
     "amount_unit": {"base", "quote", "contracts", "percent", "risk_percent"},
+    "datacontenttype": {"application/json"},
     "effect": {"open", "reduce", "unknown"},
     "kind": {"spot", "perpetual", "future", "forex", "equity", "index", "unknown"},
     "mode": {"live", "paper", "test"},
