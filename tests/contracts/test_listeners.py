@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ import pytest
 
 from gateway.web.contracts import documents
 from schemas.topics import Topics
+from tests.contracts.ndjson import NDJSON
+from tests.docs.markdown import ROOT
 from tests.e2e.deployment import Deployment
 
 NOT_HELD = "not_a_server_error,positive_data_acceptance"
@@ -55,16 +59,30 @@ def ask(document: Any, folder: Path, *, port: int, examples: int, token: str = "
         *(("--generation-deterministic",) if examples < AT_LENGTH else ("--generation-database", "none")),
         *(("--header", f"Authorization: Bearer {token}") if token else ()),
     ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.contracts.ndjson", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 def foreseen(name: str) -> Any:
-    """A document without the answer for what nobody foresaw: it must not come."""
+    """A document without the answer for what nobody foresaw, which must not come, and with NDJSON as lists of lines."""
     document = documents(Topics())[name]
     for methods in document["paths"].values():
         for operation in methods.values():
             del operation["responses"]["500"]
+            asked = operation.get("requestBody", {}).get("content", {})
+            if NDJSON in asked:  # a line that is wrong is answered with 200 too
+                asked[NDJSON]["schema"] = {"anyOf": [listed(asked), {}]}
+                answered = operation["responses"]["200"]["content"]
+                answered[NDJSON]["schema"] = listed(answered)
     return document
+
+
+def listed(content: Any) -> Any:
+    """A list of what the description of NDJSON says that its lines are."""
+    names = re.findall(r"`(\w+)`", content[NDJSON]["schema"]["description"])
+    return {"type": "array", "items": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}}
 
 
 def at(document: Any, path: str, **values: str) -> Any:
@@ -121,12 +139,17 @@ def test_programs_are_answered_as_the_document_says(
     def newest() -> list[str]:
         return [life["id"] for life in gateway.api(f"signals?source={source}&limit=1")["signals"]]
 
-    document, before = foreseen("openapi-public.json"), newest()
+    def answered_by_line() -> float:
+        route = f"post_{path.split('/')[2]}"
+        return gateway.metric("signal_gateway_http_requests_total", listener="public", route=route, status="200")
+
+    document, before, lines = foreseen("openapi-public.json"), newest(), answered_by_line()
     document["paths"] = at(document, path, source=source)
     asked = ask(document, tmp_path, port=gateway.public, examples=examples, token=tokens[source])
 
     assert asked.returncode == 0, asked.stdout[-8000:] + asked.stderr[-2000:]
     assert newest() != before
+    assert answered_by_line() > lines + 10
 
 
 def test_an_answer_that_the_document_does_not_say_is_found(gateway: Deployment, tmp_path: Path) -> None:
