@@ -61,7 +61,7 @@ class Prediction:
         quantiles: values by their level, ``0.05`` to ``0.95`` for example.
         confidence: 0 to 1, by the sender's own measure.
         outlier: whether the input was unlike what the model was trained on; None where the sender did not say.
-        target_pct: the move that it predicts, as a fraction of the price.
+        target_pct: how far the price moves, up or down, as a fraction of it: above 0.
         observed_at: the close of the last candle that the model saw.
         produced_at: when the model said it, by the sender's clock.
         valid_until: when it stops being true.

@@ -20,12 +20,14 @@ from schemas.prediction import Prediction, PredictionSchema
 from schemas.record import load
 from schemas.secrets import REDACTED
 
+LIKE = 0.85
+"""From which likeness on an unknown name is a slip of a known one; 1 is the same."""
+
 _SECOND = 1_000_000
 _AHEAD = 5 * _SECOND
 """How far a sender's clock may be ahead: bots refuse what is further in the future."""
 
 _WHOLE = 15
-_LIKE = 0.85
 _MAX_KEY = 80
 _ML_SIGNALS = "The source has hummingbot.ml_signals: stock bots read probabilities, by pair."
 _KEYS = frozenset(PredictionSchema().fields) | {"pair"}
@@ -118,7 +120,7 @@ def _name_probabilities(spelled: dict[str, Any], classes: tuple[str, ...]) -> It
 def _misspelled(document: Mapping[str, Any]) -> Iterator[Fault]:
     """Fields that are nearly those of the contract: read as unknown ones, what they say would be lost."""
     for name in document:
-        near = [] if name in _KEYS or len(name) > _MAX_KEY else get_close_matches(name, _KEYS, n=1, cutoff=_LIKE)
+        near = [] if name in _KEYS or len(name) > _MAX_KEY else get_close_matches(name, _KEYS, n=1, cutoff=LIKE)
         if near:
             yield Fault(where=name, problem="is no field of a prediction", cause=f"Did you mean {near[0]}?")
 

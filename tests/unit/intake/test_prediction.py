@@ -149,6 +149,14 @@ def test_what_is_wrong_is_refused_at_its_place(wrong: dict[str, Any], where: str
     assert found[where].problem
 
 
+@pytest.mark.parametrize("name", ["token", "API_KEY", "telegram"])
+def test_a_feature_that_is_named_as_a_secret_is_refused(name: str, now: int) -> None:
+    """Its value is not read, and a model's number must not be lost without a word."""
+    found = faults(BODY | {"features": {"rsi": 1, name: 42.5}}, now=now)
+
+    assert [(where, fault.found) for where, fault in found.items()] == [(f"features.{name}", None)]
+
+
 def test_ml_signals_need_probabilities_and_a_pair(now: int) -> None:
     """Stock bots read nothing else; what they could not read is refused, and the sender is told why."""
     bare = {name: value for name, value in BODY.items() if name not in {"pair", "probabilities"}}
