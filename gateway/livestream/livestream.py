@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -84,7 +84,7 @@ class Livestream:
 
     async def listen(self) -> None:
         """Hear of what others had the broker keep on the topics that are known."""
-        for topic, _ in self._standings.words(self._clock()):
+        for topic in self._standings.topics:
             await self._listen(topic)
 
     def offer(self, accepted: Sequence[Accepted]) -> None:
@@ -133,8 +133,8 @@ class Livestream:
         answers = []
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST):
-                for topic, word in self._standings.words(now):
-                    if not word.why:
+                for topic in self._standings.topics:
+                    if not (word := self._word(topic)).why:
                         last = Word(id=f"{word.id}.neutral", pair=word.pair, at=now, why="the gateway stops")
                         await self._free()
                         with suppress(PacketTooLarge):
@@ -165,6 +165,7 @@ class Livestream:
             accepted_at=accepted_at,
             expires_at=expires_at,
             source=source,
+            zero=self._clock() - self._elapsed(),
         )
         if new is not None and (topic := self._topic(new.word.pair)) and self._standings.take(topic, new):
             self._wanted.set()
@@ -200,11 +201,14 @@ class Livestream:
             self._telemetry.retained_found(topic=topic, problem=problem)
 
     async def _say(self) -> None:
-        for topic, word in self._due():
+        for topic in self._standings.topics:
+            if not self._due(topic):
+                continue
             await self._listen(topic)
             await self._free()
             if self._leaving:
                 return
+            word = self._word(topic)  # as it is now: the wait may have been long
             with suppress(PacketTooLarge):
                 answer = self._link.publish(topic, word.payload, expiry=_KEPT)
                 answer.add_done_callback(partial(self._answered, word))
@@ -213,12 +217,15 @@ class Livestream:
                 self._told[topic] = word.id
                 self._telemetry.ml_signal_changed(pair=word.pair, id_=word.id, neutral_as=word.why)
 
-    def _due(self) -> Iterator[tuple[str, Word]]:
-        timer = self._timer()
-        for topic, word in self._standings.words(self._clock()) if not self._leaving else ():
-            said = self._said.get(topic)
-            if said is None or said[0] != word or timer - said[1] >= EVERY:
-                yield topic, word
+    def _due(self, topic: str) -> bool:
+        said = self._said.get(topic)
+        return said is None or said[0] != self._word(topic) or self._timer() - said[1] >= EVERY
+
+    def _word(self, topic: str) -> Word:
+        return self._standings.word(topic, self._clock(), timer=self._elapsed())
+
+    def _elapsed(self) -> int:
+        return int(self._timer() * 1_000_000)
 
     async def _free(self) -> None:
         while not self._link.free:

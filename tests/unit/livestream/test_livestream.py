@@ -71,6 +71,32 @@ async def test_a_pair_is_neutral_by_itself_when_its_prediction_expires():
     assert bench.told.changes[-1] == ("BTC-USDT", "the prediction expired")
 
 
+async def test_a_clock_that_is_set_back_keeps_no_prediction_in_force():
+    """The time that has passed counts, whatever the clock says now."""
+    bench = Bench()
+    async with bench.running():
+        await bench.accept(ttl=60)
+        await eventually(lambda: bench.said() == [SAID_LONG])
+        bench.clock.pass_(-3600)
+        bench.elapsed += 60
+        await eventually(lambda: bench.said()[-1:] == [NEUTRAL])
+    assert bench.told.changes[-1] == ("BTC-USDT", "the prediction expired")
+
+
+async def test_a_word_that_waits_for_a_place_in_the_window_is_said_as_it_is_then():
+    """A broker that is slow does not make a prediction late."""
+    bench = Bench(pairs=tuple(f"C{number}-USDT" for number in range(16)))
+    bench.broker.hold()
+    async with bench.running():
+        await eventually(lambda: len(bench.broker.published) == 16)
+        await bench.accept(ttl=60)
+        await asyncio.sleep(2 * livestream._LOOK)
+        bench.clock.pass_(60)
+        bench.broker.release()
+        await eventually(bench.said)
+        assert bench.said() == [NEUTRAL]
+
+
 async def test_everything_is_said_again_at_a_connection():
     """Nobody knows who heard it before."""
     bench = Bench(pairs=("BTC-USDT", "ETH-USDT"))
@@ -90,7 +116,7 @@ async def test_a_late_retry_of_an_older_candle_replaces_nothing_also_after_a_res
         await bench.accept(candle=at(-20))
         await eventually(bench.said)
     async with bench.running() as made:
-        assert [word.id for _, word in made._standings.words(bench.clock())] == [newer]
+        assert made._word(BTC).id == newer
 
 
 async def test_a_withdrawal_makes_its_pair_neutral_also_after_a_restart():
