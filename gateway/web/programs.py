@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from aiohttp import StreamReader, hdrs
+from aiohttp import hdrs
 from aiohttp.web import BaseRequest, StreamResponse
 
 from gateway.errors import NotStored, Refused
@@ -14,7 +14,7 @@ from gateway.intake.source import Door, Line, Received, Signature, Source
 from gateway.telemetry import Telemetry
 from gateway.web.answers import Answers
 from gateway.web.body import BodyReader
-from gateway.web.lines import Splitter, arriving, is_ndjson, portions
+from gateway.web.lines import Arrivals, Splitter, is_ndjson, portions
 from gateway.web.problem import Problem
 from gateway.web.reception import Entry, Slots, Taken, accepted, admit, idempotency_key, reported, traceparent
 from gateway.web.settings import PublicSettings
@@ -60,15 +60,14 @@ class Programs:
         self._now = now
         self._slots = slots
         self._bodies = bodies
-        self._arriving: set[StreamReader] = set()
+        self._arrivals = Arrivals(longest=settings.max_body, idle=settings.idle)
         self._streams = Slots(
             settings.max_streams, problem="Too many bodies are arriving at once.", telemetry=telemetry
         )
 
     def stop(self) -> None:
         """End the bodies that still arrive; what is answered by now is stored."""
-        for arriving_ in self._arriving:
-            arriving_.set_exception(NotStored("stopping", "The gateway is stopping; send it again when it is back."))
+        self._arrivals.stop()
 
     async def post(self, request: BaseRequest, *, source: str, door: Door) -> StreamResponse:
         """Answer one request."""
@@ -91,23 +90,14 @@ class Programs:
         else:
             whose = await self._posts.enter(received)
             if is_ndjson(request):
-                return await self._endless(request, whose, received)
+                with self._streams.one():
+                    return await self._stream(request, whose, received, self._arrivals.lines(request))
             received = await self._with_body(request, received)
         if is_ndjson(request):
             with self._streams.one():
                 return await self._stream(request, whose, received, _of(received.body))
         with self._slots.one():
             return accepted(await self._posts.take_from(whose, received))
-
-    async def _endless(self, request: BaseRequest, source: Source, received: Received) -> StreamResponse:
-        """Answer a body that may have no end, while it arrives."""
-        with self._streams.one():
-            self._arriving.add(request.content)
-            try:
-                lines = arriving(request, longest=self._settings.max_body, idle=self._settings.idle)
-                return await self._stream(request, source, received, lines)
-            finally:
-                self._arriving.discard(request.content)
 
     def _received(self, request: BaseRequest, *, source: str, door: Door) -> Received:
         headers = request.headers

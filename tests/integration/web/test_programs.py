@@ -580,7 +580,9 @@ async def test_a_connection_serves_on_after_a_stream(bench: Any) -> None:
     writer.close()
 
 
-async def test_a_listener_that_stops_ends_the_bodies_that_still_arrive(bench: Any) -> None:
+async def test_a_listener_that_stops_ends_the_bodies_that_still_arrive(
+    bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """A gateway that stops does not wait for a body without an end: it says so in the last line, without done."""
     b = await bench()
     reader, writer = await asyncio.open_connection("127.0.0.1", b.web.port)
@@ -591,8 +593,11 @@ async def test_a_listener_that_stops_ends_the_bodies_that_still_arrive(bench: An
     await reader.readuntil(b"\r\n\r\n")
     assert (await answered_line(reader))["status"] == "accepted"
     stopping = asyncio.create_task(b.web.listener.stop())
+    began = asyncio.get_running_loop().time()
     last = await answered_line(reader)
 
     assert (last["done"], last["code"], last["detail"]) == (False, "not_stored", "The gateway is stopping.")
     await stopping
+    assert asyncio.get_running_loop().time() - began < 2
+    assert caplog.text == ""
     writer.close()
