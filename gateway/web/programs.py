@@ -9,7 +9,7 @@ from typing import Protocol
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest, StreamResponse
 
-from gateway.errors import NotStored, Refused
+from gateway.errors import NotStored, Refused, Unauthorised
 from gateway.intake.source import Door, Line, Received, Signature, Source
 from gateway.telemetry import Telemetry
 from gateway.web.answers import Answers
@@ -27,6 +27,9 @@ class Posts(Protocol):
 
     async def enter(self, received: Received) -> Source:
         """Say whose request it is; raises Unauthorised, Refused or NotStored."""
+
+    def opens(self, received: Received) -> bool:
+        """Whether the token of a request opens its source now, and for more than one request."""
 
     async def take_from(self, source: Source, received: Received) -> Taken:
         """Take all of a body in or nothing; raises Refused or NotStored."""
@@ -91,13 +94,22 @@ class Programs:
             whose = await self._posts.enter(received)
             if is_ndjson(request):
                 with self._streams.one():
-                    return await self._stream(request, whose, received, self._arrivals.lines(request))
+                    return await self._stream(request, whose, received, self._while_open(request, received))
             received = await self._with_body(request, received)
         if is_ndjson(request):
             with self._streams.one():
                 return await self._stream(request, whose, received, _of(received.body))
         with self._slots.one():
             return accepted(await self._posts.take_from(whose, received))
+
+    async def _while_open(self, request: BaseRequest, received: Received) -> AsyncIterator[Sequence[Line]]:
+        """The lines of a body that arrives, until the token that it began with opens its source no more."""
+        lasting = self._posts.opens(received)
+        async for some in self._arrivals.lines(request):
+            if lasting and not self._posts.opens(received):
+                self._telemetry.unauthorised(cause="revoked_secret", source=received.source)
+                raise Unauthorised("revoked_secret")
+            yield some
 
     def _received(self, request: BaseRequest, *, source: str, door: Door) -> Received:
         headers = request.headers

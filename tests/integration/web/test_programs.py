@@ -53,6 +53,8 @@ class Bench:
     web: Served
     pipeline: Pipeline
     tokens: dict[str, str]
+    keys: Path
+    ring: KeyRing
     journal: Any
     offered: list[Accepted] = field(default_factory=list)
     secret: str = ""
@@ -97,9 +99,10 @@ async def bench(serve: Serve, tmp_path: Path) -> AsyncIterator[Callable[..., Any
         journals.append(journal)
         offered: list[Accepted] = []
         ids = (f"00000000-0000-7000-8000-{number:012d}" for number in count(1))
+        ring = KeyRing(keys, now=lambda: NOW)
         pipeline = Pipeline(
             Road(sources=SOURCES, topics=Topics()),
-            keys=KeyRing(keys, now=lambda: NOW),
+            keys=ring,
             admit=RateLimit(limits or {}, now=lambda: 0.0).admit,
             journal=journal,
             offer=offered.extend,
@@ -108,7 +111,7 @@ async def bench(serve: Serve, tmp_path: Path) -> AsyncIterator[Callable[..., Any
         )
         public = PublicSettings(**settings)
         site = Public(pipeline.take, settings=public, telemetry=NullTelemetry(), now=lambda: NOW, posts=pipeline)
-        return Bench(await serve(site, on_stop=site.stop), pipeline, tokens, journal, offered, secret)
+        return Bench(await serve(site, on_stop=site.stop), pipeline, tokens, keys, ring, journal, offered, secret)
 
     yield make
     for journal in journals:
@@ -578,6 +581,37 @@ async def test_a_connection_serves_on_after_a_stream(bench: Any) -> None:
     assert answer is not None
     assert (answer.status, answer.json["status"]) == (200, "duplicate")
     writer.close()
+
+
+async def test_a_token_that_was_replaced_ends_the_body_that_it_began(bench: Any) -> None:
+    """A rotation acts at once: whoever holds the old token keeps no request open to send more."""
+    b = await bench()
+    reader, writer = await asyncio.open_connection("127.0.0.1", b.web.port)
+    head = f"POST /v1/predictions/ml HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {b.tokens['ml']}\r\n"
+    writer.write(f"{head}Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+    for number in range(2):
+        line = lines(prediction(number))
+        writer.write(b"%x\r\n%b\r\n" % (len(line), line))
+        if not number:
+            await reader.readuntil(b"\r\n\r\n")
+            assert (await answered_line(reader))["status"] == "accepted"
+            rotate(b.keys, "ml", now=NOW)
+    last = await answered_line(reader)
+
+    assert (last["done"], last["status"], last["code"], last["accepted"]) == (False, 401, "unauthorised", 1)
+    assert len(await b.kept()) == 1
+    writer.close()
+
+
+async def test_a_token_that_works_once_opens_the_whole_of_a_body(bench: Any) -> None:
+    """All lines of one request are one use of it."""
+    b = await bench()
+    token = b.ring.mint("ml")
+    body = lines(*map(prediction, range(300)))
+    answers = [await b.post("/v1/predictions/ml", body, token=token, **NDJSON) for _ in range(2)]
+
+    assert json.loads(answers[0][2].splitlines()[-1])["accepted"] == 300
+    assert answers[1][0] == 401
 
 
 async def test_a_listener_that_stops_ends_the_bodies_that_still_arrive(
