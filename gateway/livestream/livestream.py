@@ -68,7 +68,6 @@ class Livestream:
         self._standings = Standings()
         self._said: dict[str, tuple[Word, float]] = {}
         self._told: dict[str, str] = {}
-        self._listened: set[str] = set()
         self._found: dict[str, None] = {}
         self._wanted = asyncio.Event()
         self._leaving = False
@@ -83,9 +82,10 @@ class Livestream:
                 await self._recall(life, source)
 
     async def listen(self) -> None:
-        """Hear of what others had the broker keep on the topics that are known."""
-        for topic in self._standings.topics:
-            await self._listen(topic)
+        """Hear of what others had the broker keep, also of pairs that become known later."""
+        if self._sources:
+            with suppress(SubscriptionDenied):  # the link says so, again at each connection
+                await self._link.subscribe(self._topics.every_ml_signals, self._find, new=False)
 
     def offer(self, accepted: Sequence[Accepted]) -> None:
         """Take what was committed just now."""
@@ -179,20 +179,17 @@ class Livestream:
             return self._topics.ml_signals(pair)
         return None
 
-    async def _listen(self, topic: str) -> None:
-        if topic not in self._listened:
-            self._listened.add(topic)
-            with suppress(SubscriptionDenied):  # the link says so, again at each connection
-                await self._link.subscribe(topic, self._find, new=False)
-
     def _find(self, topic: str, payload: bytes) -> None:
         if payload:
             self._found[topic] = None
             self._wanted.set()
 
     async def _clear(self) -> None:
-        """Take what others had the broker keep off it, so that no bot that comes later acts on it."""
-        for topic in list(self._found):
+        """Take what others had the broker keep off it, so that no bot that comes later acts on it.
+
+        What they keep for pairs that are not said here is their own.
+        """
+        for topic in [one for one in self._standings.topics if one in self._found]:
             await self._free()
             answer = await self._link.publish(topic, b"", retain=True)
             self._found.pop(topic)
@@ -204,7 +201,6 @@ class Livestream:
         for topic in self._standings.topics:
             if not self._due(topic):
                 continue
-            await self._listen(topic)
             await self._free()
             if self._leaving:
                 return
