@@ -191,10 +191,14 @@ class Livestream:
         """
         for topic in [one for one in self._standings.topics if one in self._found]:
             await self._free()
-            answer = await self._link.publish(topic, b"", retain=True)
+            self._link.publish(topic, b"", retain=True).add_done_callback(partial(self._cleared, topic))
             self._found.pop(topic)
             self._said.pop(topic, None)
-            problem = f"the broker refuses to clear it: {in_words(answer.reason)}" if answer.denied else ""
+
+    def _cleared(self, topic: str, answer: Future[Ack]) -> None:
+        if not answer.cancelled() and answer.exception() is None:  # what is still there is found again
+            denied = answer.result().denied
+            problem = f"the broker refuses to clear it: {in_words(answer.result().reason)}" if denied else ""
             self._telemetry.retained_found(topic=topic, problem=problem)
 
     async def _say(self) -> None:

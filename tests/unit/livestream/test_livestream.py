@@ -210,6 +210,25 @@ async def test_what_the_broker_denies_is_counted():
         await eventually(lambda: bench.told.outcomes == ["denied"])
 
 
+async def test_words_do_not_wait_for_the_answers_to_what_is_cleared():
+    """However many messages others retained, and however slow the broker is."""
+    bench = Bench(pairs=("BTC-USDT", "ETH-USDT"))
+    other = MemoryLink(bench.broker, client_id="other")
+    task = asyncio.create_task(other.run())
+    await other.wait_connected()
+    await other.publish(BTC, b"long", retain=True)
+    task.cancel()
+    bench.broker.published.clear()
+    bench.broker.hold()
+    async with bench.running():
+        await eventually(
+            lambda: [one.retain for one in bench.broker.published if one.topic == BTC][-2:] == [True, False]
+        )
+        assert bench.told.found == []
+        bench.broker.release()
+        await eventually(lambda: bench.told.found == [(BTC, "")])
+
+
 async def test_a_retained_message_that_may_not_be_cleared_is_reported_with_the_reason():
     """The operator has to clear it."""
     bench = Bench(pairs=("BTC-USDT",))
