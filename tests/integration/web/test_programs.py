@@ -27,6 +27,7 @@ from gateway.web import Public, PublicSettings, RateLimit
 from schemas.envelope import decode
 from schemas.topics import Topics
 from tests.integration.web.conftest import Serve, Served, eventually, read_answer
+from tests.journal_drafts import Clock
 
 NOW = 1_795_352_101_000_000
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -56,6 +57,7 @@ class Bench:
     keys: Path
     ring: KeyRing
     journal: Any
+    clock: Clock
     offered: list[Accepted] = field(default_factory=list)
     secret: str = ""
 
@@ -92,14 +94,14 @@ async def bench(serve: Serve, tmp_path: Path) -> AsyncIterator[Callable[..., Any
     journals = []
 
     async def make(*, limits: dict[str, int] | None = None, max_bytes: int = 1 << 30, **settings: Any) -> Bench:
-        keys = tmp_path / "keys.json"
+        keys, clock = tmp_path / "keys.json", Clock(NOW)
         tokens = {name: rotate(keys, name, now=NOW) for name in SOURCES}
         secret = rotate(keys, "ml", now=NOW, signing=True)
-        journal = open_journal(JournalSettings(path=str(tmp_path / "j.db"), max_bytes=max_bytes), clock=lambda: NOW)
+        journal = open_journal(JournalSettings(path=str(tmp_path / "j.db"), max_bytes=max_bytes), clock=clock)
         journals.append(journal)
         offered: list[Accepted] = []
         ids = (f"00000000-0000-7000-8000-{number:012d}" for number in count(1))
-        ring = KeyRing(keys, now=lambda: NOW)
+        ring = KeyRing(keys, now=clock)
         pipeline = Pipeline(
             Road(sources=SOURCES, topics=Topics()),
             keys=ring,
@@ -110,8 +112,10 @@ async def bench(serve: Serve, tmp_path: Path) -> AsyncIterator[Callable[..., Any
             new_id=lambda: next(ids),
         )
         public = PublicSettings(**settings)
-        site = Public(pipeline.take, settings=public, telemetry=NullTelemetry(), now=lambda: NOW, posts=pipeline)
-        return Bench(await serve(site, on_stop=site.stop), pipeline, tokens, keys, ring, journal, offered, secret)
+        site = Public(pipeline.take, settings=public, telemetry=NullTelemetry(), now=clock, posts=pipeline)
+        return Bench(
+            await serve(site, on_stop=site.stop), pipeline, tokens, keys, ring, journal, clock, offered, secret
+        )
 
     yield make
     for journal in journals:
@@ -144,6 +148,19 @@ async def test_an_array_is_taken_whole_or_not_at_all(bench: Any) -> None:
     status, entries = await b.predictions([prediction(1), prediction(2), prediction(1)])
     assert status == 202
     assert [entry["status"] for entry in entries] == ["accepted", "accepted", "duplicate"]
+
+
+async def test_a_model_that_says_the_same_again_goes_on_saying_it(bench: Any) -> None:
+    """Without a key and a time an equal body is no repeat; with a time it is one."""
+    b = await bench()
+    timed = BODY | {"observed_at": "2026-11-22T12:50:00Z"}
+    answers = []
+    for body in (BODY, timed, BODY, timed):
+        answers.append((await b.predictions(body))[0])
+        b.clock.pass_(10)
+    assert answers == [202, 202, 202, 200]
+    first, _, again = await b.kept()
+    assert (again.possible_duplicate_of, again.expires_at - first.expires_at) == (first.id, 20_000_000)
 
 
 async def test_a_trade_comes_the_same_way(bench: Any) -> None:
