@@ -118,7 +118,8 @@ class Pump:
         self.put(queue)
 
     def release(self) -> None:
-        """Look again at the lanes that were held for a bot that has not receipted enough."""
+        """Look again at the lanes that were held for a bot's receipts, and whether others left places of the window."""
+        self._wanted.set()
         held, self._held = self._held, []
         for queue in held:
             self.put(queue)

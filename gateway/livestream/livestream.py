@@ -8,6 +8,7 @@ from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from math import inf
 
 from gateway.journal.journal import Journal
 from gateway.journal.model import Accepted, Life, Station
@@ -31,6 +32,9 @@ _RECALLED = 500
 
 _LAST = 2.0
 """Seconds for all the last words together: what waits to be delivered needs the rest of the time."""
+
+_AT_ONCE = 8
+"""Words in flight at most: the rest of the window is for signals."""
 
 _LOOK = 0.25
 _PAUSE = 0.01
@@ -70,6 +74,7 @@ class Livestream:
         self._told: dict[str, str] = {}
         self._found: dict[str, None] = {}
         self._wanted = asyncio.Event()
+        self._in_flight = 0
         self._leaving = False
 
     async def recall(self) -> None:
@@ -136,10 +141,9 @@ class Livestream:
                 for topic in self._standings.topics:
                     if not (word := self._word(topic)).why:
                         last = Word(id=f"{word.id}.neutral", pair=word.pair, at=now, why="the gateway stops")
-                        await self._free()
+                        await self._free(most=inf)
                         with suppress(PacketTooLarge):
-                            answers.append(self._link.publish(topic, last.payload, expiry=_KEPT))
-                            answers[-1].add_done_callback(partial(self._answered, last))
+                            answers.append(self._publish(topic, last))
                 if answers:
                     await asyncio.wait(answers)
 
@@ -210,8 +214,7 @@ class Livestream:
                 return
             word = self._word(topic)  # as it is now: the wait may have been long
             with suppress(PacketTooLarge):
-                answer = self._link.publish(topic, word.payload, expiry=_KEPT)
-                answer.add_done_callback(partial(self._answered, word))
+                self._publish(topic, word)
             self._said[topic] = (word, self._timer())
             if self._told.get(topic) != word.id:
                 self._told[topic] = word.id
@@ -227,13 +230,20 @@ class Livestream:
     def _elapsed(self) -> int:
         return int(self._timer() * 1_000_000)
 
-    async def _free(self) -> None:
-        while not self._link.free:
+    async def _free(self, *, most: float = _AT_ONCE) -> None:
+        while not self._link.free or self._in_flight >= most:
             if not self._link.connected:
                 raise LinkLost(self._link.last_error)
             await asyncio.sleep(_PAUSE)
 
+    def _publish(self, topic: str, word: Word) -> Future[Ack]:
+        answer = self._link.publish(topic, word.payload, expiry=_KEPT)
+        self._in_flight += 1
+        answer.add_done_callback(partial(self._answered, word))
+        return answer
+
     def _answered(self, word: Word, answer: Future[Ack]) -> None:
+        self._in_flight -= 1
         if not answer.cancelled() and answer.exception() is None:
             outcome = "denied" if answer.result().denied else "neutral" if word.why else "prediction"
             self._telemetry.ml_signal(outcome=outcome)

@@ -75,6 +75,21 @@ async def test_a_backlog_leaves_places_of_the_window_to_what_cannot_wait(bench, 
     await bench.until(lambda: len(bench.heard) == 20)
 
 
+async def test_a_window_that_others_filled_holds_a_signal_up_no_longer_than_they_do(bench):
+    """Nobody tells the delivery that their places are free again: it looks by itself."""
+    await bench.start()
+    bench.run()
+    await bench.until(lambda: bench.link.free == 16)
+    bench.broker.hold()
+    for _ in range(16):
+        bench.link.publish("card", b"word")
+    await bench.accept("src/A")
+    await asyncio.sleep(0.05)
+    assert not bench.published
+    bench.broker.release()
+    await bench.until(lambda: bench.heard)
+
+
 async def test_a_denied_publish_ends_as_denied_and_the_key_goes_on(bench):
     await bench.start()
     bench.broker.deny("signals/v1/trade/src/NO")

@@ -88,7 +88,8 @@ async def test_a_word_that_waits_for_a_place_in_the_window_is_said_as_it_is_then
     bench = Bench(pairs=tuple(f"C{number}-USDT" for number in range(16)))
     bench.broker.hold()
     async with bench.running():
-        await eventually(lambda: len(bench.broker.published) == 16)
+        await eventually(lambda: len(bench.broker.published) == 8)
+        assert bench.link.free == 8, "the other places are for signals"
         await bench.accept(ttl=60)
         await asyncio.sleep(2 * livestream._LOOK)
         bench.clock.pass_(60)
