@@ -87,18 +87,16 @@ class Programs:
             raise
 
     async def _answered(self, request: BaseRequest, received: Received) -> StreamResponse:
-        if received.signature is not None:
+        signed = received.signature is not None
+        if signed:
             received = await self._with_body(request, received)
-            whose = await self._posts.enter(received)
-        else:
-            whose = await self._posts.enter(received)
-            if is_ndjson(request):
-                with self._streams.one():
-                    return await self._stream(request, whose, received, self._while_open(request, received))
-            received = await self._with_body(request, received)
+        whose = await self._posts.enter(received)
         if is_ndjson(request):
+            lines = _of(received.body) if signed else self._while_open(request, received)
             with self._streams.one():
-                return await self._stream(request, whose, received, _of(received.body))
+                return await self._stream(request, whose, received, lines)
+        if not signed:
+            received = await self._with_body(request, received)
         with self._slots.one():
             return accepted(await self._posts.take_from(whose, received))
 
