@@ -19,6 +19,7 @@ from schemas.instrument import Instrument
 from schemas.prediction import Prediction, PredictionSchema
 from schemas.record import load
 from schemas.secrets import REDACTED
+from schemas.topics import TopicError, Topics
 
 LIKE = 0.85
 """From which likeness on an unknown name is a slip of a known one; 1 is the same."""
@@ -65,8 +66,8 @@ def predict(document: Document, *, source: Source, accepted_at: int) -> Predicti
     if faults:
         raise Refused(Code.INVALID, *faults[:MAX_FAULTS])
     market = _market(loaded.instrument, document, source)
-    if source.predictions.ml_signals and market.pair is None:
-        raise Refused(Code.INVALID, Fault(where="instrument", problem="has no pair", cause=_ML_SIGNALS))
+    if source.predictions.ml_signals:
+        _ensure_sayable(market)
     return replace(loaded, instrument=market)
 
 
@@ -158,6 +159,17 @@ def _market(given: Instrument, document: Mapping[str, Any], source: Source) -> I
         return told(given, source=source, where="instrument")
     where = "pair" if document.get("instrument") is None else "instrument"
     return instrument(Ticker(given.raw), source=source, where=where) or given
+
+
+def _ensure_sayable(market: Instrument) -> None:
+    """Make sure that stock bots can be told: what they never hear must not be answered as accepted."""
+    if market.pair is None:
+        raise Refused(Code.INVALID, Fault(where="instrument", problem="has no pair", cause=_ML_SIGNALS))
+    try:
+        Topics().ml_signals(market.pair)
+    except TopicError as error:
+        problem = f"has no place among ML signals: {error}"
+        raise Refused(Code.INVALID, Fault(where="instrument.pair", problem=problem, cause=_ML_SIGNALS)) from None
 
 
 def _plain(value: Any) -> Any:

@@ -174,6 +174,16 @@ def test_ml_signals_need_probabilities_and_a_pair(now: int) -> None:
     assert (list(found), "ml_signals" in found["instrument"].cause) == (["instrument"], True)
 
 
+def test_ml_signals_need_a_pair_that_has_a_topic(now: int) -> None:
+    """What stock bots can never be told is not answered as accepted."""
+    saying = source(models=RULES.models, ml_signals=True)
+    odd = {name: value for name, value in BODY.items() if name != "pair"}
+    odd |= {"instrument": {"raw": "xyz:TSLA-USD", "pair": "XYZ:TSLA-USD"}}
+
+    assert read(odd, now=now).instrument.pair == "XYZ:TSLA-USD"
+    assert list(faults(odd, source=saying, now=now)) == ["instrument.pair"]
+
+
 def test_every_fault_is_told_at_once(now: int) -> None:
     """A sender sees all that is wrong in one answer, also what only the source knows."""
     wrong = BODY | {"model": "nobody", "probabilities": {"long": 2}, "horizon": -1, "valid_untill": "x"}
