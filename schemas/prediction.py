@@ -84,8 +84,8 @@ class Prediction:
     idempotency_key: str | None = None
 
 
-_named = validate.Length(min=1, max=_MAX_NAME, error="has {min} to {max} characters")
-_unit = validate.Range(min=0, max=1, error="is a number from {min} to {max}")
+_named = validate.Length(min=1, max=_MAX_NAME, error="must have {min} to {max} characters")
+_unit = validate.Range(min=0, max=1, error="must be a number from {min} to {max}")
 
 
 class ModelSchema(RecordSchema):
@@ -111,7 +111,7 @@ class ProbabilitiesSchema(RecordSchema):
         total = sum(values.values())
         if abs(total - 1) <= SUM_TOLERANCE + _ROUNDING:
             return {}
-        return {"_schema": [f"sum to {total:g}; short, neutral and long sum to 1 within {SUM_TOLERANCE:g}"]}
+        return {"_schema": [f"sum to {total:g}; short, neutral and long must sum to 1 within {SUM_TOLERANCE:g}"]}
 
 
 class ValueSchema(RecordSchema):
@@ -130,13 +130,13 @@ class PredictionSchema(RecordSchema):
 
     model = fields.Nested(ModelSchema, required=True)
     instrument = fields.Nested(InstrumentSchema, required=True)
-    horizon = Number(validate=validate.Range(min=0, min_inclusive=False, error="is a number of seconds above 0"))
+    horizon = Number(validate=validate.Range(min=0, min_inclusive=False, error="must be a number of seconds above 0"))
     probabilities = fields.Nested(ProbabilitiesSchema)
     value = fields.Nested(ValueSchema)
     quantiles = Object(values=Indicator())
     confidence = Number(validate=_unit)
     outlier = Flag()
-    target_pct = ExactDecimal(validate=validate.Range(min=Decimal(0), min_inclusive=False, error="is above 0"))
+    target_pct = ExactDecimal(validate=validate.Range(min=Decimal(0), min_inclusive=False, error="must be above 0"))
     observed_at = Instant()
     produced_at = Instant()
     valid_until = Instant()
