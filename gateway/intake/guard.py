@@ -63,6 +63,8 @@ def _end(prediction: Prediction, source: Source, accepted_at: int) -> tuple[str,
     interval = source.predictions.interval if source.predictions else None
     if interval is None:
         cause = "Send it, or observed_at and horizon, or give the source an interval in the configuration."
+        if horizon is not None:
+            cause = "A horizon counts from observed_at: send that too. Or send valid_until."
         raise Refused(
             Code.INVALID, Fault(where="valid_until", problem="nothing says until when it is true", cause=cause)
         )

@@ -16,7 +16,7 @@ from gateway.intake.symbol import Ticker, instrument, told
 from schemas.errors import ContractError, Fault
 from schemas.fields import exact_text, to_micros
 from schemas.instrument import Instrument
-from schemas.prediction import Prediction, PredictionSchema
+from schemas.prediction import Prediction, PredictionSchema, ProbabilitiesSchema
 from schemas.record import load
 from schemas.secrets import REDACTED
 from schemas.topics import TopicError, Topics
@@ -31,6 +31,8 @@ _AHEAD = 5 * _SECOND
 _WHOLE = 15
 _MAX_KEY = 80
 _ML_SIGNALS = "The source has hummingbot.ml_signals: stock bots read probabilities, by pair."
+_CLASSES = frozenset(ProbabilitiesSchema().fields)
+_SHOWN = 3
 _KEYS = frozenset(PredictionSchema().fields) | {"pair"}
 
 
@@ -58,7 +60,7 @@ def predict(document: Document, *, source: Source, accepted_at: int) -> Predicti
         loaded: Prediction = load(PredictionSchema, spelled)
     except ContractError as error:
         own = {fault.where for fault in faults}
-        faults += [fault for fault in error.faults if fault.where not in own]
+        faults += [_explained(fault, spelled, source) for fault in error.faults if fault.where not in own]
         raise Refused(Code.INVALID, *faults[:MAX_FAULTS]) from None
     faults += _untimely(loaded, accepted_at)
     if source.predictions.ml_signals and loaded.probabilities is None:
@@ -133,6 +135,20 @@ def _redacted(spelled: Mapping[str, Any]) -> Iterator[Fault]:
         if value == REDACTED:
             cause = "Give the feature another name."
             yield Fault(where=f"features.{name[:_MAX_KEY]}", problem="is named as a secret is", cause=cause)
+
+
+def _explained(fault: Fault, spelled: Mapping[str, Any], source: Source) -> Fault:
+    """The contract's fault with its likely cause, where the document tells one."""
+    shares = spelled.get("probabilities")
+    if fault.where == "probabilities" and isinstance(shares, dict):
+        strange = [repr(name[:_MAX_KEY]) for name in shares if name not in _CLASSES]
+        if strange:
+            return replace(fault, cause=f"Not counted: {', '.join(strange[:_SHOWN])}. Name the classes as these are.")
+    if fault == Fault(where="instrument", problem="is missing"):
+        return replace(fault, cause='Send it, or a pair, such as "BTC-USDT".')
+    if fault == Fault(where="model", problem="is missing") and source.predictions is not None:
+        return replace(fault, cause=f"The source has several: {', '.join(source.predictions.models)}.")
+    return fault
 
 
 def _untimely(prediction: Prediction, accepted_at: int) -> Iterator[Fault]:

@@ -263,3 +263,25 @@ def test_a_text_is_no_prediction(now: int) -> None:
     """What is no object is refused."""
     with pytest.raises(Refused):
         predict("buy", source=SOURCE, accepted_at=now)
+
+
+@pytest.mark.parametrize(
+    ("document", "where", "cause"),
+    [
+        ({"probabilities": {"up": 0.7, "short": 0.3}}, "probabilities", "Not counted: 'up'"),
+        ({"pair": None}, "instrument", "BTC-USDT"),
+        ({"model": None}, "model", "btc-lstm, btc-gbm"),
+    ],
+)
+def test_a_refusal_says_what_to_send_instead(document: dict[str, Any], where: str, cause: str, now: int) -> None:
+    """A class by another name, no pair, and no model where there are several are the likely first mistakes."""
+    assert cause in faults(BODY | document, now=now)[where].cause
+
+
+def test_a_horizon_without_its_beginning_says_what_is_missing(now: int) -> None:
+    """It was sent, so that nothing says until when would be a riddle."""
+    endless = source(interval=None)
+    found = read(BODY | {"horizon": 60}, source=endless, now=now)
+
+    with pytest.raises(Refused, match="A horizon counts from observed_at"):
+        lasting(found, source=endless, accepted_at=now)
