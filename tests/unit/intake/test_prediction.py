@@ -221,6 +221,8 @@ def test_until_when_it_is_true(now: int) -> None:
     assert expiry({"observed_at": minute_ago}, now=now) == 540
     assert expiry({"produced_at": minute_ago, "horizon": 3600}, now=now) == 540
     assert expiry({"horizon": 3600}, now=now) == 600
+    assert expiry({"horizon": 60}, now=now) == 60
+    assert expiry({"produced_at": minute_ago, "horizon": 90}, now=now) == 30
 
 
 def test_it_must_be_known_until_when_it_is_true(now: int) -> None:
