@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from bot_plugin import reading
 from bot_plugin.clock import GatewayClock
-from bot_plugin.dispatch import Verdict, decide
+from bot_plugin.dispatch import Decision, Verdict, decide
 from bot_plugin.errors import InboxFull
-from bot_plugin.inbox import Arrival, Inbox, forget_at
+from bot_plugin.in_force import series_of
+from bot_plugin.inbox import WITHDRAWN, Arrival, Inbox, forget_at
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.order import Place
 from bot_plugin.registration import Registration
@@ -18,6 +20,7 @@ from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
 from bot_plugin.signal import Signal
 from bot_plugin.transport import Message
+from bot_plugin.vigil import Vigil
 from schemas.fields import to_micros
 from schemas.receipt import Stage
 
@@ -30,7 +33,7 @@ class Arrivals:
     Args:
         connected: whether the connection stands, with its subscriptions.
         wanted: what the handlers want.
-        predicted: is told of each prediction that is true, also where the handlers leave it out.
+        vigil: is told of each prediction, also where the handlers leave it out.
         now: the bot's clock, microseconds since the epoch.
         monotonic: a clock that nobody sets, microseconds.
     """
@@ -45,13 +48,13 @@ class Arrivals:
         gateway: GatewayClock,
         connected: Callable[[], bool],
         wanted: Callable[[], Sequence[Registration]],
-        predicted: Callable[[Signal], None],
+        vigil: Vigil,
         now: Callable[[], int],
         monotonic: Callable[[], int],
     ) -> None:
         self._settings, self._inbox, self._lifecycle = settings, inbox, lifecycle
         self._sequencer, self._gateway = sequencer, gateway
-        self._connected, self._wanted, self._predicted = connected, wanted, predicted
+        self._connected, self._wanted, self._vigil = connected, wanted, vigil
         self._now, self._monotonic = now, monotonic
 
     def take(self, message: Message) -> None:
@@ -73,7 +76,8 @@ class Arrivals:
             case reading.Unreadable(str(id_), problem, place):
                 log.error("signal %s on %s cannot be read: %s", id_, message.topic, problem)
                 verdict = Verdict(Stage.REFUSED, f"unreadable: {problem}")
-                self._end(id_, verdict, message, expires_at=self._now(), place=place)
+                sequence = 0 if place is None else place.sequence
+                self._end(self._arrival(id_, message, expires_at=self._now(), sequence=sequence), verdict, place)
 
     def _dispatch(self, signal: Signal, message: Message) -> None:
         now, monotonic = self._now(), self._monotonic()
@@ -85,71 +89,81 @@ class Arrivals:
             modes=self._settings.modes,
             offset=self._gateway.offset(now=now, monotonic=monotonic),
         )
-        place = place_of(signal, message.topic)
-        expires_at = to_micros(signal.expires_at)
-        if decision.fit and signal.model is not None:
-            self._inbox.predict(signal.model.name, self._arrival(signal.id, message, (), expires_at, place))
-            self._predicted(signal)
-        if decision.verdict is not None:
-            self._end(signal.id, decision.verdict, message, expires_at=expires_at, place=place)
-            return
-        names = tuple(registration.name for registration in decision.run)
-        try:
-            if not self._arrive(signal.id, message, handlers=names, expires_at=expires_at, place=place):
-                return
-        except InboxFull as full:
-            verdict = Verdict(Stage.REFUSED, str(full))
-            self._end(signal.id, verdict, message, expires_at=expires_at, place=place)
-            return
-        self._sequencer.take(signal, decision.run, place)
+        arrival = self._arrival(signal.id, message, expires_at=to_micros(signal.expires_at), sequence=signal.sequence)
+        if signal.mode in self._settings.modes and (series := series_of(signal)) is not None:
+            arrival = replace(arrival, series=series, ended=_refused(decision))
+        new = self._take(signal, decision, arrival, place_of(signal, message.topic))
+        if arrival.series is not None:
+            self._vigil.see(signal, ended=arrival.ended if new else "it was withdrawn, or ended, before")
+
+    def _take(self, signal: Signal, decision: Decision, arrival: Arrival, place: Place) -> bool:
+        """Give a signal to those that are to run it, or end it; False where it is known."""
+        verdict = decision.verdict
+        if verdict is None:
+            names = tuple(registration.name for registration in decision.run)
+            try:
+                if new := self._arrive(replace(arrival, handlers=names), place):
+                    self._sequencer.take(signal, decision.run, place)
+            except InboxFull as full:
+                verdict = Verdict(Stage.REFUSED, str(full))
+            else:
+                return new
+        return self._end(arrival, verdict, place)
 
     def _withdraw(self, withdrawn: reading.Withdrawn, message: Message) -> None:
         """Carry out first, as that may be repeated; what is known of the withdrawal itself says that it was."""
         self._gateway.observe(withdrawn.written_at, monotonic=self._monotonic())
         target = withdrawn.withdrawal.signal
+        self._vigil.end(target, WITHDRAWN)
         try:
             self._lifecycle.withdraw(withdrawn.withdrawal, expires_at=withdrawn.expires_at)
             verdict = Verdict(Stage.HANDLED, f"signal {target} is not started from now on")
         except InboxFull as full:
             log.error("the withdrawal of %s is not remembered: %s", target, full)  # noqa: TRY400
             verdict = Verdict(Stage.REFUSED, str(full))
-        self._end(withdrawn.id, verdict, message, expires_at=withdrawn.expires_at, place=withdrawn.place)
+        sequence = 0 if withdrawn.place is None else withdrawn.place.sequence
+        arrival = self._arrival(withdrawn.id, message, expires_at=withdrawn.expires_at, sequence=sequence)
+        self._end(arrival, verdict, withdrawn.place)
 
-    def _end(self, id_: str, verdict: Verdict, message: Message, *, expires_at: int, place: Place | None) -> None:
-        """End a message that no handler will see, unless it was ended before."""
+    def _end(self, arrival: Arrival, verdict: Verdict, place: Place | None) -> bool:
+        """End a message that no handler will see, unless it was ended before; False where it was."""
         with suppress(InboxFull):  # it ends all the same
-            if not self._arrive(id_, message, handlers=(), expires_at=expires_at, place=place):
-                return
+            if not self._arrive(arrival, place):
+                return False
         if place is not None:
             self._sequencer.skip(place)
-        self._lifecycle.refuse(id_, verdict, received_at=self._now())
+        self._lifecycle.refuse(arrival.id, verdict, received_at=self._now())
+        return True
 
-    def _arrive(
-        self, id_: str, message: Message, *, handlers: tuple[str, ...], expires_at: int, place: Place | None
-    ) -> bool:
-        new = self._inbox.arrive(self._arrival(id_, message, handlers, expires_at, place))
+    def _arrive(self, arrival: Arrival, place: Place | None) -> bool:
+        new = self._inbox.arrive(arrival)
         if not new:
             if place is not None:
                 self._sequencer.repeated(place)
-            self._lifecycle.repeat(id_)
+            self._lifecycle.repeat(arrival.id)
         return new
 
-    def _arrival(
-        self, id_: str, message: Message, handlers: tuple[str, ...], expires_at: int, place: Place | None
-    ) -> Arrival:
+    def _arrival(self, id_: str, message: Message, *, expires_at: int, sequence: int) -> Arrival:
         now = self._now()
         return Arrival(
             id=id_,
             topic=message.topic,
             payload=message.payload,
-            handlers=handlers,
-            sequence=0 if place is None else place.sequence,
+            handlers=(),
+            sequence=sequence,
             received_at=now,
             forget_at=forget_at(expires_at, now=now),
         )
 
     def _latest(self) -> int:
         return self._gateway.latest(now=self._now(), monotonic=self._monotonic())
+
+
+def _refused(decision: Decision) -> str | None:
+    """Why a prediction ends those before it and counts for nothing itself; None where it counts."""
+    if decision.fit or decision.verdict is None:
+        return None
+    return f"the newest prediction was refused: {decision.verdict.reason}"
 
 
 def place_of(signal: Signal, topic: str) -> Place:

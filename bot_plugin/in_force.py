@@ -15,9 +15,21 @@ from schemas.fields import to_micros
 from schemas.instrument import Kind
 
 MOST = 10_000
-"""Predictions that are kept: the newest of each source, mode, instrument and model."""
+"""Predictions that are kept: the newest of each source, mode, instrument and series."""
 
 _Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest prediction of its source, mode, instrument and series.
+
+    Args:
+        ended: why it counts no more, though it may not have run out: it was withdrawn, or refused. None where it does.
+    """
+
+    signal: Signal
+    ended: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +63,13 @@ class Watch:
     callback: Callable[[Stale], Any]
     interval: float | None = None
 
-    def why_not(self, signal: Signal) -> str | None:
+    def why_not(self, newest: Newest) -> str | None:
         """Why the newest prediction does not count any more; None while it is in force."""
+        signal = newest.signal
         if signal.remaining <= 0:
             return "the prediction ran out"
+        if newest.ended is not None:
+            return newest.ended
         if self.interval is not None and _age(signal) >= self.interval:
             return f"the source is silent for more than {self.interval:g} s"
         return (
@@ -62,58 +77,84 @@ class Watch:
         )
 
 
-class Predictions:
-    """The newest prediction of each source, instrument and model, of those that this bot's handlers listen to."""
+class Heard:
+    """The newest prediction of each source, mode, instrument and series, of those that came; from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._newest: dict[_Key, Signal] = {}
+        self._newest: dict[_Key, Newest] = {}
+        self._of_pair: dict[str | None, set[_Key]] = {}
+
+    def see(self, signal: Signal, *, ended: str | None = None) -> bool:
+        """Take in a prediction; one that is not newer than what is there changes nothing, and the answer is False.
+
+        Args:
+            signal: ends the one before it, whether it counts itself or not.
+            ended: why it does not.
+        """
+        if signal.instrument is None or (series := series_of(signal)) is None:
+            return False
+        key = signal.source, str(signal.mode), signal.instrument.name, series
+        with self._lock:
+            held = self._newest.get(key)
+            if held is not None and held.signal.sequence >= signal.sequence:
+                return False
+            self._drop(key)
+            self._newest[key] = Newest(signal, ended)
+            self._of_pair.setdefault(signal.pair, set()).add(key)
+            if len(self._newest) > MOST:
+                self._drop(next(iter(self._newest)))
+        return True
+
+    def end(self, id_: str, reason: str) -> None:
+        """A prediction counts no more, and those before it stay ended."""
+        with self._lock:
+            for key, held in self._newest.items():
+                if held.signal.id == id_:
+                    self._newest[key] = Newest(held.signal, reason)
+                    return
+
+    def newest(self, wanted: Registration) -> Iterator[Newest]:
+        """The newest prediction that a registration addresses, whatever it says: one for each instrument."""
+        found: dict[tuple[str, ...], Newest] = {}
+        with self._lock:
+            keys = self._newest if wanted.pair is None else self._of_pair.get(wanted.pair, ())
+            held = [(key[:3], self._newest[key]) for key in keys]
+        for place, each in held:
+            sequence = each.signal.sequence
+            if addressed(wanted, each.signal) and (place not in found or found[place].signal.sequence < sequence):
+                found[place] = each
+        yield from found.values()
+
+    def _drop(self, key: _Key) -> None:
+        if (gone := self._newest.pop(key, None)) is not None:
+            of_pair = self._of_pair[gone.signal.pair]
+            of_pair.discard(key)
+            if not of_pair:
+                del self._of_pair[gone.signal.pair]
+
+
+class Predictions:
+    """What is in force of the predictions that this bot's handlers listen to."""
+
+    def __init__(self) -> None:
+        self._heard = Heard()
         self._ended: tuple[BaseException | None] | None = None
         self.watches: tuple[Watch, ...] = ()
 
-    def open(self, known: Predictions) -> None:
-        """A run begins, or goes on with these handlers: what it knows is known here."""
-        newest = known.snapshot()
-        with self._lock:
-            self._newest, self._ended = newest, None
+    def open(self, heard: Heard) -> None:
+        """A run begins, or goes on with these handlers: what it hears is known here."""
+        self._heard, self._ended = heard, None
 
     def close(self, cause: BaseException | None) -> None:
         """The run ended."""
-        with self._lock:
-            self._newest, self._ended = {}, (cause,)
-
-    def see(self, signal: Signal) -> None:
-        """Take in a prediction; one that is older than what is there changes nothing."""
-        if signal.instrument is None or signal.model is None:
-            return
-        key = signal.source, str(signal.mode), signal.instrument.name, signal.model.name
-        with self._lock:
-            held = self._newest.get(key)
-            if held is not None and held.sequence >= signal.sequence:
-                return
-            self._newest.pop(key, None)
-            self._newest[key] = signal
-            while len(self._newest) > MOST:
-                del self._newest[next(iter(self._newest))]
-
-    def snapshot(self) -> dict[_Key, Signal]:
-        """What is known now."""
-        with self._lock:
-            return dict(self._newest)
-
-    def newest(self, wanted: Registration) -> Iterator[Signal]:
-        """The newest prediction that a registration addresses, whatever it says: one for each instrument."""
-        found: dict[tuple[str, ...], Signal] = {}
-        for key, signal in self.snapshot().items():
-            if addressed(wanted, signal) and (key[:3] not in found or found[key[:3]].sequence < signal.sequence):
-                found[key[:3]] = signal
-        yield from found.values()
+        self._heard, self._ended = Heard(), (cause,)
 
     def latest(self, source: str, pair: str | None = None, **filters: Any) -> Signal | None:
         """The prediction in force, or None once it has expired; from any thread.
 
-        A newer prediction that the filters leave out ends the one before it, as a silence past the interval of an
-        ``on_stale`` of the same handlers does.
+        A newer prediction that the filters leave out ends the one before it, as its withdrawal does, and a silence past
+        the interval of an ``on_stale`` of the same handlers.
 
         Args:
             source: the source's name, or ``*``.
@@ -124,15 +165,15 @@ class Predictions:
             ListenerEnded: the listener stopped, or what ended it is the cause.
             ValueError: an argument that could never match.
         """
-        if self._ended is not None:
-            (cause,) = self._ended
-            raise ListenerEnded(cause) from cause
+        if (ended := self._ended) is not None:
+            raise ListenerEnded(ended[0]) from ended[0]
         wanted = asked(source, nobody, pair=pair, **filters)
-        newest = max(self.newest(wanted), key=lambda signal: signal.sequence, default=None)
-        if newest is None or newest.remaining <= 0 or left_out(wanted, newest) is not None:
+        newest = max(self._heard.newest(wanted), key=lambda each: each.signal.sequence, default=None)
+        if newest is None or Watch(wanted=wanted, callback=nobody).why_not(newest) is not None:
             return None
-        silent = (each for each in self.watches if each.interval is not None and addressed(each.wanted, newest))
-        return None if any(_age(newest) >= (each.interval or 0) for each in silent) else newest
+        signal = newest.signal
+        silent = (each for each in self.watches if each.interval is not None and addressed(each.wanted, signal))
+        return None if any(_age(signal) >= (each.interval or 0) for each in silent) else signal
 
 
 def asked(source: str, target: Callable[..., Any], *, name: str = "predictions", **filters: Any) -> Registration:
@@ -146,7 +187,13 @@ def asked(source: str, target: Callable[..., Any], *, name: str = "predictions",
     return Registration(name=name, body=PREDICTION, source=source, target=target, **filters)
 
 
+def series_of(signal: Signal) -> str | None:
+    """Which of its topic's predictions follow one another: those of one model for one venue; None for no prediction."""
+    if signal.model is None or signal.instrument is None:
+        return None
+    return f"{signal.model.name}@{(signal.instrument.venue or '').upper()}"
+
+
 def _age(signal: Signal) -> float:
-    """Seconds since the gateway accepted it, by the clock that nobody sets."""
-    lifetime = to_micros(signal.expires_at) - to_micros(signal.time)
-    return (signal.monotonic() - signal.deadline + lifetime) / 1_000_000
+    """Seconds since the gateway accepted it, by the clock that says so first: a machine may sleep, or be set."""
+    return (to_micros(signal.expires_at) - to_micros(signal.time)) / 1_000_000 - signal.remaining

@@ -73,20 +73,24 @@ def decide_left(
                 yield _unreadable(one)
 
 
-def still_true(
+def remembered(
     predictions: Iterable[Arrival],
     *,
     modes: Collection[Mode],
     root: str,
     now: Callable[[], int],
     monotonic: Callable[[], int],
-) -> Iterator[Signal]:
-    """The predictions that an earlier process heard, of a mode that the bot runs, which have not expired meanwhile."""
+    latest: Callable[[], int],
+) -> Iterator[tuple[Signal, str | None]]:
+    """The newest predictions that an earlier process heard, of a mode that the bot runs, and why one counts no more.
+
+    Those that ran out meanwhile are among them: whoever acted on one is to be told that it did.
+    """
     for one in predictions:
         message = Message(topic=one.topic, payload=one.payload)
-        match reading.read(message, root=root, now=now, monotonic=monotonic):
-            case Signal() as signal if signal.mode in modes and signal.remaining > 0:
-                yield replace(signal, received_at=from_micros(one.received_at))
+        match reading.read(message, root=root, now=now, monotonic=monotonic, latest=latest):
+            case Signal() as signal if signal.mode in modes:
+                yield replace(signal, received_at=from_micros(one.received_at)), one.ended
 
 
 def _decide(

@@ -16,17 +16,16 @@ from bot_plugin.busy import Busy
 from bot_plugin.card import OwnCard
 from bot_plugin.clock import GatewayClock
 from bot_plugin.desk import LoopDesk
-from bot_plugin.in_force import Predictions
+from bot_plugin.in_force import Heard
 from bot_plugin.inbox import Inbox, Recovered
 from bot_plugin.lifecycle import Lifecycle
 from bot_plugin.plan import Plan
 from bot_plugin.raw import RawHandlers
 from bot_plugin.receipts import Receipts
-from bot_plugin.recovery import decide_left, still_true
+from bot_plugin.recovery import decide_left, remembered
 from bot_plugin.registration import Registration
 from bot_plugin.sequencer import Sequencer
 from bot_plugin.settings import PluginSettings
-from bot_plugin.signal import Signal
 from bot_plugin.stale_calls import StaleCalls
 from bot_plugin.transport import Link, Message, matches
 from bot_plugin.turns import Turns
@@ -88,9 +87,9 @@ class Session:
             backlog=settings.backlog,
             monotonic=monotonic,
         )
-        self._known = Predictions()
+        self._heard = Heard()
         self._stale_calls = StaleCalls(group, turns, threads=settings.threads)
-        self._vigil = Vigil(self._known, self._stale_calls, monotonic=monotonic)
+        self._vigil = Vigil(self._heard, self._stale_calls, monotonic=monotonic)
         self._vigil.change(plan.watches)
         self._sequencer = self._ordered(released)
         self._arrivals = self._intake()
@@ -112,7 +111,7 @@ class Session:
             may_come=lambda: self._link.connected and not self.receipts.unanswered,
             confirms=lambda: self.receipts.shown,
             lag=lambda: int(self.receipts.lag * 1e6),
-            now=lambda: self._gateway.latest(now=self._now(), monotonic=self._monotonic()),
+            now=self._latest,
             monotonic=self._monotonic,
         )
 
@@ -125,18 +124,17 @@ class Session:
             gateway=self._gateway,
             connected=lambda: self._link.connected,
             wanted=lambda: self._absence.wanted,
-            predicted=self._predicted,
+            vigil=self._vigil,
             now=self._now,
             monotonic=self._monotonic,
         )
 
-    def _predicted(self, signal: Signal) -> None:
-        for view in (self._known, *self.plan.views):
-            view.see(signal)
+    def _latest(self) -> int:
+        return self._gateway.latest(now=self._now(), monotonic=self._monotonic())
 
     def _show(self, plan: Plan) -> None:
         for view in plan.views:
-            view.open(self._known)
+            view.open(self._heard)
 
     def recover(self, recovered: Recovered) -> None:
         """Take up what an earlier process left, before anything new comes."""
@@ -145,8 +143,8 @@ class Session:
             self.receipts.send(receipt)
         reads: Any = {"modes": self._settings.modes, "root": self._settings.root}
         reads |= {"now": self._now, "monotonic": self._monotonic}
-        for signal in still_true(recovered.predictions, **reads):
-            self._predicted(signal)
+        for signal, ended in remembered(recovered.predictions, **reads, latest=self._latest):
+            self._vigil.see(signal, ended=ended)
         for left in decide_left(
             recovered.unfinished,
             **reads,

@@ -200,6 +200,10 @@ class Pipeline:
             raise
         return source
 
+    def opens(self, received: Received) -> bool:
+        """Whether the token of a request opens its source now, and for more than one request."""
+        return self._keys.lasts(received.source, received.secrets.get("bearer", ""))
+
     async def take_from(self, source: Source, received: Received) -> Taken:
         """Take a request of a source in, all of it or nothing; when this returns, its signals are on disk.
 

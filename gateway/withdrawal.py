@@ -14,6 +14,7 @@ from schemas.envelope import WITHDRAW, Envelope, body, decode, encode_head, sche
 from schemas.fields import from_micros
 
 BODY = "withdraw"
+_PREDICTION = "prediction"
 MAX_REASON = 500
 
 
@@ -132,7 +133,11 @@ class Withdrawals:
 
 
 def _has_ended(life: Life, versioned: Delivered, *, now: int) -> bool:
-    if now >= life.expires_at or versioned.station not in _MAY_ARRIVE:
+    if now >= life.expires_at:
+        return True
+    if life.body == _PREDICTION:  # in force until it expires, also where every handler returned
+        return False
+    if versioned.station not in _MAY_ARRIVE:
         return True
     stages = {(one.bot, one.handler): one.stage for _, one in life.receipts}
     return versioned.station is Station.RECEIPTED and all(stage.final for stage in stages.values())

@@ -36,12 +36,12 @@ class Amount(fields.Field[Decimal]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:  # noqa: ARG002
         if not (is_number(value) or isinstance(value, str)) or len(str(value)) > _LONGEST:
-            raise ValidationError("is a number")
+            raise ValidationError("must be a number")
         try:
             amount = Decimal(str(value))
             exact_text(amount)
         except (InvalidOperation, ValueError):
-            raise ValidationError("is a number of at most 38 digits") from None
+            raise ValidationError("must be a number of at most 38 digits") from None
         return amount
 
 
@@ -113,7 +113,7 @@ class Pair(fields.Field[tuple[str, Any]]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, Any]:  # noqa: ARG002
         if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str):  # noqa: PLR2004
-            raise ValidationError('is a pair, such as ["bid_spread", 0.1]')
+            raise ValidationError('must be a pair, such as ["bid_spread", 0.1]')
         return value[0], value[1]
 
 

@@ -80,10 +80,10 @@ class Sequence(fields.Field[int]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ARG002
         if not (isinstance(value, str) and len(value) == SEQUENCE_DIGITS and value.isascii() and value.isdigit()):
-            raise ValidationError(f"is {SEQUENCE_DIGITS} digits as a string")
+            raise ValidationError(f"must be {SEQUENCE_DIGITS} digits as a string")
         number = int(value)
         if number > MAX_SEQUENCE:
-            raise ValidationError(f"is at most {MAX_SEQUENCE}")
+            raise ValidationError(f"must be at most {MAX_SEQUENCE}")
         return number
 
     def _serialize(self, value: int | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002

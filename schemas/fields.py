@@ -118,7 +118,7 @@ class ExactDecimal(fields.Field[Decimal]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:  # noqa: ARG002
         if not isinstance(value, str):
-            raise ValidationError('is a decimal as a string, such as "0.5"')
+            raise ValidationError('must be a decimal as a string, such as "0.5"')
         try:
             return exact(value)
         except ValueError as error:
@@ -133,7 +133,7 @@ class Instant(fields.Field[datetime]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:  # noqa: ARG002
         if not isinstance(value, str):
-            raise ValidationError('is a time as a string, such as "2026-11-22T10:15:01Z"')
+            raise ValidationError('must be a time as a string, such as "2026-11-22T10:15:01Z"')
         try:
             return instant(value)
         except ValueError as error:
@@ -153,7 +153,7 @@ class Choice(fields.Enum[Any]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         member = self._members.get(value) if isinstance(value, str) else None
         if member is None:
-            raise ValidationError(f"is one of: {', '.join(self._members)}")
+            raise ValidationError(f"must be one of: {', '.join(self._members)}")
         return member
 
 
@@ -162,7 +162,7 @@ class Number(fields.Field[float]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:  # noqa: ARG002
         if not is_number(value):
-            raise ValidationError("is a finite number")
+            raise ValidationError("must be a finite number")
         number: float = value
         return number
 
@@ -180,7 +180,7 @@ class Flag(fields.Boolean):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:  # noqa: ARG002
         if value.__class__ is not bool:
-            raise ValidationError("is true or false")
+            raise ValidationError("must be true or false")
         flag: bool = value
         return flag
 
@@ -190,7 +190,7 @@ class Object(fields.Dict):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise ValidationError("is an object")
+            raise ValidationError("must be an object")
         if self.value_field is None:
             return value
         read, faults = {}, {}
@@ -210,5 +210,5 @@ class Name(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if not is_name(text):
-            raise ValidationError("has only A-Z a-z 0-9 _ and -, 1 to 128 of them")
+            raise ValidationError("must have only A-Z a-z 0-9 _ and -, 1 to 128 of them")
         return text

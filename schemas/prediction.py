@@ -61,7 +61,7 @@ class Prediction:
         quantiles: values by their level, ``0.05`` to ``0.95`` for example.
         confidence: 0 to 1, by the sender's own measure.
         outlier: whether the input was unlike what the model was trained on; None where the sender did not say.
-        target_pct: the move that it predicts, as a fraction of the price.
+        target_pct: how far the price moves, up or down, as a fraction of it: above 0.
         observed_at: the close of the last candle that the model saw.
         produced_at: when the model said it, by the sender's clock.
         valid_until: when it stops being true.
@@ -84,8 +84,8 @@ class Prediction:
     idempotency_key: str | None = None
 
 
-_named = validate.Length(min=1, max=_MAX_NAME, error="has {min} to {max} characters")
-_unit = validate.Range(min=0, max=1, error="is a number from {min} to {max}")
+_named = validate.Length(min=1, max=_MAX_NAME, error="must have {min} to {max} characters")
+_unit = validate.Range(min=0, max=1, error="must be a number from {min} to {max}")
 
 
 class ModelSchema(RecordSchema):
@@ -111,7 +111,7 @@ class ProbabilitiesSchema(RecordSchema):
         total = sum(values.values())
         if abs(total - 1) <= SUM_TOLERANCE + _ROUNDING:
             return {}
-        return {"_schema": [f"sum to {total:g}; short, neutral and long sum to 1 within {SUM_TOLERANCE:g}"]}
+        return {"_schema": [f"sum to {total:g}; short, neutral and long must sum to 1 within {SUM_TOLERANCE:g}"]}
 
 
 class ValueSchema(RecordSchema):
@@ -130,13 +130,13 @@ class PredictionSchema(RecordSchema):
 
     model = fields.Nested(ModelSchema, required=True)
     instrument = fields.Nested(InstrumentSchema, required=True)
-    horizon = Number(validate=validate.Range(min=0, min_inclusive=False, error="is a number of seconds above 0"))
+    horizon = Number(validate=validate.Range(min=0, min_inclusive=False, error="must be a number of seconds above 0"))
     probabilities = fields.Nested(ProbabilitiesSchema)
     value = fields.Nested(ValueSchema)
     quantiles = Object(values=Indicator())
     confidence = Number(validate=_unit)
     outlier = Flag()
-    target_pct = ExactDecimal(validate=validate.Range(min=Decimal(0), min_inclusive=False, error="is above 0"))
+    target_pct = ExactDecimal(validate=validate.Range(min=Decimal(0), min_inclusive=False, error="must be above 0"))
     observed_at = Instant()
     produced_at = Instant()
     valid_until = Instant()

@@ -90,11 +90,12 @@ def read_request(payload: bytes) -> Request:
     header, data = document.get("header"), document.get("data")
     wrong = [name for name, part in (("header", header), ("data", data)) if not isinstance(part, dict | None)]
     if wrong:
-        raise ContractError(*(Fault(where=name, problem="is an object") for name in wrong))
+        raise ContractError(*(Fault(where=name, problem="must be an object") for name in wrong))
     header = header or {}
     deadline = any_time(header.get("deadline"))
     if deadline is None and header.get("deadline") is not None:
-        raise ContractError(Fault(where="header.deadline", problem="is a time, such as 1786000000000 (milliseconds)"))
+        problem = "must be a time, such as 1786000000000 (milliseconds)"
+        raise ContractError(Fault(where="header.deadline", problem=problem))
     msg_id = _text(header, "msg_id")
     return Request(
         data=data or {},
@@ -140,7 +141,7 @@ def read_reply(payload: bytes) -> Reply:
     document = parse_object(payload)
     header, data = document.get("header"), document.get("data")
     if not isinstance(data, dict) or data.get("status").__class__ is not int:
-        raise ContractError(Fault(where="data.status", problem="is a whole number: 200 or 400"))
+        raise ContractError(Fault(where="data.status", problem="must be a whole number: 200 or 400"))
     msg = data.get("msg")
     return Reply(
         status=data["status"],

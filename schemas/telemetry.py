@@ -150,5 +150,5 @@ def _at(document: Mapping[str, Any]) -> int | None:
 def _text(document: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
     value = document.get(name, default)
     if not isinstance(value, str):
-        raise ContractError(Fault(where=name, problem="is text"))
+        raise ContractError(Fault(where=name, problem="must be text"))
     return value

@@ -45,7 +45,7 @@ class Moment(fields.Field[int]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ARG002
         moment = any_time(value)
         if moment is None:
-            raise ValidationError("is a time, such as 1786000000000 (milliseconds)")
+            raise ValidationError("must be a time, such as 1786000000000 (milliseconds)")
         return moment
 
 

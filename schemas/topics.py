@@ -173,6 +173,11 @@ class Topics:
         """
         return f"{self.namespace}/predictions/{_word(pair.lower().replace('-', '_'))}/ML_SIGNALS"
 
+    @property
+    def every_ml_signals(self) -> str:
+        """A filter for the predictions of every pair."""
+        return f"{self.namespace}/predictions/+/ML_SIGNALS"
+
     def command(self, bot: str, command: str) -> str:
         """Where a bot listens for a command, ``balance/limit`` or ``command/rebalance`` among them.
 

@@ -42,6 +42,8 @@ def arrival(
     handlers: tuple[str, ...] = ("act",),
     topic: str = "t",
     sequence: int = 1,
+    series: str | None = None,
+    ended: str | None = None,
 ) -> Arrival:
     return Arrival(
         id=id_ or f"s{next(_numbers)}",
@@ -51,6 +53,8 @@ def arrival(
         sequence=sequence,
         received_at=at,
         forget_at=at + keep,
+        series=series,
+        ended=ended,
     )
 
 

@@ -108,9 +108,6 @@ class MemoryInbox:
         self._ids.keep(arrival.id, for_=arrival.forget_at - arrival.received_at)
         return True
 
-    def predict(self, model: str, arrival: Arrival) -> None:
-        """As ``start``."""
-
     def start(self, id_: str, handler: str, *, at: int) -> None:
         """A process that ends forgets all, so that there is nothing to remember."""
 

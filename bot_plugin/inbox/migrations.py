@@ -61,16 +61,19 @@ MIGRATIONS = (
         """
         CREATE TABLE predictions (
             topic TEXT NOT NULL,
-            model TEXT NOT NULL,
+            series TEXT NOT NULL,
             signal TEXT NOT NULL,
             sequence INTEGER NOT NULL,
-            payload BLOB NOT NULL,
             received_at INTEGER NOT NULL,
             forget_at INTEGER NOT NULL,
             kept_until INTEGER NOT NULL,
-            PRIMARY KEY (topic, model)
+            ended TEXT,
+            payload BLOB NOT NULL,
+            PRIMARY KEY (topic, series)
         ) STRICT
         """,
+        "CREATE INDEX predictions_by_end ON predictions (kept_until)",
+        "CREATE INDEX predictions_by_signal ON predictions (signal)",
     ),
 )
 """Each step brings the schema from the version before to its own. A run without a handler (``''``) is the signal's."""

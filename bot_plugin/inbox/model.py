@@ -18,6 +18,9 @@ KEEP_MOST = 32 * 86_400_000_000
 PRUNE_MOST = 1000
 """Ids that are forgotten at once: some milliseconds."""
 
+WITHDRAWN = "the prediction was withdrawn"
+"""Why a prediction that an operator stopped counts no more."""
+
 Tell = Callable[[OSError | None], None]
 """Is told that something is stored, or why it never will be."""
 
@@ -48,6 +51,8 @@ class Arrival:
         handlers: the names of the handlers that it is for, each with a row of its own.
         sequence: its place within its topic; 0 where it could not be read.
         forget_at: when its id may be forgotten.
+        series: which of its topic's predictions follow one another; None where it is no prediction.
+        ended: why a prediction counts no more, though it may not have run out; None where it does.
     """
 
     id: str
@@ -57,6 +62,8 @@ class Arrival:
     sequence: int = 0
     received_at: int
     forget_at: int
+    series: str | None = None
+    ended: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +90,7 @@ class Recovered:
         unfinished: signals to run or to report, in the order of their sequence.
         owed: final receipts that the gateway has not confirmed.
         sequences: by topic, the highest sequence that was started or had ended; kept for 7 days, of 10,000 topics.
-        predictions: the newest of each topic and model, as far as they may be in force.
+        predictions: the newest of each topic and series, those that ran out in the last hour among them.
     """
 
     unfinished: tuple[Unfinished, ...] = ()
@@ -116,13 +123,11 @@ class Inbox(Protocol):
     def arrive(self, arrival: Arrival) -> bool:
         """Take a signal as seen; False, with nothing changed, where its id is known.
 
+        The newest prediction of its topic and series is there after a restart, whoever wants it.
+
         Raises:
             InboxFull: no id may be forgotten for it; nothing was changed.
         """
-        ...
-
-    def predict(self, model: str, arrival: Arrival) -> None:
-        """A prediction is true, whoever wants it: the newest of its topic and model is there after a restart."""
         ...
 
     def start(self, id_: str, handler: str, *, at: int) -> None:
@@ -153,7 +158,7 @@ class Inbox(Protocol):
         ...
 
     def withdraw(self, receipt: Receipt, *, forget_at: int) -> bool:
-        """A signal must not be run any more; False where its id is known.
+        """A signal must not be run any more; False where its id is known: then a prediction counts no more.
 
         Raises:
             InboxFull: as ``arrive`` does.

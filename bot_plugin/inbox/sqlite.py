@@ -15,7 +15,7 @@ from bot_plugin.inbox.group_commit import GroupCommit
 from bot_plugin.inbox.latest import Latest
 from bot_plugin.inbox.memory import system_monotonic
 from bot_plugin.inbox.migrations import KIND
-from bot_plugin.inbox.model import KEEP_AFTER_EXPIRY, PRUNE_MOST, Arrival, Recovered, Tell
+from bot_plugin.inbox.model import KEEP_AFTER_EXPIRY, PRUNE_MOST, WITHDRAWN, Arrival, Recovered, Tell
 from schemas.fields import to_micros
 from schemas.receipt import Receipt
 
@@ -90,11 +90,6 @@ class SqliteInbox:
         self._keep(arrival.id)
         return True
 
-    def predict(self, model: str, arrival: Arrival) -> None:
-        """A prediction is true."""
-        kept_until = self._clock() + arrival.forget_at - arrival.received_at
-        self._commits.add([tables.predicted(model, arrival, kept_until=kept_until)])
-
     def start(self, id_: str, handler: str, *, at: int) -> None:
         """A handler is about to be called."""
         self._commits.add(tables.started(id_, handler, at=at))
@@ -125,6 +120,7 @@ class SqliteInbox:
     def withdraw(self, receipt: Receipt, *, forget_at: int) -> bool:
         """A signal that never arrived is withdrawn."""
         if receipt.signal in self:
+            self._commits.add([tables.prediction_ended(receipt.signal, WITHDRAWN)])
             return False
         self._make_room(to_run=False)
         at = to_micros(receipt.at)

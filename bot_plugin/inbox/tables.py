@@ -47,13 +47,17 @@ _FILL = """
     ON CONFLICT DO UPDATE SET ids = excluded.ids, filled = excluded.filled, owed = 1 WHERE filled IS NULL
 """
 _PREDICT = """
-    INSERT OR REPLACE INTO predictions SELECT ?, ?, ?, ?, ?, ?, ?, ?
-    WHERE NOT EXISTS (SELECT 1 FROM predictions WHERE topic = ? AND model = ? AND sequence > ?)
+    INSERT OR REPLACE INTO predictions SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?
+    WHERE NOT EXISTS (SELECT 1 FROM predictions WHERE topic = ? AND series = ? AND sequence > ?)
 """
-_PREDICTIONS = "SELECT signal, topic, sequence, payload, received_at, forget_at FROM predictions ORDER BY sequence"
+_END_PREDICTION = "UPDATE predictions SET ended = ? WHERE signal = ?"
+_PREDICTIONS = """
+    SELECT signal, topic, sequence, payload, received_at, forget_at, series, ended FROM predictions ORDER BY sequence
+"""
 _FORGET_PREDICTIONS = """
-    DELETE FROM predictions
-    WHERE kept_until < ? OR rowid NOT IN (SELECT rowid FROM predictions ORDER BY kept_until DESC LIMIT ?)
+    DELETE FROM predictions WHERE kept_until < max(?, ifnull((
+        SELECT kept_until FROM predictions ORDER BY kept_until DESC LIMIT 1 OFFSET ?
+    ), 0))
 """
 _CONFIRM = "UPDATE runs SET owed = 0 WHERE signal = ? AND handler = ?"
 _CONFIRM_FILLED = "UPDATE orders SET owed = 0 WHERE signal = ? AND handler = ?"
@@ -100,14 +104,14 @@ def arrived(arrival: Arrival, *, kept_until: int) -> Iterator[Change]:
     yield _ARRIVE, (arrival.id, arrival.topic, sequence, payload, *times)
     for handler in arrival.handlers:
         yield _SEE, (arrival.id, handler)
+    if arrival.series is not None:
+        place = arrival.topic, arrival.series
+        yield _PREDICT, (*place, arrival.id, sequence, *times, arrival.ended, arrival.payload, *place, sequence)
 
 
-def predicted(model: str, arrival: Arrival, *, kept_until: int) -> Change:
-    """A prediction is the newest of its topic and model, unless a later one came."""
-    place = arrival.topic, model
-    sequence = min(arrival.sequence, _MOST)
-    said = arrival.id, sequence, arrival.payload, arrival.received_at, arrival.forget_at, kept_until
-    return _PREDICT, (*place, *said, *place, sequence)
+def prediction_ended(id_: str, reason: str) -> Change:
+    """A prediction counts no more; it is still the newest."""
+    return _END_PREDICTION, (reason, id_)
 
 
 def withdrawn(receipt: Receipt, *, at: int, forget_at: int, kept_until: int) -> Iterator[Change]:
@@ -209,7 +213,8 @@ def recovered(database: Connection) -> Recovered:
 
 
 def _predictions(database: Connection) -> Iterator[Arrival]:
-    for id_, topic, sequence, payload, received_at, forget_at in database.execute(_PREDICTIONS):
+    rows = database.execute(_PREDICTIONS)
+    for id_, topic, sequence, payload, received_at, forget_at, series, ended in rows:
         yield Arrival(
             id=id_,
             topic=topic,
@@ -218,6 +223,8 @@ def _predictions(database: Connection) -> Iterator[Arrival]:
             sequence=sequence,
             received_at=received_at,
             forget_at=forget_at,
+            series=series,
+            ended=ended,
         )
 
 

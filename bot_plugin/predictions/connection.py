@@ -22,6 +22,7 @@ _MOST_FIELDS = 100
 
 _INTERIM = range(100, 200)
 _STATUS = re.compile(r"HTTP/1\.[01] ([1-9]\d\d)( .*)?", re.ASCII)
+_LENGTH = re.compile(r"\d{1,12}", re.ASCII)
 _SIZE = re.compile(r"[0-9A-Fa-f]{1,12}", re.ASCII)
 _CUT = "the connection ended before the answer did"
 
@@ -146,7 +147,7 @@ class Connection:
         if "chunked" in headers.get("transfer-encoding", "").lower():
             async for piece in self._chunks():
                 yield piece
-        elif (length := headers.get("content-length", "")).isascii() and length.isdigit():
+        elif _LENGTH.fullmatch(length := headers.get("content-length", "")):
             async for piece in self._exactly(int(length)):
                 yield piece
         else:  # it ends with the connection

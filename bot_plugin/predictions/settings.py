@@ -131,7 +131,8 @@ class PredictionSettings:
     def _address_problems(self) -> Iterator[str]:
         try:
             usable = self._parts.scheme in _PORTS and bool(self.host) and self._parts.port != 0
-        except ValueError:  # a port that is no number
+            self.host.encode("idna")
+        except ValueError:  # a port that is no number, a name that nobody can have
             usable = False
         spelled = self.url.isascii() and self.url.isprintable() and " " not in self.url
         if not (usable and spelled) or self._parts.query or self._parts.fragment:

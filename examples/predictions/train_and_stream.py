@@ -1,5 +1,7 @@
 """A pipeline: trains a small model on made-up prices, and sends what it predicts, a candle each second.
 
+The source names the model ``momentum``; scikit-learn is installed.
+
 SIGNAL_GATEWAY_SOURCE=btc-models SIGNAL_GATEWAY_KEY=sg_... python examples/predictions/train_and_stream.py
 """
 

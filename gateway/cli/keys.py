@@ -45,11 +45,15 @@ def rotate_key(session: Session, source: str, keep: float, *, signing: bool) -> 
     """
     settings = session.settings()
     found = source_of(settings, source)
+    before = [key for key in read_keys(session.folder.keys).get(source, ()) if key.live(now_micros())]
     new = rotate(session.folder.keys, source, now=now_micros(), keep=keep, signing=signing)
-    old = f"the old one works for {keep:g} s more" if keep else "the old one does not work any more"
+    old = f"; the old one works for {keep:g} s more" if keep else "; the old one does not work any more"
+    old = old if any((key.signing is not None) is signing for key in before) else ""
     what, facts = _shown(settings, found, new, signing=signing)
     (shown, *beside) = facts.values()
-    lines = [f"{what} of {source}, shown this once; {old}:", f"  {shown}", *(f"for POST {url}" for url in beside)]
+    lines = [f"{what} of {source}, shown this once{old}:", f"  {shown}", *(f"for POST {url}" for url in beside)]
+    if not before:
+        lines.append("a gateway that runs takes what a new source is sent after its next start only")
     session.emit({"source": source, **facts, "kept_seconds": keep}, lines)
 
 

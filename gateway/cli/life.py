@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.cli.signal_line import predicted
 from schemas.fields import instant
 
 Entry = Mapping[str, Any]
@@ -32,6 +33,11 @@ def life_lines(life: Entry) -> list[str]:
 def _head(life: Entry) -> Iterator[str]:
     yield f"{life['id']}"
     yield f"  {life['body']} of {life['source']} for {life['instrument']}, {life['mode']}, {life.get('effect') or '-'}"
+    envelope = life.get("envelope", {})
+    if life["body"] == "prediction":
+        yield f"  {predicted(envelope.get('data', {}))}; true until {life['expires_at']}"
+    if envelope.get("causationid"):
+        yield f"  made of {envelope['causationid']}"
     if life.get("possible_duplicate_of"):
         yield f"  possibly a duplicate of {life['possible_duplicate_of']}"
 

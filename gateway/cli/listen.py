@@ -86,7 +86,8 @@ async def _listen(
         problem = f"no connection to the broker at {place}: {link.last_error}; is signal-gateway run running?"
         raise Failure(Exit.UNREACHABLE, problem) from None
     except SubscriptionDenied as denied:
-        raise Failure(Exit.REFUSED, f"{denied}") from None
+        hint = f"docs/brokers.md says what a bot, such as {DEMO}, may read"
+        raise Failure(Exit.REFUSED, f"{denied}; {hint}") from None
     except ValueError as error:
         raise Failure(Exit.USAGE, f"{error}") from None
     finally:

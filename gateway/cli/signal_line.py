@@ -21,6 +21,8 @@ def signal_line(envelope: Envelope, *, now: datetime) -> str:
 
 def _words(envelope: Envelope) -> list[str]:
     data, kind = envelope.data, envelope.type.removeprefix("signal.").partition(".")[0]
+    if kind == "prediction":
+        return [kind, envelope.subject or "-", predicted(data)]
     if kind != "trade":
         return [kind, envelope.subject or "-", str(data.get("message") or data.get("reason") or "")]
     order = _mapping(data, "order")
@@ -29,6 +31,19 @@ def _words(envelope: Envelope) -> list[str]:
     amount = f"{quantity.get('value')} {quantity.get('unit', '')}".rstrip() if quantity else "-"
     action = f"{data.get('action')} ({data.get('effect', 'unknown')})"
     return [action, envelope.subject or "-", amount, f"at {price}" if price else "at -"]
+
+
+def predicted(data: Mapping[str, Any]) -> str:
+    """What a prediction says: ``btc-lstm: short 0.1, neutral 0.2, long 0.7``."""
+    said = [f"{name} {_figure(share)}" for name, share in _mapping(data, "probabilities").items()]
+    if value := _mapping(data, "value"):
+        said.append(f"{value.get('name')} {_figure(value.get('value'))}")
+    said += [f"{_figure(value)} at {level}" for level, value in _mapping(data, "quantiles").items()]
+    return f"{_mapping(data, 'model').get('name')}: {', '.join(said)}"
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _mapping(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -137,11 +137,12 @@ class KeyRing:
 
         A minted token opens its source once.
         """
-        self._file.look()
-        shown, now, held = digest(secret), self._now(), False
-        for key in self._ring.get(source, self._decoys):
-            held |= hmac.compare_digest(shown, key.digest) & key.live(now)
-        return held | self._spend(source, shown, now)
+        shown, now = digest(secret), self._now()
+        return self._kept(source, shown, now) | self._spend(source, shown, now)
+
+    def lasts(self, source: str, secret: str) -> bool:
+        """Whether the secret opens the source now, and for more than one request."""
+        return self._kept(source, digest(secret), self._now())
 
     def signed(self, source: str, signature: Signature, body: bytes) -> bool:
         """Whether a signing secret of the source made the signature; the work is the same for any source."""
@@ -158,6 +159,13 @@ class KeyRing:
         token = new_token()
         self._minted[digest(token)] = (source, now + int(seconds * 1_000_000))
         return token
+
+    def _kept(self, source: str, shown: bytes, now: int) -> bool:
+        self._file.look()
+        held = False
+        for key in self._ring.get(source, self._decoys):
+            held |= hmac.compare_digest(shown, key.digest) & key.live(now)
+        return held
 
     def _spend(self, source: str, shown: bytes, now: int) -> bool:
         minted_for, until = self._minted.get(shown, ("", 0))

@@ -35,7 +35,7 @@ def permissions(bot: str, sources: tuple[str, ...], topics: Topics) -> Permissio
         ),
         subscribe=(
             *_signals(topics, sources),
-            *(() if sources else (_ml_signals(topics),)),
+            *(() if sources else (topics.every_ml_signals,)),
             topics.receipted(bot),
             topics.bot(bot),
             f"{own}/#",
@@ -51,7 +51,7 @@ def gateway_permissions(topics: Topics) -> Permissions:
             f"{topics.root}/{VERSION}/#",
             f"{topics.root}-test/{VERSION}/#",
             f"{bots}/external/event/#",
-            _ml_signals(topics),
+            topics.every_ml_signals,
             *_commands(topics, "+"),
         ),
         subscribe=(
@@ -60,7 +60,7 @@ def gateway_permissions(topics: Topics) -> Permissions:
             topics.every("gateway"),
             topics.replies("gateway"),
             topics.doctor(),
-            _ml_signals(topics),
+            topics.every_ml_signals,
             *(f"{bots}/{channel}" for channel in TELEMETRY),
         ),
     )
@@ -86,11 +86,6 @@ def _signals(topics: Topics, sources: tuple[str, ...] = ()) -> Iterator[str]:
     for test in (False, True):
         for body in BODIES:
             yield from (topics.signal_filter(body, source, test=test) for source in sources or ("+",))
-
-
-def _ml_signals(topics: Topics) -> str:
-    """Where predictions are said to Hummingbot's ``ai_livestream``; no topic of them says which source it is of."""
-    return f"{topics.namespace}/predictions/+/ML_SIGNALS"
 
 
 def _commands(topics: Topics, bot: str) -> Iterator[str]:

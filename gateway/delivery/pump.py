@@ -118,7 +118,8 @@ class Pump:
         self.put(queue)
 
     def release(self) -> None:
-        """Look again at the lanes that were held for a bot that has not receipted enough."""
+        """Look again at the lanes that were held for a bot's receipts, and whether others left places of the window."""
+        self._wanted.set()
         held, self._held = self._held, []
         for queue in held:
             self.put(queue)
@@ -140,8 +141,8 @@ class Pump:
         self._alone = self._alone and self._in_flight > 0
         if self._alone or (self._suspects and self._in_flight and self._healthy):
             return
-        for _ in range(len(self._ready)):
-            if self._waits or not self._link.connected or self._link.free == 0:
+        for _ in range(len(self._ready)):  # two places are left to what waits for no backlog, as commands
+            if self._waits or not self._link.connected or self._link.free <= min(2, self._in_flight):
                 return
             self._step(self._ready.popleft())
 

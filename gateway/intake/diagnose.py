@@ -104,10 +104,11 @@ def _extra(stop: _Stop) -> _Guess | None:
     if not stop.message.startswith("Extra data"):
         return None
     if stop.char in "{[":
-        return (
-            "a second value follows the first",
-            "To send several signals at once, put them into one array: [{...}, {...}].",
+        cause = (
+            "To send several, put them into one array: [{...}, {...}]. "
+            "Or, as a program, one on each line of application/x-ndjson (curl: --data-binary)."
         )
+        return "a second value follows the first", cause
     if stop.char in {"}", "]"}:
         return "there is a closing bracket too many", "Remove it, or add the opening one that is missing."
     return _comment(stop) or ("something follows the JSON value", "Remove what stands behind the last closing bracket.")

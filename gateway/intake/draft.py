@@ -128,7 +128,7 @@ def identify(
     """Say by what a repeat of a document is known: its idempotency key, and a digest of it.
 
     An equal document within 30 s is a duplicate where it has an id of its own or the time at which it was fired;
-    otherwise only 4 to 25 s after the first, where TradingView's resends fall.
+    otherwise only 4 to 25 s after the first, where TradingView's resends fall, and a prediction never.
 
     Args:
         document: as ``parse`` gave it.
@@ -148,6 +148,8 @@ def identify(
     digest = blake2b(source.name.encode() + b"\0" + content, digest_size=16).digest()
     if _has_time(signal) or (isinstance(document, dict) and any(map(_is_unique, document))):
         return Identity(key=key, fingerprint=digest, drop=source.drop_duplicates)
+    if isinstance(signal, Prediction):  # a model that says the same again is no repeat, and keeps it in force
+        return Identity(key=key, fingerprint=digest, drop=False)
     return Identity(
         key=key,
         fingerprint=digest,

@@ -41,6 +41,8 @@ def guard(signal: Trade | Alert, *, source: Source, accepted_at: int, valid_unti
 def lasting(prediction: Prediction, *, source: Source, accepted_at: int) -> int:
     """Return a prediction's expiry: ``valid_until``, else ``observed_at`` + horizon, else twice the source's interval.
 
+    A horizon that does not say from when shortens the last of them.
+
     Raises:
         Refused: INVALID where none of them is known, or it lies more than 366 days ahead; STALE where it is over.
     """
@@ -63,12 +65,15 @@ def _end(prediction: Prediction, source: Source, accepted_at: int) -> tuple[str,
     interval = source.predictions.interval if source.predictions else None
     if interval is None:
         cause = "Send it, or observed_at and horizon, or give the source an interval in the configuration."
+        if horizon is not None:
+            cause = "A horizon counts from observed_at: send that too. Or send valid_until."
         raise Refused(
             Code.INVALID, Fault(where="valid_until", problem="nothing says until when it is true", cause=cause)
         )
     said = seen or prediction.produced_at
     where = "observed_at" if seen else "produced_at" if said else ""
-    return where, (to_micros(said) if said else accepted_at) + round(2 * interval * _SECOND)
+    lasts = 2 * interval if horizon is None else min(2 * interval, horizon)
+    return where, (to_micros(said) if said else accepted_at) + round(lasts * _SECOND)
 
 
 def _stale(where: str, problem: str, cause: str, found: str | None = None) -> Refused:

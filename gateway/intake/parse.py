@@ -92,7 +92,8 @@ def _decoded(body: bytes) -> str:
         problem = f"the body is not UTF-8: byte {body[offset]:#04x} at offset {offset}"
         raise Refused(Code.UNREADABLE, _fault(problem, f"{utf16} Send UTF-8.")) from None
     if not text or text.isspace():
-        raise Refused(Code.UNREADABLE, _fault("the body is empty", "In TradingView, fill the alert's Message box."))
+        cause = "Send the signal as the body; in TradingView, fill the alert's Message box."
+        raise Refused(Code.UNREADABLE, _fault("the body is empty", cause))
     return text
 
 
@@ -173,7 +174,7 @@ def _number(text: str) -> Decimal:
 
 
 def _constant(name: str) -> NoReturn:
-    cause = "A plot or value had no value on this bar (Pine's na). Leave the key out, or send null, until it has one."
+    cause = "There was no value: Pine's na, or a model's NaN. Leave the key out, or send null, until there is one."
     raise _Unwelcome(f"{name} is not a JSON number", cause, token=name)
 
 

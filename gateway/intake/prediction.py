@@ -16,18 +16,23 @@ from gateway.intake.symbol import Ticker, instrument, told
 from schemas.errors import ContractError, Fault
 from schemas.fields import exact_text, to_micros
 from schemas.instrument import Instrument
-from schemas.prediction import Prediction, PredictionSchema
+from schemas.prediction import Prediction, PredictionSchema, ProbabilitiesSchema
 from schemas.record import load
 from schemas.secrets import REDACTED
+from schemas.topics import TopicError, Topics
+
+LIKE = 0.85
+"""From which likeness on an unknown name is a slip of a known one; 1 is the same."""
 
 _SECOND = 1_000_000
 _AHEAD = 5 * _SECOND
 """How far a sender's clock may be ahead: bots refuse what is further in the future."""
 
 _WHOLE = 15
-_LIKE = 0.85
 _MAX_KEY = 80
 _ML_SIGNALS = "The source has hummingbot.ml_signals: stock bots read probabilities, by pair."
+_CLASSES = frozenset(ProbabilitiesSchema().fields)
+_SHOWN = 3
 _KEYS = frozenset(PredictionSchema().fields) | {"pair"}
 
 
@@ -55,7 +60,7 @@ def predict(document: Document, *, source: Source, accepted_at: int) -> Predicti
         loaded: Prediction = load(PredictionSchema, spelled)
     except ContractError as error:
         own = {fault.where for fault in faults}
-        faults += [fault for fault in error.faults if fault.where not in own]
+        faults += [_explained(fault, spelled, source) for fault in error.faults if fault.where not in own]
         raise Refused(Code.INVALID, *faults[:MAX_FAULTS]) from None
     faults += _untimely(loaded, accepted_at)
     if source.predictions.ml_signals and loaded.probabilities is None:
@@ -63,8 +68,8 @@ def predict(document: Document, *, source: Source, accepted_at: int) -> Predicti
     if faults:
         raise Refused(Code.INVALID, *faults[:MAX_FAULTS])
     market = _market(loaded.instrument, document, source)
-    if source.predictions.ml_signals and market.pair is None:
-        raise Refused(Code.INVALID, Fault(where="instrument", problem="has no pair", cause=_ML_SIGNALS))
+    if source.predictions.ml_signals:
+        _ensure_sayable(market)
     return replace(loaded, instrument=market)
 
 
@@ -118,7 +123,7 @@ def _name_probabilities(spelled: dict[str, Any], classes: tuple[str, ...]) -> It
 def _misspelled(document: Mapping[str, Any]) -> Iterator[Fault]:
     """Fields that are nearly those of the contract: read as unknown ones, what they say would be lost."""
     for name in document:
-        near = [] if name in _KEYS or len(name) > _MAX_KEY else get_close_matches(name, _KEYS, n=1, cutoff=_LIKE)
+        near = [] if name in _KEYS or len(name) > _MAX_KEY else get_close_matches(name, _KEYS, n=1, cutoff=LIKE)
         if near:
             yield Fault(where=name, problem="is no field of a prediction", cause=f"Did you mean {near[0]}?")
 
@@ -130,6 +135,20 @@ def _redacted(spelled: Mapping[str, Any]) -> Iterator[Fault]:
         if value == REDACTED:
             cause = "Give the feature another name."
             yield Fault(where=f"features.{name[:_MAX_KEY]}", problem="is named as a secret is", cause=cause)
+
+
+def _explained(fault: Fault, spelled: Mapping[str, Any], source: Source) -> Fault:
+    """The contract's fault with its likely cause, where the document tells one."""
+    shares = spelled.get("probabilities")
+    if fault.where == "probabilities" and isinstance(shares, dict):
+        strange = [repr(name[:_MAX_KEY]) for name in shares if name not in _CLASSES]
+        if strange:
+            return replace(fault, cause=f"Not counted: {', '.join(strange[:_SHOWN])}. Name the classes as these are.")
+    if fault == Fault(where="instrument", problem="is missing"):
+        return replace(fault, cause='Send it, or a pair, such as "BTC-USDT".')
+    if fault == Fault(where="model", problem="is missing") and source.predictions is not None:
+        return replace(fault, cause=f"The source has several: {', '.join(source.predictions.models)}.")
+    return fault
 
 
 def _untimely(prediction: Prediction, accepted_at: int) -> Iterator[Fault]:
@@ -156,6 +175,17 @@ def _market(given: Instrument, document: Mapping[str, Any], source: Source) -> I
         return told(given, source=source, where="instrument")
     where = "pair" if document.get("instrument") is None else "instrument"
     return instrument(Ticker(given.raw), source=source, where=where) or given
+
+
+def _ensure_sayable(market: Instrument) -> None:
+    """Make sure that stock bots can be told: what they never hear must not be answered as accepted."""
+    if market.pair is None:
+        raise Refused(Code.INVALID, Fault(where="instrument", problem="has no pair", cause=_ML_SIGNALS))
+    try:
+        Topics().ml_signals(market.pair)
+    except TopicError as error:
+        problem = f"has no place among ML signals: {error}"
+        raise Refused(Code.INVALID, Fault(where="instrument.pair", problem=problem, cause=_ML_SIGNALS)) from None
 
 
 def _plain(value: Any) -> Any:

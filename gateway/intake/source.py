@@ -108,6 +108,10 @@ class Keys(Protocol):
         """Whether the secret opens the source; takes the same time for an unknown source and for a wrong secret."""
         ...
 
+    def lasts(self, source: str, secret: str) -> bool:
+        """Whether the secret opens the source now, and for more than one request."""
+        ...
+
     def signed(self, source: str, signature: Signature, body: bytes) -> bool:
         """Whether one of the source's signing secrets made the signature of the body; takes the same time likewise."""
         ...

@@ -12,6 +12,7 @@ from gateway.journal.model import Delivered, Life, Station
 from schemas.envelope import complete
 from schemas.fields import from_micros
 from schemas.receipt import Receipt, Stage
+from schemas.topics import encode_segment
 
 _ONE = "SELECT position FROM signals WHERE id = ?"
 _ALL = """
@@ -30,9 +31,9 @@ _OF_SOURCE = """
     ), :before) ORDER BY accepted_at DESC, position DESC
 """
 _NEWEST = """
-    SELECT position FROM partitions JOIN signals ON signals.source = :source
+    SELECT position, key, instrument FROM partitions JOIN signals ON signals.source = :source
     AND signals.accepted_at = partitions.accepted_at AND signals.sequence = partitions.sequence
-    AND signals.instrument = substr(partitions.key, length(:source) + 2)
+    AND (signals.instrument = substr(partitions.key, length(:source) + 2) OR instr(partitions.key, '%'))
     WHERE partitions.key > :source || '/' AND partitions.key < :source || '0' ORDER BY position
 """
 _SIGNALS = """
@@ -66,7 +67,9 @@ def read_lives(*, source: str | None, before: int, limit: int, database: sqlite3
 
 def read_newest(source: str, database: sqlite3.Connection) -> list[Life]:
     """The newest life of each instrument of a source."""
-    return _read(database.execute(_NEWEST, {"source": source}).fetchall(), database=database)
+    rows = database.execute(_NEWEST, {"source": source})
+    found = [(position,) for position, key, name in rows if key == f"{source}/{encode_segment(name)}"]
+    return _read(found, database=database)
 
 
 def _read(found: list[tuple[int]], *, database: sqlite3.Connection) -> list[Life]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from math import inf
 
 from gateway.journal.journal import Journal
 from gateway.journal.model import Accepted, Life, Station
@@ -31,6 +32,9 @@ _RECALLED = 500
 
 _LAST = 2.0
 """Seconds for all the last words together: what waits to be delivered needs the rest of the time."""
+
+_AT_ONCE = 8
+"""Words in flight at most: the rest of the window is for signals."""
 
 _LOOK = 0.25
 _PAUSE = 0.01
@@ -68,9 +72,9 @@ class Livestream:
         self._standings = Standings()
         self._said: dict[str, tuple[Word, float]] = {}
         self._told: dict[str, str] = {}
-        self._listened: set[str] = set()
         self._found: dict[str, None] = {}
         self._wanted = asyncio.Event()
+        self._in_flight = 0
         self._leaving = False
 
     async def recall(self) -> None:
@@ -83,9 +87,10 @@ class Livestream:
                 await self._recall(life, source)
 
     async def listen(self) -> None:
-        """Hear of what others had the broker keep on the topics that are known."""
-        for topic, _ in self._standings.words(self._clock()):
-            await self._listen(topic)
+        """Hear of what others had the broker keep, also of pairs that become known later."""
+        if self._sources:
+            with suppress(SubscriptionDenied):  # the link says so, again at each connection
+                await self._link.subscribe(self._topics.every_ml_signals, self._find, new=False)
 
     def offer(self, accepted: Sequence[Accepted]) -> None:
         """Take what was committed just now."""
@@ -133,13 +138,12 @@ class Livestream:
         answers = []
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST):
-                for topic, word in self._standings.words(now):
-                    if not word.why:
+                for topic in self._standings.topics:
+                    if not (word := self._word(topic)).why:
                         last = Word(id=f"{word.id}.neutral", pair=word.pair, at=now, why="the gateway stops")
-                        await self._free()
+                        await self._free(most=inf)
                         with suppress(PacketTooLarge):
-                            answers.append(self._link.publish(topic, last.payload, expiry=_KEPT))
-                            answers[-1].add_done_callback(partial(self._answered, last))
+                            answers.append(self._publish(topic, last))
                 if answers:
                     await asyncio.wait(answers)
 
@@ -165,6 +169,7 @@ class Livestream:
             accepted_at=accepted_at,
             expires_at=expires_at,
             source=source,
+            zero=self._clock() - self._elapsed(),
         )
         if new is not None and (topic := self._topic(new.word.pair)) and self._standings.take(topic, new):
             self._wanted.set()
@@ -178,55 +183,67 @@ class Livestream:
             return self._topics.ml_signals(pair)
         return None
 
-    async def _listen(self, topic: str) -> None:
-        if topic not in self._listened:
-            self._listened.add(topic)
-            with suppress(SubscriptionDenied):  # the link says so, again at each connection
-                await self._link.subscribe(topic, self._find, new=False)
-
     def _find(self, topic: str, payload: bytes) -> None:
         if payload:
             self._found[topic] = None
             self._wanted.set()
 
     async def _clear(self) -> None:
-        """Take what others had the broker keep off it, so that no bot that comes later acts on it."""
-        for topic in list(self._found):
+        """Take what others had the broker keep off it, so that no bot that comes later acts on it.
+
+        What they keep for pairs that are not said here is their own.
+        """
+        for topic in [one for one in self._standings.topics if one in self._found]:
             await self._free()
-            answer = await self._link.publish(topic, b"", retain=True)
+            self._link.publish(topic, b"", retain=True).add_done_callback(partial(self._cleared, topic))
             self._found.pop(topic)
             self._said.pop(topic, None)
-            problem = f"the broker refuses to clear it: {in_words(answer.reason)}" if answer.denied else ""
+
+    def _cleared(self, topic: str, answer: Future[Ack]) -> None:
+        if not answer.cancelled() and answer.exception() is None:  # what is still there is found again
+            denied = answer.result().denied
+            problem = f"the broker refuses to clear it: {in_words(answer.result().reason)}" if denied else ""
             self._telemetry.retained_found(topic=topic, problem=problem)
 
     async def _say(self) -> None:
-        for topic, word in self._due():
-            await self._listen(topic)
+        for topic in self._standings.topics:
+            if not self._due(topic):
+                continue
             await self._free()
             if self._leaving:
                 return
+            word = self._word(topic)  # as it is now: the wait may have been long
             with suppress(PacketTooLarge):
-                answer = self._link.publish(topic, word.payload, expiry=_KEPT)
-                answer.add_done_callback(partial(self._answered, word))
+                self._publish(topic, word)
             self._said[topic] = (word, self._timer())
             if self._told.get(topic) != word.id:
                 self._told[topic] = word.id
                 self._telemetry.ml_signal_changed(pair=word.pair, id_=word.id, neutral_as=word.why)
 
-    def _due(self) -> Iterator[tuple[str, Word]]:
-        timer = self._timer()
-        for topic, word in self._standings.words(self._clock()) if not self._leaving else ():
-            said = self._said.get(topic)
-            if said is None or said[0] != word or timer - said[1] >= EVERY:
-                yield topic, word
+    def _due(self, topic: str) -> bool:
+        said = self._said.get(topic)
+        return said is None or said[0] != self._word(topic) or self._timer() - said[1] >= EVERY
 
-    async def _free(self) -> None:
-        while not self._link.free:
+    def _word(self, topic: str) -> Word:
+        return self._standings.word(topic, self._clock(), timer=self._elapsed())
+
+    def _elapsed(self) -> int:
+        return int(self._timer() * 1_000_000)
+
+    async def _free(self, *, most: float = _AT_ONCE) -> None:
+        while not self._link.free or self._in_flight >= most:
             if not self._link.connected:
                 raise LinkLost(self._link.last_error)
             await asyncio.sleep(_PAUSE)
 
+    def _publish(self, topic: str, word: Word) -> Future[Ack]:
+        answer = self._link.publish(topic, word.payload, expiry=_KEPT)
+        self._in_flight += 1
+        answer.add_done_callback(partial(self._answered, word))
+        return answer
+
     def _answered(self, word: Word, answer: Future[Ack]) -> None:
+        self._in_flight -= 1
         if not answer.cancelled() and answer.exception() is None:
             outcome = "denied" if answer.result().denied else "neutral" if word.why else "prediction"
             self._telemetry.ml_signal(outcome=outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -82,6 +82,8 @@ class Standing:
         withdrawn_at: when an operator withdrew it; None where nobody did.
         observed_at: the close of the last candle that the model saw; None where the sender did not say.
         produced_at: when the model said it, likewise.
+        zero: what the clock showed when the timer was at 0, as told at its taking: a clock that is set back later
+            keeps nothing in force.
     """
 
     position: int
@@ -92,6 +94,7 @@ class Standing:
     withdrawn_at: int | None = None
     observed_at: int | None = None
     produced_at: int | None = None
+    zero: int = 0
 
     def later_than(self, other: Standing) -> bool:
         """Whether it follows another one of its model: by its candle, else by when it was said, else as accepted.
@@ -103,8 +106,9 @@ class Standing:
                 return mine > others
         return self.position > other.position
 
-    def at(self, now: int) -> Word:
-        """What is said at a time."""
+    def at(self, now: int, *, timer: int = 0) -> Word:
+        """What is said at a time, by the clock and by a timer that is never set; the later one counts."""
+        now = max(now, self.zero + timer)
         if self.word.why:
             return self.word
         if self.withdrawn_at is not None:
@@ -120,7 +124,14 @@ class Standing:
 
 
 def standing(
-    prediction: Prediction, *, id_: str, position: int, accepted_at: int, expires_at: int, source: Followed
+    prediction: Prediction,
+    *,
+    id_: str,
+    position: int,
+    accepted_at: int,
+    expires_at: int,
+    source: Followed,
+    zero: int = 0,
 ) -> Standing | None:
     """What a prediction makes of its pair; None where it has no pair or no probabilities.
 
@@ -143,6 +154,7 @@ def standing(
         silent_at=source.silent_at(accepted_at),
         observed_at=observed_at,
         produced_at=produced_at,
+        zero=zero,
     )
 
 
@@ -177,9 +189,14 @@ class Standings:
                 if known.word.id == id_:
                     models[model] = replace(known, withdrawn_at=now)
 
-    def words(self, now: int) -> Iterable[tuple[str, Word]]:
-        """What is to be said now, by topic."""
-        return [(topic, _in_force(models).at(now)) for topic, models in self._topics.items()]
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics of all pairs."""
+        return tuple(self._topics)
+
+    def word(self, topic: str, now: int, *, timer: int = 0) -> Word:
+        """What is to be said now of a topic's pair; see ``Standing.at``."""
+        return _in_force(self._topics[topic]).at(now, timer=timer)
 
 
 def _in_force(models: Mapping[str, Standing]) -> Standing:

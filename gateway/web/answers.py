@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp.web import BaseRequest, StreamResponse
 
-from gateway.errors import NotStored, Refused
+from gateway.errors import NotStored, Refused, Unauthorised
 from gateway.intake.source import Line
 from gateway.web.problem import Problem, described
 from gateway.web.reception import Entry
@@ -21,7 +21,7 @@ CONTENT_TYPE = "application/x-ndjson"
 UNREAD = 4 * 1024 * 1024
 """Bytes of answers that wait for a caller which sends everything before it reads anything: 50,000 lines and more."""
 
-_EXPECTED = (Problem, Refused, NotStored, ConnectionError)
+_EXPECTED = (Problem, Refused, Unauthorised, NotStored, ConnectionError)
 
 
 class Answers:

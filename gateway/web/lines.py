@@ -10,7 +10,7 @@ from aiohttp import hdrs
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import BaseRequest, RequestPayloadError
 
-from gateway.errors import Code, Refused
+from gateway.errors import Code, NotStored, Refused
 from gateway.intake.source import Line
 from gateway.web.body import COMPRESSED, coding_of, invite, new_inflater, unreadable
 from gateway.web.problem import Problem
@@ -124,47 +124,71 @@ class Whole:
         """Nothing is missing."""
 
 
-async def arriving(request: BaseRequest, *, longest: int, idle: float) -> AsyncIterator[Sequence[Line]]:
-    """Hand on the lines of a body as they arrive, at most ``MOST`` at once.
+class Arrivals:
+    """The bodies without an end that arrive now.
 
     Args:
-        request: whose body it is.
         longest: bytes of a line.
-        idle: seconds in which something more must arrive.
-
-    Raises:
-        Refused: its encoding is not known, or it is not what its encoding says.
-        Problem: it did not arrive whole, or nothing more came in time.
+        idle: seconds in which more of a body must arrive.
     """
-    unpack = Inflater() if coding_of(request) in COMPRESSED else Whole()
-    splitter = Splitter(longest=longest)
-    await invite(request)
-    while data := await _next(request, idle=idle):
-        for piece in unpack.feed(data):
-            for some in portions(splitter.feed(piece)):
-                yield some
-            await asyncio.sleep(0)
-    unpack.end()
-    for some in portions(splitter.end()):
-        yield some
+
+    def __init__(self, *, longest: int, idle: float) -> None:
+        self._longest = longest
+        self._idle = idle
+        self._waits: set[asyncio.Timeout] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End them: whoever waits for more waits no longer."""
+        self._stopping = True
+        for wait in self._waits:
+            wait.reschedule(asyncio.get_running_loop().time())
+
+    async def lines(self, request: BaseRequest) -> AsyncIterator[Sequence[Line]]:
+        """Hand on the lines of a body as they arrive, at most ``MOST`` at once.
+
+        Raises:
+            Refused: its encoding is not known, or it is not what its encoding says.
+            Problem: it did not arrive whole, or nothing more came in time.
+            NotStored: the gateway stops.
+        """
+        unpack = Inflater() if coding_of(request) in COMPRESSED else Whole()
+        splitter = Splitter(longest=self._longest)
+        await invite(request)
+        while data := await self._next(request):
+            for piece in unpack.feed(data):
+                for some in portions(splitter.feed(piece)):
+                    yield some
+                await asyncio.sleep(0)
+        unpack.end()
+        for some in portions(splitter.end()):
+            yield some
+
+    async def _next(self, request: BaseRequest) -> bytes:
+        self._ensure_running()
+        try:
+            async with asyncio.timeout(self._idle) as wait:
+                self._waits.add(wait)
+                data: bytes = await request.content.readany()
+                return data
+        except TimeoutError:
+            self._ensure_running()
+            detail = f"Nothing more of the body came for {self._idle:g} s."
+            raise Problem(408, "timeout", "The request took too long", detail=detail) from None
+        except (RequestPayloadError, HttpProcessingError, ConnectionError, EOFError):
+            raise Problem.bad_request("The body did not arrive whole.") from None
+        finally:
+            self._waits.discard(wait)
+
+    def _ensure_running(self) -> None:
+        if self._stopping:
+            raise NotStored("stopping", "The gateway is stopping; send it again when it is back.")
 
 
 def portions(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
     """Lines in groups of at most ``MOST``."""
     for start in range(0, len(lines), MOST):
         yield lines[start : start + MOST]
-
-
-async def _next(request: BaseRequest, *, idle: float) -> bytes:
-    try:
-        async with asyncio.timeout(idle):
-            data: bytes = await request.content.readany()
-            return data
-    except TimeoutError:
-        detail = f"Nothing more of the body came for {idle:g} s."
-        raise Problem(408, "timeout", "The request took too long", detail=detail) from None
-    except (RequestPayloadError, HttpProcessingError, ConnectionError, EOFError):
-        raise Problem.bad_request("The body did not arrive whole.") from None
 
 
 def is_ndjson(request: BaseRequest) -> bool:

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from aiohttp import StreamReader, hdrs
+from aiohttp import hdrs
 from aiohttp.web import BaseRequest, StreamResponse
 
-from gateway.errors import NotStored, Refused
+from gateway.errors import NotStored, Refused, Unauthorised
 from gateway.intake.source import Door, Line, Received, Signature, Source
 from gateway.telemetry import Telemetry
 from gateway.web.answers import Answers
 from gateway.web.body import BodyReader
-from gateway.web.lines import Splitter, arriving, is_ndjson, portions
+from gateway.web.lines import Arrivals, Splitter, is_ndjson, portions
 from gateway.web.problem import Problem
 from gateway.web.reception import Entry, Slots, Taken, accepted, admit, idempotency_key, reported, traceparent
 from gateway.web.settings import PublicSettings
@@ -27,6 +27,9 @@ class Posts(Protocol):
 
     async def enter(self, received: Received) -> Source:
         """Say whose request it is; raises Unauthorised, Refused or NotStored."""
+
+    def opens(self, received: Received) -> bool:
+        """Whether the token of a request opens its source now, and for more than one request."""
 
     async def take_from(self, source: Source, received: Received) -> Taken:
         """Take all of a body in or nothing; raises Refused or NotStored."""
@@ -60,15 +63,14 @@ class Programs:
         self._now = now
         self._slots = slots
         self._bodies = bodies
-        self._arriving: set[StreamReader] = set()
+        self._arrivals = Arrivals(longest=settings.max_body, idle=settings.idle)
         self._streams = Slots(
             settings.max_streams, problem="Too many bodies are arriving at once.", telemetry=telemetry
         )
 
     def stop(self) -> None:
         """End the bodies that still arrive; what is answered by now is stored."""
-        for arriving_ in self._arriving:
-            arriving_.set_exception(NotStored("stopping", "The gateway is stopping; send it again when it is back."))
+        self._arrivals.stop()
 
     async def post(self, request: BaseRequest, *, source: str, door: Door) -> StreamResponse:
         """Answer one request."""
@@ -85,29 +87,27 @@ class Programs:
             raise
 
     async def _answered(self, request: BaseRequest, received: Received) -> StreamResponse:
-        if received.signature is not None:
+        signed = received.signature is not None
+        if signed:
             received = await self._with_body(request, received)
-            whose = await self._posts.enter(received)
-        else:
-            whose = await self._posts.enter(received)
-            if is_ndjson(request):
-                return await self._endless(request, whose, received)
-            received = await self._with_body(request, received)
+        whose = await self._posts.enter(received)
         if is_ndjson(request):
+            lines = _of(received.body) if signed else self._while_open(request, received)
             with self._streams.one():
-                return await self._stream(request, whose, received, _of(received.body))
+                return await self._stream(request, whose, received, lines)
+        if not signed:
+            received = await self._with_body(request, received)
         with self._slots.one():
             return accepted(await self._posts.take_from(whose, received))
 
-    async def _endless(self, request: BaseRequest, source: Source, received: Received) -> StreamResponse:
-        """Answer a body that may have no end, while it arrives."""
-        with self._streams.one():
-            self._arriving.add(request.content)
-            try:
-                lines = arriving(request, longest=self._settings.max_body, idle=self._settings.idle)
-                return await self._stream(request, source, received, lines)
-            finally:
-                self._arriving.discard(request.content)
+    async def _while_open(self, request: BaseRequest, received: Received) -> AsyncIterator[Sequence[Line]]:
+        """The lines of a body that arrives, until the token that it began with opens its source no more."""
+        lasting = self._posts.opens(received)
+        async for some in self._arrivals.lines(request):
+            if lasting and not self._posts.opens(received):
+                self._telemetry.unauthorised(cause="revoked_secret", source=received.source)
+                raise Unauthorised("revoked_secret")
+            yield some
 
     def _received(self, request: BaseRequest, *, source: str, door: Door) -> Received:
         headers = request.headers

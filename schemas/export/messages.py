@@ -13,7 +13,7 @@ from schemas.card import BotCardSchema, GatewayCardSchema, ReceiptedSchema
 from schemas.command import PARAMETERS, Command
 from schemas.export import payloads
 from schemas.export.components import Components
-from schemas.export.scalars import Document
+from schemas.export.scalars import Document, without_null
 from schemas.prediction import PredictionSchema
 from schemas.receipt import ReceiptSchema
 from schemas.record import RecordSchema
@@ -55,6 +55,13 @@ PLAIN: Mapping[str, type[Schema]] = {
 
 PERFORMANCE = "telemetry.performance"
 
+_TRUE = ("expirytime", "mode")
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys((e.TRADE, e.ALERT, e.PREDICTION), (*_TRUE, "partitionkey", "sequence")),
+    e.WITHDRAW: _TRUE,
+}
+"""The attributes without which bots refuse a signal."""
+
 
 def schema_name(type_: str) -> str:
     """``signal.trade`` for ``signal.trade.v1``."""
@@ -83,14 +90,15 @@ def envelope(parts: Components, type_: str | None = None) -> Document:
     made["properties"] = {
         "specversion": {"const": "1.0"},
         **made["properties"],
-        "datacontenttype": {"const": "application/json"},
+        "datacontenttype": {"enum": ["application/json", None]},
         "data": data if type_ is None else parts.refer(BODIES[type_]),
     }
     made["required"] = ["specversion", *made["required"]]
     if type_ is not None:
         made["properties"]["type"] = {"const": type_}
-    if type_ in e.SIGNALS:
-        made["required"] += ["expirytime", "mode"]
+    for name in _NEEDED.get(type_ or "", ()):
+        made["properties"][name] = without_null(made["properties"][name])
+        made["required"].append(name)
     return made
 
 

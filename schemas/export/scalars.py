@@ -30,7 +30,9 @@ _INSTANT = rf"^{_DAY}T{_CLOCK}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{_CLOCK})$"
 _END = r"\Z"
 """Python's end of a text, which is ``$`` elsewhere."""
 
-_NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
+_AMOUNT = rf"^[+-]?(?:{_DIGITS}(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)|[0-9]{{1,14}}(?:\.[0-9]{{1,14}})?[eE][+-]?[0-9])$"
+_SINCE_1971 = _INSTANT.replace(_DAY, f"(?!0|1[0-8]|19[0-6]|1970){_DAY}")
+_MOMENT = rf"{_SINCE_1971}|^(?=.*[1-9])[0-9]{{1,20}}(?:\.[0-9]{{1,9}})?$"
 
 
 class Either(fields.Field[Any]):
@@ -63,6 +65,13 @@ def or_null(schema: Document) -> Document:
         return {"anyOf": [*(schema.get("anyOf") or [schema]), {"type": "null"}]}
     also = {"type": [*(kind if isinstance(kind, list) else [kind]), "null"]}
     return schema | also | ({"enum": [*schema["enum"], None]} if "enum" in schema else {})
+
+
+def without_null(schema: Document) -> Document:
+    """What ``or_null`` was given, where that has a type."""
+    (kind,) = (one for one in schema["type"] if one != "null")
+    words = [word for word in schema.get("enum", ()) if word is not None]
+    return schema | {"type": kind} | ({"enum": words} if words else {})
 
 
 def _exact(_: Any, __: Refer) -> Document:
@@ -100,9 +109,9 @@ _FIELDS: Mapping[type, Callable[[Any, Refer], Document]] = {
     Sequence: _simple(type="string", pattern=f"^0[0-9]{{{SEQUENCE_DIGITS - 1}}}$"),
     Listed: _listed,
     Object: _object,
-    Amount: _simple(type=["number", "string"], pattern=_NUMBER, maxLength=256),
-    Pair: _simple(type="array", items={}, minItems=2, maxItems=2),
-    Moment: _simple(type=["number", "string"], exclusiveMinimum=0),
+    Amount: _simple(type=["number", "string"], pattern=_AMOUNT, exclusiveMinimum=-1e38, exclusiveMaximum=1e38),
+    Pair: _simple(type="array", prefixItems=[{"type": "string"}, {}], minItems=2, maxItems=2),
+    Moment: _simple(type=["number", "string"], pattern=_MOMENT, exclusiveMinimum=0, exclusiveMaximum=1e20),
 }
 """By the very class: a field that resembles one of these may take something else."""
 

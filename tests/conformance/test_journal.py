@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -428,9 +429,12 @@ async def test_what_a_life_holds_is_json(journal):
 
 
 async def test_the_newest_of_each_instrument_of_a_source_is_found(journal):
-    """Also where another source has the same instrument, or a name that begins alike."""
+    """Also where another source has the same instrument, or a name that begins alike, or is no word of a topic."""
     await accept(journal, draft(), draft(source="btc0"), draft(source="bt", instrument="c/BTC-USDT"))
-    last = [draft(), draft(instrument="ETH-USDT")]
+    encoded = replace(draft(instrument="BRK.B"), key="btc/BRK%2EB")
+    await accept(journal, replace(draft(instrument="A.B"), key="btc/A%2EB"), encoded)
+    last = [draft(), draft(instrument="ETH-USDT"), replace(draft(instrument="A.B"), key="btc/A%2EB")]
     await accept(journal, *last)
+    last.insert(0, encoded)
     assert [life.id for life in await journal.newest("btc")] == [one.id for one in last]
     assert await journal.newest("other") == []

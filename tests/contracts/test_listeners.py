@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ import pytest
 
 from gateway.web.contracts import documents
 from schemas.topics import Topics
+from tests.contracts.ndjson import NDJSON
+from tests.docs.markdown import ROOT
 from tests.e2e.deployment import Deployment
 
 NOT_HELD = "not_a_server_error,positive_data_acceptance"
@@ -55,16 +59,30 @@ def ask(document: Any, folder: Path, *, port: int, examples: int, token: str = "
         *(("--generation-deterministic",) if examples < AT_LENGTH else ("--generation-database", "none")),
         *(("--header", f"Authorization: Bearer {token}") if token else ()),
     ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.contracts.ndjson", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 def foreseen(name: str) -> Any:
-    """A document without the answer for what nobody foresaw: it must not come."""
+    """A document without the answer for what nobody foresaw, which must not come, and with NDJSON as lists of lines."""
     document = documents(Topics())[name]
     for methods in document["paths"].values():
         for operation in methods.values():
             del operation["responses"]["500"]
+            asked = operation.get("requestBody", {}).get("content", {})
+            if NDJSON in asked:  # a line that is wrong is answered with 200 too
+                asked[NDJSON]["schema"] = {"anyOf": [listed(asked), {}]}
+                answered = operation["responses"]["200"]["content"]
+                answered[NDJSON]["schema"] = listed(answered)
     return document
+
+
+def listed(content: Any) -> Any:
+    """A list of what the description of NDJSON says that its lines are."""
+    names = re.findall(r"`(\w+)`", content[NDJSON]["schema"]["description"])
+    return {"type": "array", "items": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}}
 
 
 def at(document: Any, path: str, **values: str) -> Any:
@@ -86,9 +104,17 @@ EXAMPLES = [pytest.param(15, id="briefly"), pytest.param(AT_LENGTH, id="at lengt
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("examples", EXAMPLES)
 def test_the_private_listener_answers_as_its_document_says(gateway: Deployment, tmp_path: Path, examples: int) -> None:
+    def let_in() -> dict[str, float]:
+        return {
+            route: gateway.metric("signal_gateway_http_requests_total", listener="private", route=route, status="200")
+            for route in ("status", "signals", "refusals", "bots", "contract")
+        }
+
+    before = let_in()
     asked = ask(foreseen("openapi.json"), tmp_path, port=gateway.private, examples=examples, token=admin(gateway))
 
     assert asked.returncode == 0, asked.stdout[-8000:] + asked.stderr[-2000:]
+    assert all(let_in()[route] > count for route, count in before.items())
 
 
 @pytest.mark.timeout(600)
@@ -96,11 +122,12 @@ def test_the_private_listener_answers_as_its_document_says(gateway: Deployment, 
 def test_the_public_listener_answers_as_its_document_says(
     gateway: Deployment, tmp_path: Path, examples: int, tokens: dict[str, str]
 ) -> None:
-    document = foreseen("openapi-public.json")
+    document, before = foreseen("openapi-public.json"), gateway.metric("signal_gateway_received_total", source="btc")
     document["paths"] |= at(document, "/hooks/{source}/{token}", source="btc", token=tokens["btc"])
     asked = ask(document, tmp_path, port=gateway.public, examples=examples)
 
     assert asked.returncode == 0, asked.stdout[-8000:] + asked.stderr[-2000:]
+    assert gateway.metric("signal_gateway_received_total", source="btc") > before
 
 
 @pytest.mark.timeout(600)
@@ -109,15 +136,21 @@ def test_the_public_listener_answers_as_its_document_says(
 def test_programs_are_answered_as_the_document_says(
     *, gateway: Deployment, tmp_path: Path, path: str, source: str, examples: int, tokens: dict[str, str]
 ) -> None:
-    def newest() -> list[str]:
-        return [life["id"] for life in gateway.api(f"signals?source={source}&limit=1")["signals"]]
+    def taken() -> float:
+        counters = ("signal_gateway_accepted_total", "signal_gateway_duplicates_total")
+        return sum(gateway.metric(counter, source=source) for counter in counters)
 
-    document, before = foreseen("openapi-public.json"), newest()
+    def answered_by_line() -> float:
+        route = f"post_{path.split('/')[2]}"
+        return gateway.metric("signal_gateway_http_requests_total", listener="public", route=route, status="200")
+
+    document, before, lines = foreseen("openapi-public.json"), taken(), answered_by_line()
     document["paths"] = at(document, path, source=source)
     asked = ask(document, tmp_path, port=gateway.public, examples=examples, token=tokens[source])
 
     assert asked.returncode == 0, asked.stdout[-8000:] + asked.stderr[-2000:]
-    assert newest() != before
+    assert taken() > before
+    assert answered_by_line() > lines + 10
 
 
 def test_an_answer_that_the_document_does_not_say_is_found(gateway: Deployment, tmp_path: Path) -> None:

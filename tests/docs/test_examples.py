@@ -45,7 +45,11 @@ def start_demo(tmp_path: Path) -> Iterator[Start]:
     yield run
     for process in processes:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
@@ -132,7 +136,7 @@ def test_the_demo_lets_two_bots_follow_a_day_of_alerts_and_answer_commands(tmp_p
 
 def test_a_paper_account_trades_what_it_was_given() -> None:
     """``balance/paper`` gives what nobody bought: it has the price of the first trade, and no trade is half done."""
-    account = runpy.run_path(str(ROOT / "examples" / "paper_bot.py"))["Account"]()
+    account = runpy.run_path(str(ROOT / "examples" / "paper_account.py"))["Account"]()
     account.held["BTC"] = Decimal(5)
 
     account.trade("BTC-USDT", Decimal(1), Decimal(100))

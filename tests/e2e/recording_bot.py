@@ -53,10 +53,11 @@ if WATCH := os.environ.get("WATCH"):
     async def watch(topic, payload):
         record.write(json.dumps({"topic": topic, "payload": payload.decode()}) + "\n")
 
+else:  # a broker may send a message once for each filter that selects it
 
-@listener.on_prediction("*")
-async def predicted(signal):
-    write(signal, "predicted")
+    @listener.on_prediction("*")
+    async def predicted(signal):
+        write(signal, "predicted")
 
 
 @listener.on_alert("*")

@@ -67,8 +67,12 @@ def memory(pid: int) -> int:
 
 
 def seen(bot: Any) -> Iterator[dict[str, Any]]:
-    """The envelopes that a bot saw on the topics that it watches."""
-    return (json.loads(entry["payload"]) for entry in bot.entries() if "payload" in entry)
+    """The envelopes that a bot saw on the topics that it watches, as each came first: a slow bot is sent them again."""
+    ids = set()
+    for entry in bot.entries():
+        if "payload" in entry and (envelope := json.loads(entry["payload"]))["id"] not in ids:
+            ids.add(envelope["id"])
+            yield envelope
 
 
 def journalled(deployment: Deployment) -> Iterator[tuple[int, str]]:
@@ -93,9 +97,10 @@ def test_10_000_predictions_of_one_request_arrive_in_order_and_memory_stays_flat
     assert last == {"done": True, "accepted": 10_000, "duplicate": 0, "refused": 0}
     assert [answer["line"] for answer in answers] == list(range(1, 10_001))
     assert grown < 16 * 1024, f"{grown} KiB"
-    until(lambda: sum(1 for _ in seen(bot)) >= 11_000, within=180)
+    until(lambda: bot.record.read_bytes().count(b'"payload"') >= 11_000, within=180)
+    first = until(lambda: len(found := {envelope["id"]: envelope for envelope in seen(bot)}) >= 11_000 and found)
     keys = defaultdict(list)
-    for envelope in seen(bot):
+    for envelope in first.values():
         keys[envelope["partitionkey"]].append((envelope["sequence"], envelope["data"]["idempotency_key"]))
     for number, pair in enumerate(PAIRS):
         found = keys[f"ml/{pair}"]

@@ -1,7 +1,8 @@
 """Any story told to the bot's inbox, with a crash between any two steps: what is found is a beginning of what was told.
 
 It has all that was said to be stored, and nothing out of order: so nothing that was acknowledged is forgotten, what was
-started is known as started, what was done stays done, and every receipt that is owed is there.
+started is known as started, what was done stays done, every receipt that is owed is there, and of the predictions that
+arrived the newest of each series, with what ended it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bot_plugin.inbox import Recovered, SqliteInbox, Step, latest
+from bot_plugin.inbox import WITHDRAWN, Recovered, SqliteInbox, Step, latest
 from schemas.receipt import Stage
 from tests.inbox_stories import HOUR, SECOND, Clock, arrival, crash, receipt
 
 IDS = st.sampled_from("abcdef")
 HANDLERS = st.sampled_from(["one", "two"])
+ENDED = st.sampled_from([None, "refused"])
+KEEP = st.sampled_from([HOUR, 2 * HOUR])
 AFTERWARDS = st.booleans()
 
 
@@ -36,13 +39,23 @@ class Model:
     steps: dict[str, dict[str, Step]] = field(default_factory=dict)
     owed: set[tuple[str, str]] = field(default_factory=set)
     left: dict[str, int] = field(default_factory=dict)
+    newest: dict[tuple[str, str], tuple[str, int, str | None, int]] = field(default_factory=dict)
 
     def tell(self, what, id_, *more):
         getattr(self, what)(id_, *more)
 
-    def arrive(self, id_, topic, sequence, handlers):
+    def arrive(self, id_, topic, sequence, handlers, prediction=None):
         self.topics[id_] = topic, sequence
         self.steps[id_] = dict.fromkeys(handlers, Step.SEEN)
+        if prediction is not None:
+            series, ended, past = prediction
+            if sequence >= self.newest.get((topic, series), ("", 0))[1]:
+                self.newest[topic, series] = id_, sequence, ended, past
+
+    def withdraw(self, id_):
+        for place, (newest, sequence, _, past) in self.newest.items():
+            if newest == id_:
+                self.newest[place] = newest, sequence, WITHDRAWN, past
 
     def start(self, id_, handler):
         if self.steps[id_][handler] is Step.SEEN:
@@ -61,13 +74,14 @@ class Model:
             self.left[topic] = max(sequence, self.left.get(topic, 0))
         self.owed -= {(id_, handler) for handler in self.steps.pop(id_)}
 
-    def seen_by_the_next(self):
+    def seen_by_the_next(self, passed):
         sequences = dict(self.left)
         for id_, (topic, sequence) in self.topics.items():
             if sequence and set(self.steps[id_].values()) - {Step.SEEN}:
                 sequences[topic] = max(sequence, sequences.get(topic, 0))
         unfinished = {id_: steps for id_, steps in self.steps.items() if set(steps.values()) - {Step.DONE}}
-        return set(self.topics), unfinished, self.owed, sequences
+        newest = {(id_, ended) for id_, _, ended, past in self.newest.values() if past > passed}
+        return set(self.topics), unfinished, self.owed, sequences, newest
 
 
 class InboxMachine(RuleBasedStateMachine):
@@ -84,6 +98,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.base, self.pending = Model(), []
         self.now = Model()
         self.arrived: dict[str, tuple[int, int]] = {}
+        self.past: dict[tuple[str, int], int] = {}
         self.sequence = 0
         self.runs: Counter[tuple[str, str, int]] = Counter()
         self.loop = asyncio.new_event_loop()
@@ -116,22 +131,40 @@ class InboxMachine(RuleBasedStateMachine):
         self.base, self.pending = copy.deepcopy(self.now), []
 
     @rule(
-        id_=IDS, topic=st.sampled_from("xy"), keep=st.sampled_from([HOUR, 2 * HOUR]),
-        handlers=st.sets(HANDLERS), stored=AFTERWARDS,
+        id_=IDS, topic=st.sampled_from("xy"), keep=KEEP, handlers=st.sets(HANDLERS), stored=AFTERWARDS,
     )  # fmt: skip
     def a_signal_comes(self, id_, topic, keep, handlers, stored):
-        self.sequence += 1
-        names = tuple(sorted(handlers))
-        one = arrival(id_, topic=topic, sequence=self.sequence, handlers=names, at=self.clock.now(), keep=keep)
+        self.sequence += 5
+        self.comes(id_, topic, self.sequence, keep, handlers)
+        if stored:
+            self.store()
+
+    @rule(
+        said=st.lists(st.tuples(IDS, st.integers(0, 3), ENDED, KEEP), min_size=2, max_size=4),
+        series=st.sampled_from("pq"), handlers=st.sets(HANDLERS), stored=AFTERWARDS,
+    )  # fmt: skip
+    def a_model_predicts(self, said, series, handlers, stored):
+        """Some come after later ones, while these are remembered for certain."""
+        for id_, back, ended, keep in said:
+            self.sequence += 5
+            held = self.now.newest.get(("x", series))
+            late = 0 if held is None or held[-1] <= self.clock.passed else 2 * back
+            self.comes(id_, "x", self.sequence - late, keep, handlers, series=series, ended=ended)
+        if stored:
+            self.store()
+
+    def comes(self, id_, topic, sequence, keep, handlers, **said):
+        names, at = tuple(sorted(handlers)), self.clock.now()
+        one = arrival(id_, topic=topic, sequence=sequence, handlers=names, at=at, keep=keep, **said)
         new = self.inbox.arrive(one)
         assert new is (id_ not in self.now.topics)
         if new:
             self.arrived[id_] = self.clock.passed, keep
-            self.tell("arrive", id_, topic, self.sequence, names)
+            self.past[id_, sequence] = self.clock.passed + keep
+            prediction = (one.series, one.ended, self.clock.passed + keep) if said else None
+            self.tell("arrive", id_, topic, sequence, names, prediction)
         if not names and new:
             self.end(id_, None, Stage.REFUSED)
-        if stored:
-            self.store()
 
     @rule(id_=IDS, stored=AFTERWARDS)
     def a_withdrawal_comes(self, id_, stored):
@@ -143,6 +176,8 @@ class InboxMachine(RuleBasedStateMachine):
             self.pending.append(("arrive", id_, "", 0, ()))
             self.now.arrive(id_, "", 0, ())
             self.tell("finish", id_, "", stored=stored)
+        else:
+            self.tell("withdraw", id_, stored=stored)
 
     @rule(id_=IDS, handler=HANDLERS, at_once=st.booleans())
     def a_handler_runs(self, id_, handler, at_once):
@@ -239,6 +274,7 @@ class InboxMachine(RuleBasedStateMachine):
             {one.arrival.id: one.steps for one in left.unfinished},
             {(one.signal, one.handler or "") for one in left.owed},
             left.sequences,
+            {(one.id, one.ended) for one in left.predictions if self.past[one.id, one.sequence] > self.clock.passed},
         )
         model = copy.deepcopy(self.base)
         beginnings = [copy.deepcopy(model)]
@@ -249,8 +285,9 @@ class InboxMachine(RuleBasedStateMachine):
             else:
                 model.tell(*op)
             beginnings.append(copy.deepcopy(model))
-        matching = [beginning for beginning in beginnings if beginning.seen_by_the_next() == found]
-        assert matching, (found, [beginning.seen_by_the_next() for beginning in beginnings])
+        passed = self.clock.passed
+        matching = [beginning for beginning in beginnings if beginning.seen_by_the_next(passed) == found]
+        assert matching, (found, [beginning.seen_by_the_next(passed) for beginning in beginnings])
         self.now, self.base, self.pending = copy.deepcopy(matching[-1]), matching[-1], []
         sequences = [one.arrival.sequence for one in left.unfinished]
         assert sequences == sorted(sequences)

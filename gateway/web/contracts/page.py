@@ -25,6 +25,7 @@ th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transpare
 th { font-weight: 600; } caption { text-align: left; font-weight: 600; padding: .25rem .5rem; }
 summary { cursor: pointer; } details { display: inline-block; vertical-align: top; }
 .method { display: inline-block; min-width: 4rem; }
+@media (max-width: 48rem) { table { display: block; overflow-x: auto; } }
 """
 _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -32,7 +33,7 @@ POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form
 
 _INTRODUCTION = (
     "What programs can rely on in version 1. A reader ignores fields that it does not know, and takes `null` for"
-    " absent. Topics are shown below `signals` and `hbot`; another root is in the gateway's own `asyncapi.json`."
+    " absent. A gateway whose topics have another root than those here tells them in its own `asyncapi.json`."
 )
 
 

@@ -79,10 +79,13 @@ async def test_what_is_kept_later_is_found_at_the_next_connection(stage):
 
 
 async def test_a_pair_that_is_first_predicted_later_is_looked_at_too(stage):
-    """Its topic is not known before."""
+    """What others keep for pairs that are not said here is left alone."""
     other = await stage.connected("other")
     await asyncio.wait_for(other.publish(TOPIC, FOREIGN, retain=True), 10)
     async with gateway(stage) as made:
+        await made.accept("ETH-USDT")
+        await eventually(lambda: made.told.outcomes)
+        assert made.told.found == []
         await made.accept("BTC-USDT")
         await eventually(lambda: made.told.found == [(TOPIC, "")])
     assert await kept(stage, "after") == []

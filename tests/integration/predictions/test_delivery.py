@@ -343,6 +343,8 @@ GARBAGE = [
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n" + b"z" * 100_000,
     b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n{}\n",
+    f"HTTP/1.1 503 Words\r\nRetry-After: Mon, 01 Jan {10**20} 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n".encode(),
     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
     b"HTTP/1.1 200 OK\r\n\r\n" + b'{"line": 1, "status": "accepted", "id": "x"' + b" " * 70_000,
     b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 60_000 + b"\n",

@@ -66,7 +66,7 @@ async def test_wrong_parameters_are_all_named_and_nothing_is_sent(bench: Bench) 
     assert (status, document["code"]) == (422, "invalid")
     assert [(fault["where"], fault["problem"]) for fault in document["errors"]] == [
         ("scirpt", "is no parameter of start"),
-        ("is_quickstart", "is true or false"),
+        ("is_quickstart", "must be true or false"),
     ]
     assert "script" in document["errors"][0]["cause"]
     assert bench.calls == []

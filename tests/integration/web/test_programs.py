@@ -27,6 +27,7 @@ from gateway.web import Public, PublicSettings, RateLimit
 from schemas.envelope import decode
 from schemas.topics import Topics
 from tests.integration.web.conftest import Serve, Served, eventually, read_answer
+from tests.journal_drafts import Clock
 
 NOW = 1_795_352_101_000_000
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -53,7 +54,10 @@ class Bench:
     web: Served
     pipeline: Pipeline
     tokens: dict[str, str]
+    keys: Path
+    ring: KeyRing
     journal: Any
+    clock: Clock
     offered: list[Accepted] = field(default_factory=list)
     secret: str = ""
 
@@ -90,16 +94,17 @@ async def bench(serve: Serve, tmp_path: Path) -> AsyncIterator[Callable[..., Any
     journals = []
 
     async def make(*, limits: dict[str, int] | None = None, max_bytes: int = 1 << 30, **settings: Any) -> Bench:
-        keys = tmp_path / "keys.json"
+        keys, clock = tmp_path / "keys.json", Clock(NOW)
         tokens = {name: rotate(keys, name, now=NOW) for name in SOURCES}
         secret = rotate(keys, "ml", now=NOW, signing=True)
-        journal = open_journal(JournalSettings(path=str(tmp_path / "j.db"), max_bytes=max_bytes), clock=lambda: NOW)
+        journal = open_journal(JournalSettings(path=str(tmp_path / "j.db"), max_bytes=max_bytes), clock=clock)
         journals.append(journal)
         offered: list[Accepted] = []
         ids = (f"00000000-0000-7000-8000-{number:012d}" for number in count(1))
+        ring = KeyRing(keys, now=clock)
         pipeline = Pipeline(
             Road(sources=SOURCES, topics=Topics()),
-            keys=KeyRing(keys, now=lambda: NOW),
+            keys=ring,
             admit=RateLimit(limits or {}, now=lambda: 0.0).admit,
             journal=journal,
             offer=offered.extend,
@@ -107,8 +112,10 @@ async def bench(serve: Serve, tmp_path: Path) -> AsyncIterator[Callable[..., Any
             new_id=lambda: next(ids),
         )
         public = PublicSettings(**settings)
-        site = Public(pipeline.take, settings=public, telemetry=NullTelemetry(), now=lambda: NOW, posts=pipeline)
-        return Bench(await serve(site, on_stop=site.stop), pipeline, tokens, journal, offered, secret)
+        site = Public(pipeline.take, settings=public, telemetry=NullTelemetry(), now=clock, posts=pipeline)
+        return Bench(
+            await serve(site, on_stop=site.stop), pipeline, tokens, keys, ring, journal, clock, offered, secret
+        )
 
     yield make
     for journal in journals:
@@ -141,6 +148,19 @@ async def test_an_array_is_taken_whole_or_not_at_all(bench: Any) -> None:
     status, entries = await b.predictions([prediction(1), prediction(2), prediction(1)])
     assert status == 202
     assert [entry["status"] for entry in entries] == ["accepted", "accepted", "duplicate"]
+
+
+async def test_a_model_that_says_the_same_again_goes_on_saying_it(bench: Any) -> None:
+    """Without a key and a time an equal body is no repeat; with a time it is one."""
+    b = await bench()
+    timed = BODY | {"observed_at": "2026-11-22T12:50:00Z"}
+    answers = []
+    for body in (BODY, timed, BODY, timed):
+        answers.append((await b.predictions(body))[0])
+        b.clock.pass_(10)
+    assert answers == [202, 202, 202, 200]
+    first, _, again = await b.kept()
+    assert (again.possible_duplicate_of, again.expires_at - first.expires_at) == (first.id, 20_000_000)
 
 
 async def test_a_trade_comes_the_same_way(bench: Any) -> None:
@@ -580,7 +600,40 @@ async def test_a_connection_serves_on_after_a_stream(bench: Any) -> None:
     writer.close()
 
 
-async def test_a_listener_that_stops_ends_the_bodies_that_still_arrive(bench: Any) -> None:
+async def test_a_token_that_was_replaced_ends_the_body_that_it_began(bench: Any) -> None:
+    """A rotation acts at once: whoever holds the old token keeps no request open to send more."""
+    b = await bench()
+    reader, writer = await asyncio.open_connection("127.0.0.1", b.web.port)
+    head = f"POST /v1/predictions/ml HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {b.tokens['ml']}\r\n"
+    writer.write(f"{head}Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+    for number in range(2):
+        line = lines(prediction(number))
+        writer.write(b"%x\r\n%b\r\n" % (len(line), line))
+        if not number:
+            await reader.readuntil(b"\r\n\r\n")
+            assert (await answered_line(reader))["status"] == "accepted"
+            rotate(b.keys, "ml", now=NOW)
+    last = await answered_line(reader)
+
+    assert (last["done"], last["status"], last["code"], last["accepted"]) == (False, 401, "unauthorised", 1)
+    assert len(await b.kept()) == 1
+    writer.close()
+
+
+async def test_a_token_that_works_once_opens_the_whole_of_a_body(bench: Any) -> None:
+    """All lines of one request are one use of it."""
+    b = await bench()
+    token = b.ring.mint("ml")
+    body = lines(*map(prediction, range(300)))
+    answers = [await b.post("/v1/predictions/ml", body, token=token, **NDJSON) for _ in range(2)]
+
+    assert json.loads(answers[0][2].splitlines()[-1])["accepted"] == 300
+    assert answers[1][0] == 401
+
+
+async def test_a_listener_that_stops_ends_the_bodies_that_still_arrive(
+    bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """A gateway that stops does not wait for a body without an end: it says so in the last line, without done."""
     b = await bench()
     reader, writer = await asyncio.open_connection("127.0.0.1", b.web.port)
@@ -591,8 +644,11 @@ async def test_a_listener_that_stops_ends_the_bodies_that_still_arrive(bench: An
     await reader.readuntil(b"\r\n\r\n")
     assert (await answered_line(reader))["status"] == "accepted"
     stopping = asyncio.create_task(b.web.listener.stop())
+    began = asyncio.get_running_loop().time()
     last = await answered_line(reader)
 
     assert (last["done"], last["code"], last["detail"]) == (False, "not_stored", "The gateway is stopping.")
     await stopping
+    assert asyncio.get_running_loop().time() - began < 2
+    assert caplog.text == ""
     writer.close()

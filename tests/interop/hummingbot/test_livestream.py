@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from schemas.fields import micros_text
+from tests.docs.markdown import ROOT
 from tests.e2e.deployment import Deployment, until
 from tests.interop.hummingbot.bot import Hummingbot
 from tests.interop.hummingbot.conftest import BOT, HERE, STARTS_WITHIN, MakeHome
+from tests.interop.hummingbot.home import EXCHANGE, Home
 
 pytestmark = [pytest.mark.more, pytest.mark.timeout(180)]
 
@@ -26,6 +28,15 @@ SOURCE = {
     "hummingbot": {"ml_signals": True},
     "instrument": {"base": "BTC", "quote": "USDT", "kind": "spot"},
 }
+TRADES = {
+    "connector_name": EXCHANGE,
+    "trading_pair": "BTC-USDT",
+    "total_amount_quote": "100",
+    "max_executors_per_side": 1,
+    "leverage": 1,
+    "cooldown_time": 3600,
+}
+SCRIPT = ROOT / "examples" / "hummingbot" / "scripts" / "signal_controllers.py"
 LONG = {"short": 0.1, "neutral": 0.2, "long": 0.7}
 SHORT = {"short": 0.7, "neutral": 0.2, "long": 0.1}
 
@@ -41,25 +52,27 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 
 @pytest.fixture
-def home(make_home: MakeHome, deployment: Deployment, tmp_path: Path) -> Iterator[Path]:
-    """The folder of a Hummingbot whose strategy hears ML signals."""
+def home(make_home: MakeHome, deployment: Deployment, tmp_path: Path) -> Iterator[Home]:
+    """A Hummingbot whose controller hears ML signals and trades on them."""
     made = make_home(tmp_path / "home")
     made.configure(BOT, deployment.broker_port)
-    bot = Hummingbot(made, strategy=made.script(HERE / "livestream_script.py"))
+    controller = HERE / "livestream_controller.py"
+    conf = made.controller(controller, "directional_trading", **TRADES)
+    bot = Hummingbot(made, strategy=made.script(SCRIPT, controllers_config=[conf]))
     bot.start()
     try:
-        until(lambda: heard(made.folder), within=STARTS_WITHIN)
-        yield made.folder
+        until(lambda: heard(made), within=STARTS_WITHIN)
+        yield made
     finally:
         bot.kill()
 
 
-def heard(home: Path) -> list[dict[str, Any]]:
-    record = home / "data" / "signals.jsonl"
+def heard(home: Home) -> list[dict[str, Any]]:
+    record = home.folder / "data" / "signals.jsonl"
     return [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
 
 
-def last(home: Path) -> int:
+def last(home: Home) -> int:
     return int(heard(home)[-1]["signal"])
 
 
@@ -75,13 +88,14 @@ def post(deployment: Deployment, token: str, probabilities: dict[str, float], *,
         return str(json.load(response)["id"])
 
 
-def test_its_signal_becomes_long_then_short_then_neutral_by_itself(deployment: Deployment, home: Path) -> None:
+def test_its_signal_becomes_long_then_short_then_neutral_by_itself(deployment: Deployment, home: Home) -> None:
     """From the HTTP API to the strategy; when the last prediction expires, nobody posts and it is neutral."""
     token = deployment.cli("keys", "rotate", "ml", "--json")["token"]
     assert last(home) == 0, "nothing was predicted"
 
     long = post(deployment, token, LONG, seconds=60)
     until(lambda: last(home) == 1, within=5)
+    until(lambda: [order["side"] for order in home.exchange.orders()] == ["BUY"])
     assert heard(home)[-1]["message"] | {"timestamp": ""} == {
         "id": long,
         "timestamp": "",
@@ -97,7 +111,7 @@ def test_its_signal_becomes_long_then_short_then_neutral_by_itself(deployment: D
     assert [one for one, before in zip(said, [None, *said], strict=False) if one != before] == [0, 1, -1, 0]
 
 
-def test_a_gateway_that_was_killed_on_long_says_neutral_at_its_start(deployment: Deployment, home: Path) -> None:
+def test_a_gateway_that_was_killed_on_long_says_neutral_at_its_start(deployment: Deployment, home: Home) -> None:
     """The prediction expires while nobody runs: neutral follows within 5 s of the connection, and nothing before it."""
     token = deployment.cli("keys", "rotate", "ml", "--json")["token"]
     expires = time.time() + 4

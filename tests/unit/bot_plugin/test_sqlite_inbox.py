@@ -550,16 +550,15 @@ async def test_the_ids_of_a_process_that_was_killed_are_kept_for_their_time(
     await other.close()
 
 
-async def test_the_newest_prediction_of_each_topic_and_model_is_kept_until_it_is_past(
+async def test_the_newest_prediction_of_each_topic_and_series_is_kept_until_it_is_past(
     inbox: SqliteInbox, clock: Clock, path: Path, tmp_path: Path
 ) -> None:
     """An older one that comes later changes nothing, and neither does a crash; an hour past its expiry it is gone."""
-    for model, id_, sequence in (("a", "a2", 2), ("a", "a1", 1), ("b", "b1", 1), ("b", "b3", 3)):
-        inbox.predict(model, arrival(id_, handlers=(), sequence=sequence))
-    await inbox.stored()
+    for series, id_, sequence in (("a", "a2", 2), ("a", "a1", 1), ("b", "b1", 1), ("b", "b3", 3)):
+        await tell_arrived(inbox, arrival(id_, handlers=(), sequence=sequence, series=series))
     other, left = await reopen(crash(path, into=tmp_path / "after"), clock)
     assert [(one.id, one.sequence) for one in left.predictions] == [("a2", 2), ("b3", 3)]
-    assert left.predictions[0] == arrival("a2", handlers=(), sequence=2)
+    assert left.predictions[0] == arrival("a2", handlers=(), sequence=2, series="a")
     assert left.unfinished == ()
     clock.pass_(3 * HOUR)
     other.prune()
@@ -568,3 +567,21 @@ async def test_the_newest_prediction_of_each_topic_and_model_is_kept_until_it_is
     third, left = await reopen(tmp_path / "after" / path.name, clock)
     assert left.predictions == ()
     await third.close()
+
+
+async def test_what_ends_a_prediction_is_kept_with_it(inbox: SqliteInbox, clock: Clock, path: Path) -> None:
+    """A withdrawal that comes when it had run, and what kept it from counting as it came."""
+    await tell_arrived(
+        inbox,
+        arrival("a1", sequence=1, series="a"),
+        arrival("b1", sequence=2, series="b", ended="refused"),
+        arrival("c1", sequence=3, series="c"),
+    )
+    inbox.finish(receipt("a1"))
+    assert not inbox.withdraw(receipt("a1", Stage.WITHDRAWN, handler=None), forget_at=START + HOUR)
+    await inbox.close()
+
+    other, left = await reopen(path, clock)
+    ended = {one.id: one.ended for one in left.predictions}
+    assert ended == {"a1": "the prediction was withdrawn", "b1": "refused", "c1": None}
+    await other.close()

@@ -502,3 +502,26 @@ def test_a_signal_is_one_line_with_its_age() -> None:
         "10:15:01.123  tv  buy (open)  BTC-USDT  0.5 base  at 64000  age 12 ms  [paper]"
     )
     assert signal_line(alert, now=now) == "10:15:01.123  tv  alert  -  hi  age 12 ms"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"probabilities": {"short": 0.1, "neutral": 0.2, "long": 0.7000000001}}, "short 0.1, neutral 0.2, long 0.7"),
+        ({"value": {"name": "return", "value": "0.0042"}}, "return 0.0042"),
+        ({"quantiles": {"0.05": -0.01, "0.95": 2}}, "-0.01 at 0.05, 2 at 0.95"),
+    ],
+)
+def test_a_prediction_is_shown_with_what_it_says(said: dict[str, Any], shown: str) -> None:
+    """Whoever listens, or looks for a prediction later, sees which model said what, and until when it was true."""
+    accepted = instant("2026-11-22T10:15:01.123456Z")
+    data = {"model": {"name": "btc-lstm"}, **said}
+    envelope = Envelope(id="1", source="/sources/m", type="signal.prediction.v1", time=accepted, data=data)
+    life = LIFE | {"body": "prediction", "envelope": {"data": data}, "expires_at": "2026-11-22T11:15:00.000000Z"}
+
+    assert signal_line(envelope, now=accepted) == f"10:15:01.123  m  prediction  -  btc-lstm: {shown}  age 0 ms"
+    assert f"  btc-lstm: {shown}; true until 2026-11-22T11:15:00.000000Z" in life_lines(life)
+
+
+def test_the_life_of_a_trade_names_the_prediction_that_it_was_made_of() -> None:
+    assert "  made of 0193a6c2-9" in life_lines(LIFE | {"envelope": {"data": {}, "causationid": "0193a6c2-9"}})

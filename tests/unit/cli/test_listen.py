@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,6 @@ def listening(call: Call, mosquitto: MosquittoFactory, tmp_path: Path) -> Iterat
         stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  a job in background ignores it
     )
     yield process, broker.port
     process.kill()

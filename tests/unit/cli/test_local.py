@@ -39,6 +39,26 @@ def test_a_rotated_webhook_works_and_the_old_one_does_not(call: Call, tmp_path: 
     assert new not in listed.out
 
 
+def test_a_first_key_of_a_kind_does_not_speak_of_an_old_one(call: Call) -> None:
+    call("init")
+    (first, second) = (call("keys", "rotate", "tradingview", "--signing").out for _ in range(2))
+    others = call("keys", "rotate", "tradingview").out
+
+    assert "old one" not in first
+    assert "the old one does not work any more" in second
+    assert "the old one does not work any more" in others
+    assert "next start" not in first + second + others
+
+
+def test_the_first_key_of_a_source_says_that_a_running_gateway_does_not_know_it(call: Call, tmp_path: Path) -> None:
+    """Whoever makes it is about to post to it, and would be refused as if the key were wrong."""
+    call("init")
+    with (tmp_path / "data/signal-gateway.yml").open("a") as file:
+        file.write("  late: {}\n")
+
+    assert "next start" in call("keys", "rotate", "late").out
+
+
 def test_check_names_every_error_and_ends_with_1(call: Call, tmp_path: Path) -> None:
     call("init")
     (tmp_path / "data/signal-gateway.yml").write_text("log: 1\nsource: {}\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
 from gateway.delivery import DeliverySettings
 from gateway.journal import Station
 from gateway.mqtt.model import Version
@@ -53,6 +55,39 @@ async def test_at_most_one_signal_of_a_key_is_in_flight(bench):
 
     bench.broker.release()
     await bench.until(lambda: len(bench.heard) == 4)
+
+
+@pytest.mark.parametrize(("window", "sent"), [(16, 14), (3, 2), (2, 1), (1, 1)])
+async def test_a_backlog_leaves_places_of_the_window_to_what_cannot_wait(bench, window, sent):
+    """Commands, and what is in force of a prediction, go on at once; where the window is small delivery goes on too."""
+    await bench.start(window=window)
+    bench.run()
+    await bench.until(lambda: bench.link.free == window)
+    bench.broker.hold()
+    for number in range(20):
+        await bench.accept(f"src/{number}")
+
+    await bench.until(lambda: len(bench.published) == sent)
+    await asyncio.sleep(0.05)
+    assert (len(bench.published), bench.link.free) == (sent, window - sent)
+
+    bench.broker.release()
+    await bench.until(lambda: len(bench.heard) == 20)
+
+
+async def test_a_window_that_others_filled_holds_a_signal_up_no_longer_than_they_do(bench):
+    """Nobody tells the delivery that their places are free again: it looks by itself."""
+    await bench.start()
+    bench.run()
+    await bench.until(lambda: bench.link.free == 16)
+    bench.broker.hold()
+    for _ in range(16):
+        bench.link.publish("card", b"word")
+    await bench.accept("src/A")
+    await asyncio.sleep(0.05)
+    assert not bench.published
+    bench.broker.release()
+    await bench.until(lambda: bench.heard)
 
 
 async def test_a_denied_publish_ends_as_denied_and_the_key_goes_on(bench):

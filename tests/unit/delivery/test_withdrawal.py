@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -146,6 +147,26 @@ async def test_what_has_ended_cannot_be_withdrawn_and_the_answer_says_how_it_end
         await withdrawals(bench).withdraw(handled, reason="no")
     with pytest.raises(NothingToWithdraw, match="expired"):
         await withdrawals(bench).withdraw(expired, reason="no")
+
+
+async def test_a_prediction_can_be_withdrawn_until_it_expires_though_every_handler_returned(bench):
+    """It is in force until then: bots ask for the latest one, and stock bots are told again and again."""
+    await bench.start()
+    bench.bots(bot="signals/#")
+    bench.run()
+    (accepted,) = await bench.journal.accept([replace(draft(at=bench.clock(), ttl=60), body="prediction", effect="")])
+    bench.delivery.offer([accepted])
+    handled = accepted.draft.id
+    await bench.until(lambda: bench.sent(handled))
+    await bench.receipt("bot", handled)
+    await bench.until_station(handled, Station.RECEIPTED)
+
+    result = await withdrawals(bench).withdraw(handled, reason="the model is broken")
+
+    await bench.until(lambda: bench.sent(result.message))
+    bench.clock.pass_(seconds=60)
+    with pytest.raises(NothingToWithdraw, match="bot bot says handled"):
+        await withdrawals(bench).withdraw(handled, reason="no")
 
 
 async def test_an_unknown_signal_and_a_withdrawal_cannot_be_withdrawn(bench):

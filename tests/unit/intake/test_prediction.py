@@ -149,6 +149,14 @@ def test_what_is_wrong_is_refused_at_its_place(wrong: dict[str, Any], where: str
     assert found[where].problem
 
 
+@pytest.mark.parametrize("name", ["token", "API_KEY", "telegram"])
+def test_a_feature_that_is_named_as_a_secret_is_refused(name: str, now: int) -> None:
+    """Its value is not read, and a model's number must not be lost without a word."""
+    found = faults(BODY | {"features": {"rsi": 1, name: 42.5}}, now=now)
+
+    assert [(where, fault.found) for where, fault in found.items()] == [(f"features.{name}", None)]
+
+
 def test_ml_signals_need_probabilities_and_a_pair(now: int) -> None:
     """Stock bots read nothing else; what they could not read is refused, and the sender is told why."""
     bare = {name: value for name, value in BODY.items() if name not in {"pair", "probabilities"}}
@@ -164,6 +172,16 @@ def test_ml_signals_need_probabilities_and_a_pair(now: int) -> None:
     assert read(unknown, now=now).instrument.pair is None
     found = faults(unknown, source=saying, now=now)
     assert (list(found), "ml_signals" in found["instrument"].cause) == (["instrument"], True)
+
+
+def test_ml_signals_need_a_pair_that_has_a_topic(now: int) -> None:
+    """What stock bots can never be told is not answered as accepted."""
+    saying = source(models=RULES.models, ml_signals=True)
+    odd = {name: value for name, value in BODY.items() if name != "pair"}
+    odd |= {"instrument": {"raw": "xyz:TSLA-USD", "pair": "XYZ:TSLA-USD"}}
+
+    assert read(odd, now=now).instrument.pair == "XYZ:TSLA-USD"
+    assert list(faults(odd, source=saying, now=now)) == ["instrument.pair"]
 
 
 def test_every_fault_is_told_at_once(now: int) -> None:
@@ -203,6 +221,8 @@ def test_until_when_it_is_true(now: int) -> None:
     assert expiry({"observed_at": minute_ago}, now=now) == 540
     assert expiry({"produced_at": minute_ago, "horizon": 3600}, now=now) == 540
     assert expiry({"horizon": 3600}, now=now) == 600
+    assert expiry({"horizon": 60}, now=now) == 60
+    assert expiry({"produced_at": minute_ago, "horizon": 90}, now=now) == 30
 
 
 def test_it_must_be_known_until_when_it_is_true(now: int) -> None:
@@ -245,3 +265,25 @@ def test_a_text_is_no_prediction(now: int) -> None:
     """What is no object is refused."""
     with pytest.raises(Refused):
         predict("buy", source=SOURCE, accepted_at=now)
+
+
+@pytest.mark.parametrize(
+    ("document", "where", "cause"),
+    [
+        ({"probabilities": {"up": 0.7, "short": 0.3}}, "probabilities", "Not counted: 'up'"),
+        ({"pair": None}, "instrument", "BTC-USDT"),
+        ({"model": None}, "model", "btc-lstm, btc-gbm"),
+    ],
+)
+def test_a_refusal_says_what_to_send_instead(document: dict[str, Any], where: str, cause: str, now: int) -> None:
+    """A class by another name, no pair, and no model where there are several are the likely first mistakes."""
+    assert cause in faults(BODY | document, now=now)[where].cause
+
+
+def test_a_horizon_without_its_beginning_says_what_is_missing(now: int) -> None:
+    """It was sent, so that nothing says until when would be a riddle."""
+    endless = source(interval=None)
+    found = read(BODY | {"horizon": 60}, source=endless, now=now)
+
+    with pytest.raises(Refused, match="A horizon counts from observed_at"):
+        lasting(found, source=endless, accepted_at=now)

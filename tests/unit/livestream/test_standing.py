@@ -42,8 +42,7 @@ def in_force(*predictions, order=None):
     standings = Standings()
     for position in order or range(1, len(predictions) + 1):
         standings.take("t", stands(predictions[position - 1], id_=str(position), position=position))
-    [(_, word)] = standings.words(START)
-    return word.id
+    return standings.word("t", START).id
 
 
 def stands(prediction=LONG, *, id_="one", position=1, ttl=60, interval=None):
@@ -86,7 +85,7 @@ def test_the_last_one_accepted_wins_in_whichever_order_they_come():
     standings = Standings()
     assert standings.take("t", stands(id_="two", position=2))
     assert not standings.take("t", stands(id_="one", position=1))
-    assert [word.id for _, word in standings.words(START)] == ["two"]
+    assert standings.word("t", START).id == "two"
 
 
 def test_a_withdrawn_prediction_is_neutral_at_once():
@@ -95,7 +94,7 @@ def test_a_withdrawn_prediction_is_neutral_at_once():
     standings.know("t", "BTC-USDT", now=START)
     standings.take("t", stands())
     standings.withdraw("one", now=START + 1)
-    [(_, word)] = standings.words(START + 2)
+    word = standings.word("t", START + 2)
     assert (said(word), word.why) == ([0.0, 1.0, 0.0], "the prediction was withdrawn")
 
 
@@ -128,8 +127,8 @@ def test_a_late_retry_does_not_bring_a_pair_back_whose_prediction_was_withdrawn_
     standings.take("t", stands(candle(-60), id_="one", position=1, ttl=10))
     standings.withdraw("one", now=START)
     assert not standings.take("t", stands(candle(-120), id_="two", position=2))
-    [(_, word)] = standings.words(START + 1)
+    word = standings.word("t", START + 1)
     assert word.why == "the prediction was withdrawn"
     assert standings.take("t", stands(candle(-30), id_="three", position=3))
-    [(_, word)] = standings.words(START + 1)
+    word = standings.word("t", START + 1)
     assert (word.id, word.why) == ("three", "")

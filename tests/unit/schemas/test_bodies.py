@@ -88,7 +88,7 @@ def test_every_wrong_field_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("document", [None, [], "x", 1])
 def test_what_is_no_object_is_refused_as_a_whole(document: Any) -> None:
-    assert faults(TradeSchema, document) == {"": "is an object"}
+    assert faults(TradeSchema, document) == {"": "must be an object"}
 
 
 def test_a_path_is_never_longer_than_a_person_reads() -> None:

@@ -165,5 +165,5 @@ def test_a_word_of_a_closed_list_is_a_member() -> None:
 
 
 def test_a_wrong_word_is_answered_with_the_right_ones() -> None:
-    with pytest.raises(ValidationError, match="is one of: long, short, flat"):
+    with pytest.raises(ValidationError, match="must be one of: long, short, flat"):
         Choice(Side).deserialize("sideways")

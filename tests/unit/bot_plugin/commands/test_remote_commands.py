@@ -150,7 +150,7 @@ async def test_data_that_is_no_object_is_answered(data: Any) -> None:
     async with running(serving(RemoteCommands(Bot()))) as rig:
         reply = await _raw(rig, "stop", data)
 
-    assert (reply.status, reply.msg) == (400, "data: is an object.")
+    assert (reply.status, reply.msg) == (400, "data: must be an object.")
 
 
 async def _raw(rig: Rig, name: str, data: Any) -> Any:

@@ -60,6 +60,7 @@ def test_only_the_gateway_itself_can_say_that_nothing_was_stored(status: int, bo
         ("Fri, 27 Nov 2026 10:00:00 GMT", 300),
         ("-5", 0),
         ("soon", 0),
+        (f"Mon, 01 Jan {10**20} 00:00:00 GMT", 0),
         ("٣", 0),
         ("", 0),
     ],

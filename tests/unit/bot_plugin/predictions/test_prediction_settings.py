@@ -84,6 +84,7 @@ def test_a_source_never_becomes_a_part_of_the_path() -> None:
         ({"url": "http://example.com:port"}, "url is the gateway's address"),
         ({"url": "http://example.com:99999"}, "url is the gateway's address"),
         ({"url": "http://[::1"}, "url is the gateway's address"),
+        ({"url": "http://signals..example.com"}, "url is the gateway's address"),
         ({"url": "http://example.com/?a=b"}, "url is the gateway's address"),
         ({"url": "http://example.com/\r\nX: y"}, "url is the gateway's address"),
         ({"url": "https://user:pw@example.com"}, "url has a user or password"),
