@@ -24,7 +24,7 @@ from schemas.record import load
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
 
-async def eventually(condition: Callable[[], Any], *, within: float = 8.0) -> Any:
+async def eventually(condition: Callable[[], Any], *, within: float = 20.0) -> Any:
     """Return the condition's value once it is true."""
     async with asyncio.timeout(within):
         while not (value := condition()):

@@ -47,7 +47,7 @@ class Desk:
         return await self.link.publish(f"hbot/{bot}/{name}", payload, retain=retain)
 
     async def call(
-        self, name: str, data: dict[str, Any] | None = None, *, bot: str = "demo", within: float = 8, **header: Any
+        self, name: str, data: dict[str, Any] | None = None, *, bot: str = "demo", within: float = 20, **header: Any
     ) -> Reply:
         """Command a bot and wait for the reply; sent again while nobody listens."""
         header.setdefault("reply_to", f"signals/v1/reply/{bot}/desk/{next(self.numbers)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import gmqtt
 
@@ -59,11 +60,11 @@ async def test_mqtt_3_1_1_says_nothing_of_it(broker: Mosquitto) -> None:
 
 
 async def test_a_bot_whose_clock_is_behind_gives_a_signal_no_more_than_the_broker_does(
-    broker: Mosquitto, gateway: Gateway
+    broker: Mosquitto, gateway: Gateway, tmp_path: Path
 ) -> None:
     behind = 45_000_000
     slow = SignalListener(
-        PluginSettings(bot="demo", host="127.0.0.1", port=broker.port, grace=0.2),
+        PluginSettings(bot="demo", host="127.0.0.1", port=broker.port, grace=0.2, state_dir=str(tmp_path)),
         now=lambda: time.time_ns() // 1000 - behind,
     )
     remaining: list[float] = []

@@ -280,7 +280,7 @@ async def test_a_controller_gets_signals_while_it_runs_and_again_when_it_is_star
     assert rig.listener.plan.handlers == ()
 
     await control(controller)
-    assert rig.listener.plan.handlers == ("trend.on_trade", "trend.on_alert")
+    await eventually(lambda: rig.listener.plan.handlers == ("trend.on_trade", "trend.on_alert"))
 
 
 async def test_a_controller_that_is_stopped_and_started_in_one_turn_gets_signals_again(rig: Rig) -> None:
