@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from gateway.telemetry.counted import Count, Family, Level, Times
 from gateway.telemetry.facts import Backlog, Life, Room
-from gateway.telemetry.labels import NOT_STORED, OTHER, PROBLEMS, STAGES, STATIONS, UNAUTHORISED
+from gateway.telemetry.labels import NOT_STORED, NOTIFIED, OTHER, PROBLEMS, STAGES, STATIONS, UNAUTHORISED
 
 PREFIX = "signal_gateway"
 
@@ -106,6 +106,8 @@ class Metrics:
             self.not_stored[cause,]
         for kind in PROBLEMS:
             self.problems[kind,]
+        for outcome in NOTIFIED:
+            self.notifications[outcome,]
         for source in (*sources, OTHER):
             self._zero_source(source)
 

@@ -19,7 +19,7 @@ from gateway.journal.reception import Unanswered, Unhandled
 from gateway.journal.room import read_room
 from gateway.telemetry import NullTelemetry, Recorder, Several, Telemetry
 from gateway.telemetry.counted import BUCKETS
-from gateway.telemetry.labels import CODES, NOT_STORED, OTHER, PROBLEMS, STATIONS, UNAUTHORISED
+from gateway.telemetry.labels import CODES, NOT_STORED, NOTIFIED, OTHER, PROBLEMS, STATIONS, UNAUTHORISED
 from schemas.errors import Fault
 from schemas.fields import from_micros, micros_text
 from schemas.receipt import Receipt, Stage
@@ -377,6 +377,7 @@ def test_what_alerts_count_is_there_at_zero_before_it_happens_first(bench: Bench
     assert {bench.value("unauthorised_total", cause=cause) for cause in UNAUTHORISED} == {0}
     assert {bench.value("not_stored_total", cause=cause) for cause in NOT_STORED} == {0}
     assert {bench.value("problems_total", kind=kind) for kind in PROBLEMS} == {0}
+    assert {bench.value("notifications_total", outcome=outcome) for outcome in NOTIFIED} == {0}
 
 
 def test_how_full_the_journal_and_its_disk_are_is_asked_when_the_metrics_are_read(bench: Bench, tmp_path: Path) -> None:
