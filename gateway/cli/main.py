@@ -27,6 +27,8 @@ COMMANDS = {
     "keys": "gateway.cli.keys",
     "clients": "gateway.cli.clients",
     "notify": "gateway.cli.notify",
+    "backup": "gateway.cli.backup",
+    "restore": "gateway.cli.restore",
     "schemas": "gateway.cli.schemas",
 }
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterator
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 import click
 
 from gateway import app
+from gateway.backup import back_up_before_upgrade
 from gateway.cli.ports import require_free_ports
-from gateway.cli.session import Session, session_command
+from gateway.cli.session import Session, now_micros, session_command
 from gateway.config.settings import Settings
 from gateway.config.summary import warnings
 from gateway.errors import Misconfigured
@@ -24,6 +26,8 @@ def command(session: Session) -> None:
     """Run the gateway until SIGTERM or Ctrl-C."""
     settings = session.settings(thorough=True)
     require_free_ports(settings)
+    if backup := back_up_before_upgrade(settings, version=version("signal-gateway"), now=now_micros()):
+        session.warn([f"the journal is brought to a newer version; the way back is in {backup}"])
     session.warn(
         f"warning: {warning}" for warning in warnings(settings, session.environ) if "is not set" not in warning
     )

@@ -77,6 +77,7 @@ class Settings:
         limits: requests per minute of the sources that have a limit.
         expected: by source, the seconds within which a signal should come, where that is known.
         secret_files: what holds a secret and is not in the data folder.
+        tls_files: what TLS to an external broker reads.
         mosquitto: the files of an external Mosquitto that the bots' logins are written to.
         command_keys: by bot, the key that signs its commands; the others get theirs unsigned.
     """
@@ -92,6 +93,7 @@ class Settings:
     limits: Mapping[str, int] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)
     secret_files: tuple[Path, ...] = ()
+    tls_files: tuple[Path, ...] = ()
     mosquitto: MosquittoFiles | None = None
     command_keys: Mapping[str, CommandKey] = field(default_factory=dict)
     notify: NotifySettings = field(default_factory=NotifySettings)
