@@ -63,8 +63,8 @@ def restore(file: Path, folder: Folder, environ: Mapping[str, str], *, force: bo
             f"The backup {file} was made by signal-gateway {head.gateway}, whose journal has version "
             f"{head.journal_version}; this gateway knows versions up to {NEWEST}. Restore it with that one."
         )
-    root = folder.root
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root = folder.root.resolve()
     journal = (root / head.journal_path).resolve()  # an absolute one stays what it is
     with ExitStack() as stack:
         for path in {journal, *_present_journal(folder, environ)}:
@@ -143,6 +143,6 @@ def _give_to_owner(root: Path, stage: Path, journal: Path) -> None:
     if owner.st_uid == os.geteuid():
         return
     made = [stage, *stage.rglob("*"), journal.with_name(f"{journal.name}.lock")]
-    made += [journal.parent] if journal.is_relative_to(root.resolve()) else []
+    made += [journal.parent] if journal.is_relative_to(root) else []
     for path in made:
         os.chown(path, owner.st_uid, owner.st_gid)

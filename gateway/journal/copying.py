@@ -75,9 +75,12 @@ def copy_journal(path: Path, to: Path) -> Copied:
     os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with explained(path), closing(sqlite3.connect(path, timeout=5.0)) as source:
         source.execute("PRAGMA schema_version").fetchone()
-        with explained(to), closing(sqlite3.connect(to)) as target:
-            source.backup(target)  # in one step: a copy in several begins anew whenever somebody writes
-            target.execute("PRAGMA journal_mode = DELETE")
+        try:
+            with closing(sqlite3.connect(to)) as target:
+                source.backup(target)  # in one step: a copy in several begins anew whenever somebody writes
+                target.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError as error:
+            raise Misconfigured(f"The copy {to} cannot be written: {error}. Make room on its disk.") from error
     return check_copy(to, of=path)
 
 
