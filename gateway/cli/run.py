@@ -15,6 +15,7 @@ from gateway import app
 from gateway.backup import back_up_before_upgrade
 from gateway.cli.ports import require_free_ports
 from gateway.cli.session import Session, now_micros, session_command
+from gateway.cli.systemd import tell
 from gateway.config.settings import Settings
 from gateway.config.summary import warnings
 from gateway.errors import Misconfigured
@@ -31,8 +32,18 @@ def command(session: Session) -> None:
     session.warn(
         f"warning: {warning}" for warning in warnings(settings, session.environ) if "is not set" not in warning
     )
-    ready = partial(session.emit, _addresses(settings), _lines(settings))
-    _run(app.run(settings, ready=ready, stopped=lambda waiting: session.warn([farewell(waiting)])))
+    _run(
+        app.run(
+            settings,
+            ready=partial(_ready, session, settings),
+            stopped=lambda waiting: session.warn([farewell(waiting)]),
+        )
+    )
+
+
+def _ready(session: Session, settings: Settings) -> None:
+    session.emit(_addresses(settings), _lines(settings))
+    tell(session.environ, "READY=1")
 
 
 def farewell(waiting: int) -> str:
