@@ -13,7 +13,7 @@ from schemas.fields import from_micros, instant_text
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--force", is_flag=True, help="Move aside what is there.")
 @session_command
 def command(session: Session, file: Path, *, force: bool) -> None:

@@ -55,7 +55,9 @@ def test_the_unit_starts_what_the_page_installs() -> None:
     text = page("docs/operate.md")
     command, *arguments = service()["ExecStart"].split()
 
-    assert command.rpartition("/bin/")[0] in text
+    folder, _, name = command.partition("/venv/bin/")
+    assert name == "signal-gateway"
+    assert f"cd {folder}\npython3 -m venv venv\n" in text
     assert arguments == ["run"]
     assert f"SIGNAL_GATEWAY_DATA=/var/lib/{service()['StateDirectory']}" in UNIT.read_text()
     assert f"useradd --system --home-dir /var/lib/{service()['StateDirectory']}" in text
@@ -117,5 +119,7 @@ def test_nobody_who_can_be_told_is_no_error(address: str) -> None:
 
 def test_every_path_of_the_unit_is_explained_by_the_page() -> None:
     text = page("docs/operate.md")
-    for path in set(re.findall(r"/opt/[\w/-]+?(?=/bin|/src|$)", UNIT.read_text(), re.MULTILINE)):
-        assert path in text
+    paths = set(re.findall(r"/(?:usr|var)/[\w/-]*?signal-gateway", UNIT.read_text()))
+
+    assert len(paths) == 2
+    assert all(path in text for path in paths)
