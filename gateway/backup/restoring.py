@@ -127,13 +127,16 @@ def _there(root: Path, journal: Path, names: Iterable[str]) -> Iterator[Path]:
 
 
 def _move_aside(root: Path, there: Iterable[Path], *, now: int) -> Path | None:
-    """Move what is there, by its place in the data folder, into a folder of its own; where that is."""
+    """Move what is there, by its place in the data folder, into a folder of its own, or nothing; where that is."""
     at = datetime.fromtimestamp(now / 1_000_000, UTC)
     aside = root / f"replaced-{at:%Y%m%dT%H%M%S.%fZ}"
-    for path in there:
-        name = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-        (aside / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.move(path, aside / name)
+    with ExitStack() as back:
+        for path in there:
+            name = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+            (aside / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.move(path, aside / name)
+            back.callback(shutil.move, aside / name, path)
+        back.pop_all()
     return aside if aside.exists() else None
 
 

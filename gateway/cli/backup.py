@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 from gateway.backup import Made, back_up
+from gateway.cli.failure import Exit, Failure
 from gateway.cli.session import Session, now_micros, session_command
+from gateway.errors import Misconfigured
 
 
 @click.command()
@@ -17,7 +19,11 @@ from gateway.cli.session import Session, now_micros, session_command
 @session_command
 def command(session: Session, file: Path) -> None:
     """Write configuration, secrets, logins and the journal into one new file. The gateway may run."""
-    made = back_up(session.settings(), file, version=version("signal-gateway"), now=now_micros())
+    settings = session.settings()
+    try:
+        made = back_up(settings, file, version=version("signal-gateway"), now=now_micros())
+    except Misconfigured as error:
+        raise Failure(Exit.REFUSED, str(error), code="refused") from error
     copied = made.journal
     document = {
         "file": str(file),

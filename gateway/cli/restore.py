@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from gateway.backup import Restored, restore
+from gateway.cli.failure import Exit, Failure
 from gateway.cli.session import Session, now_micros, session_command
+from gateway.errors import Misconfigured
 from schemas.fields import from_micros, instant_text
 
 
@@ -21,7 +23,10 @@ def command(session: Session, file: Path, *, force: bool) -> None:
 
     Of what was not settled in it, exits go on, unless expired; all else ends as unknown.
     """
-    done = restore(file, session.folder, session.environ, force=force, now=now_micros())
+    try:
+        done = restore(file, session.folder, session.environ, force=force, now=now_micros())
+    except Misconfigured as error:
+        raise Failure(Exit.REFUSED, str(error), code="refused") from error
     document = {
         "made_at": instant_text(from_micros(done.head.made_at)),
         "gateway": done.head.gateway,

@@ -13,6 +13,8 @@ from gateway.config.clients import read_clients
 from tests.docs.markdown import blocks, page
 from tests.e2e.deployment import Deployment, until
 
+pytestmark = pytest.mark.more
+
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >>"$CALLS/calls"
 while [ "$(wc -l <"$CALLS/done")" -lt "$(wc -l <"$CALLS/calls")" ]; do sleep 0.05; done
