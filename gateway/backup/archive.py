@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -114,11 +115,11 @@ def _add(archive: tarfile.TarFile, name: str, content: IO[bytes], *, size: int, 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
-    with path.open("rb") as file:
+    with gzip.open(path) as file:
         try:
-            with tarfile.open(fileobj=file, mode="r|gz") as archive:
+            with tarfile.open(fileobj=file, mode="r|") as archive:
                 yield archive
-        except (tarfile.TarError, EOFError, zlib.error) as error:
+        except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise _damaged(path, str(error) or type(error).__name__) from error
 
 
