@@ -85,7 +85,7 @@ def deployment(tmp_path: Path):
 def test_a_gateway_is_backed_up_and_restored_as_the_page_says(deployment: Deployment, tmp_path: Path) -> None:
     shell = Shell(deployment, tmp_path)
     _, answer = deployment.post("tradingview", '{"ticker": "BINANCE:BTCUSDT", "action": "closelong"}')
-    backups = {"/var/backups/": f"{tmp_path}/"}
+    backups = {"/var/backups/signal-gateway/": f"{tmp_path}/"}
     shell.type("Back up", changed=backups)
     _, later = deployment.post("tradingview", '{"ticker": "BINANCE:ETHUSDT", "action": "closelong"}')
     said = shell.type("Restore", changed=backups)
@@ -120,7 +120,7 @@ def test_an_upgrade_is_done_as_the_page_says(deployment: Deployment, tmp_path: P
     said = Shell(deployment, tmp_path).type(
         "Upgrade",
         changed={
-            "/var/backups/before-upgrade.tar.gz": f"{tmp_path}/b.tar.gz",
+            "/var/backups/signal-gateway/before-upgrade.tar.gz": f"{tmp_path}/b.tar.gz",
             "/var/lib/signal-gateway/journal/backups/20261126T110000Z-before-journal-4.tar.gz": f"{tmp_path}/b.tar.gz",
         },
     )
