@@ -62,7 +62,7 @@ contracts: .venv/installed-dev  ## Write docs/contracts anew: JSON Schemas, Open
 	@$(BIN)/signal-gateway schemas export docs/contracts --data .venv/no-gateway
 
 components:
-	@.ci/components mosquitto mosquitto_pub openssl wrk caddy
+	@.ci/components mosquitto mosquitto_pub openssl promtool prometheus systemd-analyze wrk caddy
 
 components-more: components
 	@.ci/components buildah debootstrap

@@ -18,7 +18,7 @@ from gateway.broker import Embedded
 from gateway.config import Address, BotSources, ClientKeys, KeyRing, Settings
 from gateway.config.store import read_secret
 from gateway.delivery import Delivery, DeliverySettings
-from gateway.journal import prune_for_ever
+from gateway.journal import prune_for_ever, read_room
 from gateway.journal.journal import Journal
 from gateway.journal.model import Accepted, Lane
 from gateway.livestream import Followed, Livestream
@@ -208,6 +208,8 @@ class Gateway:
         watched = self._telemetry
         watched.watch_outbox(self._journal.depth, now=clock)
         watched.watch_journal(self._journal.trouble)
+        watched.watch_room(partial(read_room, self._settings.journal))
+        watched.watch_certificate(lambda: self._link.certificate_end)
         watched.watch_clocks(self._clocks.offsets, named=self._logins)
         watched.watch_bots(self._registry.lives, named=lambda: self._settings.stock_bots.union(self._logins()))
 

@@ -31,6 +31,8 @@ COMMANDS = {
     "emqx": "gateway.cli.emqx",
     "notify": "gateway.cli.notify",
     "doctor": "gateway.cli.doctor",
+    "backup": "gateway.cli.backup",
+    "restore": "gateway.cli.restore",
     "schemas": "gateway.cli.schemas",
 }
 

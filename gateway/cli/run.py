@@ -7,15 +7,18 @@ import sys
 from collections.abc import Coroutine, Iterator
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 import click
 
 from gateway import app
+from gateway.backup import back_up_before_upgrade
 from gateway.cli.failure import Exit
 from gateway.cli.ports import require_free_ports
 from gateway.cli.session import Session, now_micros, session_command
+from gateway.cli.systemd import tell
 from gateway.config.initialise import initialise
 from gateway.config.settings import Settings
 from gateway.config.summary import warnings
@@ -33,11 +36,23 @@ def command(session: Session, *, makes: bool) -> None:
         session.warn(f"made {file}" for file in made.files)
     settings = session.settings(thorough=True)
     require_free_ports(settings)
+    if backup := back_up_before_upgrade(settings, version=version("signal-gateway"), now=now_micros()):
+        session.warn([f"the journal is brought to a newer version; the way back is in {backup}"])
     session.warn(
         f"warning: {warning}" for warning in warnings(settings, session.environ) if "is not set" not in warning
     )
-    ready = partial(session.emit, _addresses(settings), _lines(settings))
-    _run(app.run(settings, ready=ready, stopped=lambda waiting: session.warn([farewell(waiting)])))
+    _run(
+        app.run(
+            settings,
+            ready=partial(_ready, session, settings),
+            stopped=lambda waiting: session.warn([farewell(waiting)]),
+        )
+    )
+
+
+def _ready(session: Session, settings: Settings) -> None:
+    session.emit(_addresses(settings), _lines(settings))
+    tell(session.environ, "READY=1")
 
 
 def farewell(waiting: int) -> str:

@@ -37,6 +37,7 @@ def build(sections: Mapping[str, Any], folder: Folder) -> Settings:
         limits={name: section["limit"] for name, section in sources.items() if section["limit"]},
         expected={name: section["expect_every"] for name, section in sources.items() if section["expect_every"]},
         secret_files=tuple(_secret_files(sections)),
+        tls_files=tuple(broker["tls"][name] for name in ("ca", "cert", "key") if broker["tls"][name]),
         mosquitto=MosquittoFiles(mosquitto["password_file"], mosquitto["acl_file"]) if mosquitto else None,
         emqx=EmqxSettings(**sections["emqx"]) if sections["emqx"] else None,
         command_keys={

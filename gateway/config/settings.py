@@ -92,6 +92,7 @@ class Settings:
         limits: requests per minute of the sources that have a limit.
         expected: by source, the seconds within which a signal should come, where that is known.
         secret_files: what holds a secret and is not in the data folder.
+        tls_files: what TLS to an external broker reads.
         mosquitto: the files of an external Mosquitto that the bots' logins are written to.
         emqx: the external EMQX that the bots' logins are put into.
         command_keys: by bot, the key that signs its commands; the others get theirs unsigned.
@@ -108,6 +109,7 @@ class Settings:
     limits: Mapping[str, int] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)
     secret_files: tuple[Path, ...] = ()
+    tls_files: tuple[Path, ...] = ()
     mosquitto: MosquittoFiles | None = None
     emqx: EmqxSettings | None = None
     command_keys: Mapping[str, CommandKey] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from gateway.journal.model import (
 )
 from gateway.journal.pruning import prune_for_ever
 from gateway.journal.reception import Reception, Unanswered, Unhandled
+from gateway.journal.room import Room, read_room
 from gateway.journal.sqlite import SqliteJournal, open_journal
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Outcome",
     "Reception",
     "Refusal",
+    "Room",
     "SqliteJournal",
     "Station",
     "Unanswered",
@@ -47,4 +49,5 @@ __all__ = [
     "Waiting",
     "open_journal",
     "prune_for_ever",
+    "read_room",
 ]

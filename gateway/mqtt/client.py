@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +106,13 @@ class Client(gmqtt.Client):
             receive_maximum=answered.get("receive_maximum", [_NO_LIMIT])[0],
             maximum_packet_size=answered.get("maximum_packet_size", [None])[0],
         )
+
+    @property
+    def certificate_end(self) -> float | None:
+        """When the certificate that the broker showed ends, in seconds since the epoch; None without TLS."""
+        tls = self._connection._transport.get_extra_info("ssl_object") if self._connection else None  # noqa: SLF001
+        shown = tls.getpeercert() if tls is not None else None
+        return ssl.cert_time_to_seconds(shown["notAfter"]) if shown else None
 
     def abort(self) -> None:
         """End the connection now, whatever is still to be sent; a broker that stands still cannot delay it."""

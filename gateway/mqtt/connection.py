@@ -73,6 +73,11 @@ class Connection:
         """How many publishes may be sent now; 0 before it is open and after it ended."""
         return 0 if self.ended.done() else max(0, self._window - len(self._acknowledgements))
 
+    @property
+    def certificate_end(self) -> float | None:
+        """When the certificate that the broker showed ends, in seconds since the epoch; None without TLS."""
+        return self._client.certificate_end
+
     async def open(self) -> bool:
         """Connect; whether it succeeded: else ``ended`` has the reason."""
         opening: Future[Any] = asyncio.ensure_future(self._client.open())

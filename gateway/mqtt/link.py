@@ -73,6 +73,11 @@ class GmqttLink:
         return 0 if self._connection is None else self._connection.free
 
     @property
+    def certificate_end(self) -> float | None:
+        """When the certificate that the broker showed ends, in seconds since the epoch; None without TLS."""
+        return None if self._connection is None else self._connection.certificate_end
+
+    @property
     def last_error(self) -> str:
         """Why there is no connection, or why the last one ended; empty while connected."""
         return self._last_error

@@ -103,6 +103,19 @@ class Backlog(Protocol):
     def awaiting(self) -> int: ...
 
 
+class Room(Protocol):
+    """How full the journal and its disk are, in bytes: what its files take and may hold, what is free of how much."""
+
+    @property
+    def used(self) -> int: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def free(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+
+
 class Telemetry(Protocol):
     """Whoever wants to know what happens. No verb raises, and none waits."""
 
@@ -225,6 +238,12 @@ class Telemetry(Protocol):
 
     def watch_journal(self, trouble: Callable[[], str | None]) -> None:
         """Ask why the journal cannot store, None while it can, whenever the metrics are read."""
+
+    def watch_room(self, room: Callable[[], Room]) -> None:
+        """Ask how full the journal and its disk are whenever the metrics are read; it may raise OSError."""
+
+    def watch_certificate(self, end: Callable[[], float | None]) -> None:
+        """Ask when the broker's certificate ends, in seconds since the epoch, whenever the metrics are read."""
 
     def watch_clocks(self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]) -> None:
         """Ask for the bots' clock offsets in seconds, and which bots have a login, whenever the metrics are read."""

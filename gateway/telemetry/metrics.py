@@ -13,7 +13,8 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from gateway.telemetry.counted import Count, Family, Level, Times
-from gateway.telemetry.facts import Backlog, Life
+from gateway.telemetry.facts import Backlog, Life, Room
+from gateway.telemetry.labels import NOT_STORED, NOTIFIED, OTHER, PROBLEMS, STAGES, STATIONS, UNAUTHORISED
 
 PREFIX = "signal_gateway"
 
@@ -22,9 +23,6 @@ _Child = TypeVar("_Child", Count, Level, Times)
 ALIVE = "alive"
 STATES = (ALIVE, "dead", "left", "unknown")
 """How a bot can be."""
-
-OTHER = "-"
-"""The label of whatever is on no list."""
 
 
 class Metrics:
@@ -58,6 +56,9 @@ class Metrics:
         )
         self.last_accepted = self._gauge(
             "source_last_accepted_timestamp_seconds", "When a source's last signal was accepted.", "source"
+        )
+        self.silent = self._gauge(
+            "source_silent", "1 while nothing comes from a source for longer than it says.", "source"
         )
 
     def _bots_and_broker(self) -> None:
@@ -98,11 +99,28 @@ class Metrics:
         return family
 
     def _zero(self, sources: Iterable[str]) -> None:
+        """Begin at zero what alerts watch: of a series that begins at one, Prometheus sees no increase."""
+        for cause in UNAUTHORISED:
+            self.unauthorised[cause,]
+        for cause in NOT_STORED:
+            self.not_stored[cause,]
+        for kind in PROBLEMS:
+            self.problems[kind,]
+        for outcome in NOTIFIED:
+            self.notifications[outcome,]
         for source in (*sources, OTHER):
-            for family in (self.received, self.duplicates):
-                family[source,]
-            for times in (self.to_broker, self.to_callback):
-                times[source,]
+            self._zero_source(source)
+
+    def _zero_source(self, source: str) -> None:
+        for family in (self.received, self.duplicates, self.redelivered):
+            family[source,]
+        for times in (self.to_broker, self.to_callback):
+            times[source,]
+        for station in STATIONS:
+            self.outcomes[station, source]
+        for stage in STAGES:
+            self.receipts[stage, source]
+        self.silent[source,]
 
     def watch_journal(self, writable: Callable[[], bool]) -> None:
         """Ask whether the journal can store when the metrics are read."""
@@ -135,6 +153,51 @@ class OutboxCollector(Collector):
             f"{PREFIX}_outbox_awaiting", "Signals that some bot has not receipted.", value=depth.awaiting
         )
         yield GaugeMetricFamily(f"{PREFIX}_outbox_oldest_age_seconds", "Age of the oldest that waits.", value=age)
+
+
+class RoomCollector(Collector):
+    """Asks how full the journal and its disk are when the metrics are read."""
+
+    def __init__(self, room: Callable[[], Room]) -> None:
+        self._room = room
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing, so that registering does not ask the disk."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The four gauges; none while the disk does not answer."""
+        try:
+            room = self._room()
+        except OSError:
+            return
+        for name, text, value in (
+            ("journal_bytes", "What the journal's files take.", room.used),
+            ("journal_max_bytes", "What the journal may hold.", room.limit),
+            ("journal_disk_free_bytes", "What is free for the gateway on the journal's disk.", room.free),
+            ("journal_disk_size_bytes", "The size of the journal's disk.", room.size),
+        ):
+            yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
+
+
+class CertificateCollector(Collector):
+    """Asks when the broker's certificate ends when the metrics are read; nothing without TLS, or a connection."""
+
+    def __init__(self, end: Callable[[], float | None]) -> None:
+        self._end = end
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing, so that registering asks nobody."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauge."""
+        end = self._end()
+        text = "When the broker's certificate ends."
+        gauge = GaugeMetricFamily(f"{PREFIX}_broker_certificate_expiry_timestamp_seconds", text, labels=())
+        if end is not None:
+            gauge.add_metric((), end)
+        yield gauge
 
 
 class ClockCollector(Collector):

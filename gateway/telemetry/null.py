@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Mapping
 
-from gateway.telemetry.facts import Accepted, Backlog, Life, Refusal, Signal, Unanswered, Unhandled
+from gateway.telemetry.facts import Accepted, Backlog, Life, Refusal, Room, Signal, Unanswered, Unhandled
 from schemas.receipt import Receipt
 
 
@@ -90,6 +90,10 @@ class NullTelemetry:
     def watch_outbox(self, depth: Callable[[], Backlog], *, now: Callable[[], int]) -> None: ...
 
     def watch_journal(self, trouble: Callable[[], str | None]) -> None: ...
+
+    def watch_room(self, room: Callable[[], Room]) -> None: ...
+
+    def watch_certificate(self, end: Callable[[], float | None]) -> None: ...
 
     def watch_clocks(
         self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]

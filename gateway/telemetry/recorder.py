@@ -8,41 +8,36 @@ from typing import Any
 
 import structlog
 
-from gateway.errors import Code
-from gateway.telemetry.facts import Accepted, Backlog, Life, Refusal, Signal, Unanswered, Unhandled
-from gateway.telemetry.metrics import OTHER, ClockCollector, LivesCollector, Metrics, OutboxCollector
-from schemas.command import Command
+from gateway.telemetry.facts import Accepted, Backlog, Life, Refusal, Room, Signal, Unanswered, Unhandled
+from gateway.telemetry.labels import (
+    AUDITED,
+    BODIES,
+    CHANNELS,
+    CODES,
+    COMMANDED,
+    COMMANDS,
+    LISTENERS,
+    METHODS,
+    ML_SIGNALS,
+    NOT_STORED,
+    NOTIFIED,
+    OTHER,
+    PROBLEMS,
+    ROUTES,
+    STATIONS,
+    UNAUTHORISED,
+    one_of,
+)
+from gateway.telemetry.metrics import (
+    CertificateCollector,
+    ClockCollector,
+    LivesCollector,
+    Metrics,
+    OutboxCollector,
+    RoomCollector,
+)
 from schemas.fields import micros_text, to_micros
 from schemas.receipt import Receipt, Stage
-from schemas.topics import TELEMETRY
-
-BODIES = frozenset({"trade", "alert", "prediction", "withdraw"})
-CODES = frozenset(code.code for code in Code)
-STATIONS = frozenset(
-    {"waiting", "held", "publishing", "published", "receipted", "unanswered", "denied", "unheard", "unknown"}
-    | {"expired", "superseded", "withdrawn", "dead"}
-)
-UNAUTHORISED = frozenset(
-    {"unknown_source", "no_secret", "wrong_secret", "expired_secret", "revoked_secret", "address", "api_key"}
-    | {"wrong_signature"}
-)
-NOT_STORED = frozenset({"disk", "share", "rate", "stopping", "busy"})
-LISTENERS = frozenset({"public", "private"})
-ROUTES = frozenset(
-    {"hook", "livez", "readyz", "metrics", "status", "signals", "signal", "refusals", "tokens", "withdraw"}
-    | {"bots", "bot", "logs", "forget", "command", "contract", "contracts", "post_predictions", "post_signals"}
-)
-CHANNELS = frozenset(TELEMETRY)
-METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
-AUDITED = frozenset({"done", "refused", "unknown", "failed"})
-COMMANDS = frozenset({*map(str, Command), "command"})
-COMMANDED = frozenset({"done", "refused", "unknown", "not_delivered", "failed"})
-ML_SIGNALS = frozenset({"prediction", "neutral", "denied"})
-NOTIFIED = frozenset({"sent", "retried", "failed", "dropped"})
-PROBLEMS = frozenset(
-    {"reduce_expired", "denied", "dead", "interrupted", "failed", "refused", "unanswered"}
-    | {"bot_dead", "source_silent", "journal_unwritable", "broker_away", "bot_notified", "retained_found"}
-)
 
 _REMEMBERED = 8192
 """Signals whose first callback is still awaited; of older ones the latency is not known."""
@@ -54,11 +49,6 @@ _LONGEST = 500
 """Characters of a bot's own words in a line."""
 
 _SET_CLOCKS = "let NTP set the clocks of both machines; until then this bot may refuse signals or let them expire"
-
-
-def one_of(text: str, names: frozenset[str]) -> str:
-    """Label a text, or call it OTHER where it is on no list."""
-    return text if text in names else OTHER
 
 
 class Recorder:
@@ -209,9 +199,11 @@ class Recorder:
         self._say_some(self._log.info, "bot_notified", bot=bot, text=text[:_LONGEST])
 
     def source_silent(self, *, source: str, seconds: float) -> None:
+        self._metrics.silent[self._source(source),].set(1)
         self._log.warning("source_silent", source=source, seconds=round(seconds, 1))
 
     def source_heard(self, *, source: str, seconds: float) -> None:
+        self._metrics.silent[self._source(source),].set(0)
         self._log.info("source_heard", source=source, seconds=round(seconds, 1))
 
     def ml_signal(self, *, outcome: str) -> None:
@@ -259,6 +251,12 @@ class Recorder:
 
     def watch_journal(self, trouble: Callable[[], str | None]) -> None:
         self._metrics.watch_journal(lambda: trouble() is None)
+
+    def watch_room(self, room: Callable[[], Room]) -> None:
+        self._metrics.registry.register(RoomCollector(room))
+
+    def watch_certificate(self, end: Callable[[], float | None]) -> None:
+        self._metrics.registry.register(CertificateCollector(end))
 
     def watch_clocks(self, offsets: Callable[[], Mapping[str, float]], *, named: Callable[[], Container[str]]) -> None:
         self._metrics.registry.register(ClockCollector(offsets, named=named))

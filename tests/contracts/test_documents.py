@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator as Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.telemetry import NullTelemetry
-from gateway.telemetry.recorder import ROUTES
+from gateway.telemetry.labels import ROUTES
 from gateway.web import ApiKeys, Inside, Private, PrivateSettings, Public, PublicSettings
 from gateway.web.contracts import documents, page, spelled
 from gateway.web.contracts.private import private_operations

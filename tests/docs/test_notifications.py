@@ -10,7 +10,7 @@ import yaml
 from gateway.config.schema import NotifySchema
 from gateway.notify.channel import open_channel
 from gateway.notify.problems import Kind
-from gateway.telemetry.recorder import PROBLEMS
+from gateway.telemetry.labels import PROBLEMS
 from tests.docs.markdown import blocks, codes, keyed_rows, page, rows
 
 PAGE = page("docs/notifications.md")

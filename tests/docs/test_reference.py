@@ -16,11 +16,20 @@ from gateway.config.permissions import client_permissions, gateway_permissions, 
 from gateway.config.schema import RootSchema
 from gateway.errors import Code
 from gateway.journal.model import Depth, Station
+from gateway.journal.room import Room
 from gateway.mqtt import Permissions
 from gateway.roles import Role
 from gateway.telemetry.counted import Count, Family
-from gateway.telemetry.metrics import STATES, ClockCollector, LivesCollector, Metrics, OutboxCollector
-from gateway.telemetry.recorder import AUDITED, CHANNELS, NOT_STORED, NOTIFIED, ROUTES, UNAUTHORISED
+from gateway.telemetry.labels import AUDITED, CHANNELS, NOT_STORED, NOTIFIED, ROUTES, UNAUTHORISED
+from gateway.telemetry.metrics import (
+    STATES,
+    CertificateCollector,
+    ClockCollector,
+    LivesCollector,
+    Metrics,
+    OutboxCollector,
+    RoomCollector,
+)
 from schemas.receipt import Stage
 from schemas.topics import Topics
 from tests.docs.markdown import ROOT, codes, keyed_rows, page, prose
@@ -93,8 +102,10 @@ def metric_names(registry: CollectorRegistry) -> dict[str, str]:
 def test_the_metrics_page_names_every_metric_with_its_type_and_no_other() -> None:
     metrics = Metrics(sources=["tv"], version="1")
     metrics.registry.register(OutboxCollector(lambda: Depth(waiting=0, oldest=None), now=lambda: 0))
+    metrics.registry.register(CertificateCollector(lambda: None))
     metrics.registry.register(ClockCollector(dict, named=set))
     metrics.registry.register(LivesCollector(dict, named=set, now=lambda: 0))
+    metrics.registry.register(RoomCollector(lambda: Room(used=0, limit=0, free=0, size=0)))
     metrics.watch_journal(lambda: True)
     own = {name: kind for name, kind in metric_names(metrics.registry).items() if name.startswith("signal_gateway_")}
     process = set(metric_names(metrics.registry)) - set(own)

@@ -21,6 +21,14 @@ def stations(deployment, id_: str) -> list[str]:
     return [delivery["station"] for delivery in deployment.api(f"signals/{id_}")["deliveries"]]
 
 
+def forget(deployment) -> None:
+    """Delete the journal."""
+    files = list((deployment.data / "journal").glob("journal.db*"))
+    assert files
+    for file in files:
+        file.unlink()
+
+
 def handles(bot, ids: list[str]) -> None:
     """Wait until a bot handled these, and make sure that it handled each once, in the order of its key."""
     until(lambda: {entry["id"] for entry in bot.handled()} >= set(ids), within=30)
@@ -38,8 +46,7 @@ def test_after_the_journal_was_deleted_new_signals_flow_and_none_runs_twice(depl
     handles(bot, before)
     deployment.stop_gateway(9)
 
-    for file in deployment.data.glob("journal.db*"):
-        file.unlink()
+    forget(deployment)
     deployment.start_gateway()
 
     handles(bot, before + post(deployment, 20))
@@ -47,7 +54,7 @@ def test_after_the_journal_was_deleted_new_signals_flow_and_none_runs_twice(depl
 
 def test_an_older_copy_of_the_journal_runs_nothing_twice_though_it_holds_what_a_bot_has_run(deploy, external):
     deployment = deploy(sources={"patient": {}}, external=external)
-    journal, copy = deployment.data / "journal.db", deployment.folder / "copy.db"
+    journal, copy = deployment.data / "journal" / "journal.db", deployment.folder / "copy.db"
     waiting = post(deployment, 20)
     with closing(sqlite3.connect(journal)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
@@ -56,8 +63,7 @@ def test_an_older_copy_of_the_journal_runs_nothing_twice_though_it_holds_what_a_
     handles(bot, before)
     deployment.stop_gateway(9)
 
-    for file in deployment.data.glob("journal.db*"):
-        file.unlink()
+    forget(deployment)
     shutil.copy(copy, journal)
     deployment.start_gateway()
 

@@ -28,7 +28,6 @@ KINDS = (
     "monitoring.coreos.com/v1/PrometheusRule",
 )
 MINIMAL: Mapping[str, Any] = yaml.safe_load((CHART / "ci" / "minimal-values.yaml").read_text())
-FILES = (CHART / "files" / "rules.yaml", CHART / "files" / "dashboard.json")
 
 Object = dict[str, Any]
 
@@ -52,11 +51,8 @@ def merged(*several: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def values_of(path: Path) -> dict[str, Any]:
-    """The values of a file; without what needs files that the chart does not have yet."""
+    """The values of a file."""
     values: dict[str, Any] = yaml.safe_load(path.read_text())
-    if not all(file.exists() for file in FILES):
-        values.pop("prometheusRule", None)
-        values.pop("dashboard", None)
     return values
 
 

@@ -19,7 +19,6 @@ from tests.certificates import Authority
 from tests.helm.engine import (
     CHART,
     MINIMAL,
-    ROOT,
     SETS,
     configuration,
     container,
@@ -186,7 +185,5 @@ def test_numbers_arrive_as_they_were_written(size: object, tmp_path: Path, files
 
 def test_the_pod_sets_what_the_image_sets() -> None:
     """A variable wins over the file, so what the image sets for a container alone is set by the pod as it needs it."""
-    if not (ROOT / "Dockerfile").exists():
-        pytest.skip("there is no Dockerfile yet")
     assert "SIGNAL_GATEWAY_DATA" in image_environment()
     assert image_environment().keys() <= {variable["name"] for variable in container(render(MINIMAL))["env"]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -55,6 +57,20 @@ async def test_the_override_is_what_gmqtt_calls_for_every_acknowledgement(mosqui
     async with connected(mosquitto()) as link:
         with pytest.raises(LinkLost, match="hides the reason codes"):
             await acked(link.publish("t/x", b""))
+
+
+async def test_over_tls_the_link_knows_when_the_certificate_of_the_broker_ends(mosquitto, authority):
+    server = authority.sign("localhost")
+    broker = mosquitto(options=(f"certfile {server.cert}", f"keyfile {server.key}"))
+    async with connected(broker, tls=ssl.create_default_context(cafile=authority.ca)) as link:
+        two_days = time.time() + 2 * 86_400
+        assert two_days - 600 < link.certificate_end <= two_days
+    assert link.certificate_end is None
+
+
+async def test_without_tls_no_certificate_ends(mosquitto):
+    async with connected(mosquitto()) as link:
+        assert link.certificate_end is None
 
 
 async def listen(broker, version=gmqtt.constants.MQTTv50):

@@ -12,7 +12,7 @@ from gateway.config.clients import ClientKeys, put_client, remove_client
 from gateway.config.keyring import KeyRing, rotate
 from gateway.roles import Role
 from gateway.telemetry import NullTelemetry
-from gateway.telemetry.recorder import ROUTES
+from gateway.telemetry.labels import ROUTES
 from gateway.web import ApiKeys, HttpListener, Inside, Private, PrivateSettings, Public, PublicSettings
 from gateway.web.roles import OPEN, ROLES
 from tests.integration.web.conftest import Serve

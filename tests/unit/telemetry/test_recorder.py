@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import structlog
@@ -13,12 +14,12 @@ from structlog.testing import LogCapture
 
 from gateway.bots.liveness import Life, State
 from gateway.errors import Code
-from gateway.journal.model import Accepted, Depth, Destination, Draft, Identity, Refusal, Station
+from gateway.journal.model import Accepted, Depth, Destination, Draft, Identity, JournalSettings, Refusal, Station
 from gateway.journal.reception import Unanswered, Unhandled
+from gateway.journal.room import read_room
 from gateway.telemetry import NullTelemetry, Recorder, Several, Telemetry
 from gateway.telemetry.counted import BUCKETS
-from gateway.telemetry.metrics import OTHER
-from gateway.telemetry.recorder import CODES, STATIONS
+from gateway.telemetry.labels import CODES, NOT_STORED, NOTIFIED, OTHER, PROBLEMS, STATIONS, UNAUTHORISED
 from schemas.errors import Fault
 from schemas.fields import from_micros, micros_text
 from schemas.receipt import Receipt, Stage
@@ -360,6 +361,49 @@ def test_the_life_of_bots_and_sources_has_a_line_each(bench: Bench) -> None:
         "source_heard",
     ]
     assert bench.lines.entries[0]["last_seen"] == micros_text(NOW)
+
+
+def test_a_source_is_silent_from_when_it_is_said_until_it_is_heard(bench: Bench) -> None:
+    assert bench.value("source_silent", source=SOURCE) == 0
+    bench.recorder.source_silent(source=SOURCE, seconds=61.2)
+    assert bench.value("source_silent", source=SOURCE) == 1
+    bench.recorder.source_heard(source=SOURCE, seconds=70)
+    assert bench.value("source_silent", source=SOURCE) == 0
+
+
+def test_what_alerts_count_is_there_at_zero_before_it_happens_first(bench: Bench) -> None:
+    assert {bench.value("outcomes_total", station=name, source=SOURCE) for name in STATIONS} == {0}
+    assert {bench.value("receipts_total", stage=stage, source=SOURCE) for stage in Stage} == {0}
+    assert {bench.value("unauthorised_total", cause=cause) for cause in UNAUTHORISED} == {0}
+    assert {bench.value("not_stored_total", cause=cause) for cause in NOT_STORED} == {0}
+    assert {bench.value("problems_total", kind=kind) for kind in PROBLEMS} == {0}
+    assert {bench.value("notifications_total", outcome=outcome) for outcome in NOTIFIED} == {0}
+
+
+def test_how_full_the_journal_and_its_disk_are_is_asked_when_the_metrics_are_read(bench: Bench, tmp_path: Path) -> None:
+    journal = JournalSettings(path=str(tmp_path / "journal.db"), max_bytes=4096)
+    bench.recorder.watch_room(lambda: read_room(journal))
+    (tmp_path / "journal.db").write_bytes(b"123")
+    (tmp_path / "journal.db-wal").write_bytes(b"45")
+
+    assert bench.value("journal_bytes") == 5
+    assert bench.value("journal_max_bytes") == 4096
+    assert 0 < (bench.value("journal_disk_free_bytes") or 0) <= (bench.value("journal_disk_size_bytes") or 0)
+
+
+def test_a_journal_disk_that_does_not_answer_takes_no_other_metric_along(bench: Bench, tmp_path: Path) -> None:
+    bench.recorder.watch_room(lambda: read_room(JournalSettings(path=str(tmp_path / "away" / "journal.db"))))
+
+    assert bench.value("journal_bytes") is None
+    assert bench.value("broker_connected") == 0
+
+
+def test_the_broker_certificate_has_an_end_while_one_is_shown(bench: Bench) -> None:
+    ends: list[float | None] = [None, 1_795_352_101.0]
+    bench.recorder.watch_certificate(lambda: ends.pop(0))
+
+    assert bench.value("broker_certificate_expiry_timestamp_seconds") is None
+    assert bench.value("broker_certificate_expiry_timestamp_seconds") == 1_795_352_101.0
 
 
 def test_ml_signals_are_counted_and_what_changes_and_what_is_found_has_a_line(bench: Bench) -> None:
