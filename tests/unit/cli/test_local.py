@@ -244,7 +244,16 @@ def test_every_command_explains_itself_without_an_error(call: Call) -> None:
     for name in COMMANDS:
         assert call(name, "--help").code == 0
     named = {"init", "run", "check", "try", "send", "listen", "signals", "withdraw", "bots", "keys", "notify"}
-    assert set(COMMANDS) == named | {"clients", "schemas", "health", "doctor", "broker-acl", "emqx"}
+    assert set(COMMANDS) == named | {
+        "clients",
+        "schemas",
+        "health",
+        "doctor",
+        "broker-acl",
+        "emqx",
+        "backup",
+        "restore",
+    }
     assert "Exit codes" in (cli.help or "")
 
 
