@@ -38,6 +38,8 @@ def _presence(state: Mapping[str, Any]) -> str:
 def _details(state: Mapping[str, Any]) -> Iterator[str]:
     if state.get("plugin"):
         yield f"plugin {state['plugin']}"
+    elif state.get("profile") == "plugin":
+        yield "plugin"
     elif state.get("profile"):
         yield f"a stock bot ({state['profile']})"
     if state.get("last_seen_at"):

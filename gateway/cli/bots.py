@@ -81,7 +81,7 @@ def rotate(session: Session, name: str, env_file: str | None) -> None:
         files = [*([kept] if kept.exists() else []), *([Path(env_file)] if env_file else [])]
         handout, written = _change(settings, name, sources=bot.sources, files=files)
     restart = f"if bot {name} runs, restart it with the new login: the old one is not valid any more"
-    _hand_out(session, handout, [*(f"renewed {file}" for file in files), restart, *written])
+    _hand_out(session, handout, [*(f"renewed {file}" for file in files), *written, restart])
 
 
 @command.command("remove")

@@ -8,6 +8,8 @@ from gateway.config.emqx_logins import Pending
 from gateway.config.mosquitto import write_mosquitto
 from gateway.config.settings import EmqxSettings, Settings
 
+RELOAD = "Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"
+
 
 def tell_broker(settings: Settings) -> list[str]:
     """Bring an external broker's logins up to date, and say what the operator has left to do; nothing mostly.
@@ -20,7 +22,7 @@ def tell_broker(settings: Settings) -> list[str]:
     files = write_mosquitto(settings)
     left = list(_pushed(settings, settings.emqx).left) if settings.emqx else []
     if files:
-        left += ["Mosquitto's files are written; it reads them again on SIGHUP: systemctl reload mosquitto"]
+        left += [RELOAD]
     if left or settings.embedded or settings.emqx:
         return ["", *left] if left else []
     return ["", "the broker is an external one: change the login there too; its permissions: signal-gateway broker-acl"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gateway.cli.broker_files import RELOAD
 from gateway.cli.session import Session, now_micros, session_command
 from gateway.config.initialise import initialise
 from gateway.config.webhook import post_url, webhook_url
@@ -25,7 +26,8 @@ def command(session: Session) -> None:
         for source, token in made.tokens.items()
         if source not in tokens
     }
-    lines = [f"made {file}" for file in made.files] or [f"{session.folder.root} has everything"]
+    lines = [*(f"made {file}" for file in made.files), *([RELOAD] if made.rewritten else [])]
+    lines = lines or [f"{session.folder.root} has everything"]
     for source, url in webhooks.items():
         lines += ["", f"webhook of {source}, shown this once (later: signal-gateway keys rotate {source}):", f"  {url}"]
     for source, token in tokens.items():

@@ -82,7 +82,8 @@ def _report(error: Exception, *, as_json: bool) -> Exit:
             return _say(Exit.CONFIGURATION, str(error), {}, as_json=as_json)
         case click.UsageError():
             usage = error.ctx.get_usage() if error.ctx and not as_json else ""
-            return _say(Exit.USAGE, "\n".join(filter(None, (usage, error.format_message()))), {}, as_json=as_json)
+            message = error.format_message().replace("\n\t", " ")  # click puts each choice on a line of its own
+            return _say(Exit.USAGE, "\n".join(filter(None, (usage, message))), {}, as_json=as_json)
         case click.ClickException():
             return _say(Exit.USAGE, error.format_message(), {}, as_json=as_json)
         case OSError():

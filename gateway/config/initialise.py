@@ -10,7 +10,7 @@ from gateway.config.folder import Folder
 from gateway.config.handout import Handout
 from gateway.config.keyring import new_token, read_keys, rotate
 from gateway.config.load import load
-from gateway.config.mosquitto import write_mosquitto
+from gateway.config.mosquitto import outdated, write_mosquitto
 from gateway.config.settings import Settings
 from gateway.config.store import PRIVATE, PRIVATE_FOLDER, locked, write
 from gateway.config.template import TEMPLATE
@@ -26,11 +26,13 @@ class Made:
         settings: as they are now.
         files: the files that were made.
         tokens: new webhook tokens by source, which nobody can read again.
+        rewritten: whether Mosquitto has something new to read.
     """
 
     settings: Settings
     files: tuple[str, ...]
     tokens: Mapping[str, str] = field(repr=False)
+    rewritten: bool
 
 
 def initialise(folder: Folder, environ: Mapping[str, str], *, now: int, tokens: bool = True) -> Made:
@@ -53,8 +55,9 @@ def initialise(folder: Folder, environ: Mapping[str, str], *, now: int, tokens: 
         lacking = [source for source in settings.sources if tokens and not read_keys(folder.keys).get(source)]
         made = {source: rotate(folder.keys, source, now=now) for source in lacking}
         files += _demo(settings, now)
+        rewritten = any(outdated(settings))
         write_mosquitto(settings)
-    return Made(settings=settings, files=tuple(files), tokens=made)
+    return Made(settings=settings, files=tuple(files), tokens=made, rewritten=rewritten)
 
 
 def _files(folder: Folder) -> list[str]:

@@ -47,7 +47,7 @@ class PublicSchema(SettingsSchema):
 
 
 class PrivateSchema(SettingsSchema):
-    """Where the API, the console, metrics and health are."""
+    """Where the API, metrics and health are."""
 
     host = Value(text, load_default="127.0.0.1")
     port = Value(PORT, load_default=8081)

@@ -65,7 +65,7 @@ class HttpSettings:
 
     Args:
         public: where webhooks arrive.
-        private: where the API, the console, metrics and health are.
+        private: where the API, metrics and health are.
         trusted_proxies: whose X-Forwarded-For is believed.
         allow_from: who may use the public listener; empty for everyone.
         max_body: bytes of a webhook's body, after decompression.

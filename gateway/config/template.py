@@ -12,7 +12,7 @@ http:
   public:                    # webhooks
     host: 127.0.0.1
     port: 8080
-  private:                   # console, API, metrics, health
+  private:                   # API, metrics, health
     host: 127.0.0.1
     port: 8081
     #hosts: [gateway.lan]     # Host names that are answered besides this address

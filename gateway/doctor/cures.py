@@ -34,7 +34,7 @@ _CURES = {
     "bot-denied": _Cure(f"acl_file FILE: {_FILES}", f"authorization.sources: {_RULES}"),
     "doctor-denied": _Cure(f"acl_file FILE: {_FILES}", f"authorization.sources: {_RULES}"),
     "retained": _Cure(
-        "mosquitto_pub -r -n -t TOPIC, with a login that may write there",
+        "mosquitto_pub -r -n -t TOPIC, with a login that may write there, such as the gateway's",
         "emqx ctl retainer clean TOPIC",
         first="delete each, and find out who publishes with the retain flag:",
     ),

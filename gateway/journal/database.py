@@ -136,7 +136,7 @@ def _inspect(path: Path) -> None:
     if version > len(MIGRATIONS):
         raise Misconfigured(
             f"The journal {path} has version {version}; this gateway knows versions up to {len(MIGRATIONS)}. It was "
-            "written by a newer gateway: start that one, or name another file as journal.path."
+            "written by a newer gateway: start that one, or restore the backup in journal/backups that an upgrade made."
         )
 
 

@@ -21,6 +21,7 @@ while [ "$(wc -l <"$CALLS/done")" -lt "$(wc -l <"$CALLS/calls")" ]; do sleep 0.0
 """
 """Stands for systemd: asks the test to stop and start the gateway, and waits until it has."""
 
+ROOT = Path(__file__).parents[2]
 SOURCES = {"tradingview": {}, "model": {"type": "prediction", "models": ["m1"]}}
 
 
@@ -47,7 +48,7 @@ class Shell:
             ["bash", "-euc", text], cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env=os.environ | {
                 "PATH": f"{self._folder}:{os.environ['PATH']}",
-                "PYTHONPATH": str(Path(__file__).parents[2]),
+                "PYTHONPATH": str(ROOT),
                 "CALLS": str(self._folder),
                 "SIGNAL_GATEWAY_DATA": str(self._deployment.data),
             },
@@ -62,7 +63,7 @@ class Shell:
         calls = (self._folder / "calls").read_text().splitlines()
         for call in calls[len((self._folder / "done").read_text().splitlines()) :]:
             verb, unit = call.split()
-            assert unit == "signal-gateway"
+            assert unit == "signal-gateway" or call == "reload mosquitto"
             if verb in {"stop", "restart"}:
                 self._deployment.stop_gateway()
             if verb in {"start", "restart"}:
@@ -117,13 +118,26 @@ def test_keys_are_changed_as_the_page_says(deployment: Deployment, tmp_path: Pat
 
 
 def test_an_upgrade_is_done_as_the_page_says(deployment: Deployment, tmp_path: Path) -> None:
+    """Nothing of the old version is left where the new one is installed from; pip is told what is there."""
+    library = tmp_path / "library"
+    pip = library / "venv" / "bin" / "pip"
+    for folder in (pip.parent, library / "src"):
+        folder.mkdir(parents=True)
+    pip.write_text('#!/bin/sh\nfor last; do :; done; test -e "$last" && echo "pip $*"\n')
+    pip.chmod(0o755)
+    (library / "src" / "old").touch()
     said = Shell(deployment, tmp_path).type(
         "Upgrade",
         changed={
+            "/usr/local/lib/signal-gateway": str(library),
+            "git archive HEAD": f"git -C {ROOT} archive HEAD",
             "/var/backups/signal-gateway/before-upgrade.tar.gz": f"{tmp_path}/b.tar.gz",
             "/var/lib/signal-gateway/journal/backups/20261126T110000Z-before-journal-4.tar.gz": f"{tmp_path}/b.tar.gz",
         },
     )
 
+    assert not (library / "src" / "old").exists()
+    assert (library / "src" / "pyproject.toml").exists()
+    assert "pip install --no-deps ./src" in said
     assert "restored what was there" in said
     assert deployment.api("status")["ready"]

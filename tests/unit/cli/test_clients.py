@@ -86,8 +86,11 @@ def test_mosquittos_files_follow(call: Call, tmp_path: Path) -> None:
     (tmp_path / "data/signal-gateway.yml").write_text(
         "broker: {kind: external, password_file: ../pw}\nmosquitto: {password_file: ../passwd, acl_file: ../acl}\n"
     )
-    acl, added = tmp_path / "acl", call("clients", "add", "alice", "--role", "operator", "--broker")
+    acl, begun = tmp_path / "acl", call("init")
+    added = call("clients", "add", "alice", "--role", "operator", "--broker")
 
+    assert "systemctl reload mosquitto" in begun.out
+    assert call("init").out == "data has everything\n"
     assert "systemctl reload mosquitto" in added.out
     assert "user alice\ntopic write hbot/+/start\n" in acl.read_text()
     call("clients", "remove", "alice")

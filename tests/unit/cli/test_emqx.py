@@ -356,3 +356,11 @@ def test_broker_acl_prints_everybodys_permissions_in_a_brokers_words(call: Call,
     begins = {"emqx": "{allow, ", "mosquitto": "user demo\ntopic write ", "embedded": "demo\n  publish "}
     assert printed.startswith(begins[broker])
     assert ("{deny, all}." in printed) == (broker == "emqx")
+
+
+def test_broker_acl_without_a_broker_names_those_that_there_are(call: Call) -> None:
+    """What is missing and its choices are told on one line, with no control character spelled out."""
+    ended = call("broker-acl")
+
+    assert ended.code == 2
+    assert "Missing option '--for'. Choose from: emqx, mosquitto, embedded" in " ".join(ended.err.split())
