@@ -25,7 +25,8 @@ FOLDERS = ("secrets", "bots")
 
 _HEAD = "backup.json"
 _PRIVATE = 0o600
-_PUBLIC = 0o644
+_OTHERS = 0o044
+"""Of what others may do with a file, all that comes back: they read it, if they did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,11 @@ def write_archive(path: Path, head: Head, *, data: Mapping[str, tuple[bytes, int
                     _add(archive, JOURNAL, copy, size=journal.stat().st_size, at=head.made_at)
         file.flush()
         os.fsync(file.fileno())
+
+
+def plain(path: Path) -> Path:
+    """A path from the root, without ``..``, and with links as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute leaves ``..``
 
 
 def digest(content: bytes | Path) -> str:
@@ -152,7 +158,7 @@ def _unpack(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, *, in
         raise _damaged(path, f"{member.name!r} cannot be in it")
     target = into / name
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mode = _PUBLIC if member.mode & 0o044 else _PRIVATE
+    mode = _PRIVATE | (member.mode & _OTHERS)
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         while portion := content.read(1 << 20):
             file.write(portion)
