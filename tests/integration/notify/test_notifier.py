@@ -97,6 +97,7 @@ FACTS: dict[Kind, Callable[[Telemetry], None]] = {
     Kind.BOT_NOTIFIED: lambda telemetry: telemetry.bot_notified(bot="demo", text="why"),
 }
 
+
 @pytest.mark.parametrize("kind", FACTS)
 async def test_what_alerts_watch_is_counted_where_nobody_is_to_be_told(kind: Kind) -> None:
     async with running() as rig:
