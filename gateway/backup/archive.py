@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from gateway.errors import Misconfigured
+from schemas.fields import from_micros
 
 FORMAT = 1
 JOURNAL = "journal.db"
@@ -139,12 +140,14 @@ def _head(path: Path, archive: tarfile.TarFile) -> Head:
         if said.pop("format") != FORMAT:
             raise Misconfigured(f"The backup {path} was made by a newer gateway. Restore it with that one.")
         return _checked(Head(**said))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
         raise _damaged(path, "its head cannot be read") from error
 
 
 def _checked(head: Head) -> Head:
-    if ".." in PurePosixPath(head.journal_path).parts or not isinstance(head.journal_version, int | None):
+    from_micros(int(head.made_at))
+    wild = ".." in PurePosixPath(head.journal_path).parts or "\0" in head.journal_path
+    if wild or not isinstance(head.journal_version, int | None):
         raise ValueError(head)
     return replace(head, made_at=int(head.made_at), files=dict(head.files))
 
@@ -154,7 +157,7 @@ def _unpack(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, *, in
     name = PurePosixPath(member.name)
     inside = member.name == JOURNAL or (member.name.startswith(DATA) and len(name.parts) > 1)
     content = archive.extractfile(member) if member.isreg() else None
-    if content is None or not inside or ".." in name.parts:
+    if content is None or not inside or ".." in name.parts or "\0" in member.name:
         raise _damaged(path, f"{member.name!r} cannot be in it")
     target = into / name
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

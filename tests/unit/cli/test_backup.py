@@ -385,7 +385,9 @@ def forge(path: Path, head: dict[str, Any] | bytes, files: dict[str, bytes], *, 
 HEAD = {"format": 1, "gateway": "1", "made_at": 0, "journal_path": "journal/journal.db", "journal_version": None}
 
 
-@pytest.mark.parametrize("name", ["../outside", "data/../../outside", "/outside", "data", "other", "data/"])
+@pytest.mark.parametrize(
+    "name", ["../outside", "data/../../outside", "/outside", "data", "other", "data/", "data/" + "a" * 200 + "\0b"]
+)
 def test_no_backup_writes_outside_the_folder(call: Call, tmp_path: Path, name: str) -> None:
     forge(tmp_path / "b.tar.gz", HEAD | {"files": {name: archive.digest(b"x")}}, {name: b"x"})
     ended = call("restore", "b.tar.gz")
@@ -408,6 +410,10 @@ def test_no_backup_brings_a_link(call: Call, tmp_path: Path) -> None:
         (b"[]", "cannot be read"),
         ({"format": 1}, "cannot be read"),
         (HEAD | {"files": {}, "journal_path": "../../j.db"}, "cannot be read"),
+        (b"[" * 100_000, "cannot be read"),
+        (HEAD | {"files": {}, "journal_path": "a\0b"}, "cannot be read"),
+        (HEAD | {"files": {}, "made_at": 10**30}, "cannot be read"),
+        (HEAD | {"files": {}, "made_at": float("inf")}, "cannot be read"),
         (HEAD | {"files": {}, "format": 2}, "newer gateway"),
         (HEAD | {"files": {}, "journal_version": 99}, "journal has version 99"),
         (HEAD | {"files": {"journal.db": "0"}}, "not what it says"),
