@@ -435,14 +435,32 @@ def test_any_other_file_is_no_backup(call: Call, tmp_path: Path) -> None:
     assert "is no backup of a gateway" in call("restore", "c.tar.gz").err
 
 
-async def test_a_full_disk_ends_a_backup_with_a_sentence_and_leaves_nothing(call: Call, data: Path) -> None:
-    await fill(data / "journal/journal.db", 500)
-    command = [sys.executable, "-m", "gateway", "backup", "b.tar.gz"]
-    small = subprocess.run(
-        command, cwd=data.parent, capture_output=True, text=True, check=False,
+def on_a_full_disk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that can write no file of more than 64 KiB."""
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments], cwd=folder, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)),
     )  # fmt: skip
+
+
+async def test_a_full_disk_ends_a_restore_with_a_sentence_and_changes_nothing(call: Call, data: Path) -> None:
+    await fill(data / "journal/journal.db", 500)
+    call("backup", "b.tar.gz")
+    before, ids = tree(data), signals(data / "journal/journal.db")
+    small = on_a_full_disk(data.parent, "restore", "b.tar.gz", "--force")
+
+    assert small.returncode in {1, 4}, small.stderr
+    assert small.stderr.strip()
+    assert "Traceback" not in small.stderr
+    assert tree(data) == before
+    assert signals(data / "journal/journal.db") == ids
+    assert not [*data.glob("replaced-*"), *data.glob(".restore")]
+
+
+async def test_a_full_disk_ends_a_backup_with_a_sentence_and_leaves_nothing(call: Call, data: Path) -> None:
+    await fill(data / "journal/journal.db", 500)
+    small = on_a_full_disk(data.parent, "backup", "b.tar.gz")
 
     assert small.returncode in {1, 4}, small.stderr
     assert small.stderr.strip()
