@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.backup.archive import DATA, FOLDERS, JOURNAL, Head, plain, read_head, unpack
+from gateway.config.emqx_logins import doubt
 from gateway.config.folder import CONFIG, Folder
 from gateway.config.load import load
 from gateway.errors import Misconfigured
@@ -97,7 +98,8 @@ def restore(file: Path, folder: Folder, environ: Mapping[str, str], *, force: bo
         journal = _journal_to_be(head, stage, root, folder, environ)
         if journal not in claimed:
             claims.callback(Claim(journal).release)
-        names = [name.removeprefix(DATA) for name in head.files if name.startswith(DATA)]
+        doubt(Folder(stage / DATA, folder.config), Folder(root, folder.config))
+        names = [path.relative_to(stage / DATA).as_posix() for path in _all(stage / DATA) if path.is_file()]
         there = list(_there(root, journal, names))
         if there and not force:
             raise Misconfigured(

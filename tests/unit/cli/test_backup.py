@@ -21,6 +21,7 @@ import pytest
 
 from gateway.backup import archive, back_up_before_upgrade
 from gateway.config.bots import read_bots
+from gateway.config.emqx_logins import Pending, pending, remember, there
 from gateway.config.folder import Folder
 from gateway.config.load import load
 from gateway.journal import JournalSettings, open_journal
@@ -130,6 +131,28 @@ def test_what_the_configuration_names_is_in_it_or_is_named(call: Call, data: Pat
     (data / "near.key").unlink()
     assert call("restore", "b.tar.gz", "--force").code == 0
     assert (data / "near.key").read_text() == "k:" + "k" * 64
+
+
+def test_nobody_stays_at_an_emqx_whom_the_backup_does_not_know(call: Call, data: Path) -> None:
+    remember(Folder(data, data), {"demo": "as it was", "gone": "as it was"})
+    call("backup", "b.tar.gz")
+    remember(Folder(data, data), {"demo": "rotated since", "newer": "added since"})
+    assert call("restore", "b.tar.gz", "--force").code == 0
+
+    assert pending({"demo": "as it was"}, there(Folder(data, data))) == Pending(put=("demo",), remove=("gone", "newer"))
+
+
+@pytest.mark.parametrize("before", [{"old": "put then"}, None])
+def test_what_is_put_into_an_emqx_is_known_to_be_old_also_where_one_side_knows_nothing(
+    call: Call, data: Path, before: dict[str, str] | None
+) -> None:
+    if before:
+        remember(Folder(data, data), before)
+    call("backup", "b.tar.gz")
+    (data / "secrets/emqx.json").write_text("broken") if before else remember(Folder(data, data), {"old": "put since"})
+    call("restore", "b.tar.gz", "--force")
+
+    assert there(Folder(data, data)) == {"old": ""}
 
 
 @pytest.mark.parametrize("name", [".near.key", "sub/../near.key", "keys/near.key"])
