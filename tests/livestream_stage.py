@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway.journal import Accepted, Draft, MemoryJournal
+from gateway.journal.journal import Journal
 from gateway.livestream import Followed, Livestream
 from gateway.mqtt import Link
 from gateway.telemetry import NullTelemetry
@@ -49,7 +50,8 @@ class LivestreamStage:
     """The livestream under test; its link is given to it when it is known."""
 
     def __init__(self, *, pairs: tuple[str, ...] = (), interval: float | None = None) -> None:
-        self.clock, self.told, self.journal = Clock(), Told(), MemoryJournal()
+        self.clock, self.told = Clock(), Told()
+        self.journal: Journal = MemoryJournal()
         self.elapsed = 0.0
         self._source = Followed(interval=interval, pairs=pairs)
         self.livestream: Livestream
@@ -90,7 +92,8 @@ class LivestreamStage:
         self, made: Draft, type_: str, data: Mapping[str, object], *, causationid: str | None = None
     ) -> Accepted:
         envelope = replace(decode(made.head), type=type_, data=data, causationid=causationid)
-        (accepted,) = await self.journal.accept([replace(made, head=encode_head(envelope))])
+        body = type_.split(".")[1]
+        (accepted,) = await self.journal.accept([replace(made, body=body, effect="", head=encode_head(envelope))])
         self.livestream.offer([accepted])
         return accepted
 

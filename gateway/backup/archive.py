@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from gateway.errors import Misconfigured
+from schemas.fields import from_micros
 
 FORMAT = 1
 JOURNAL = "journal.db"
@@ -25,7 +26,8 @@ FOLDERS = ("secrets", "bots")
 
 _HEAD = "backup.json"
 _PRIVATE = 0o600
-_PUBLIC = 0o644
+_OTHERS = 0o044
+"""Of what others may do with a file, all that comes back: they read it, if they did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,11 @@ def write_archive(path: Path, head: Head, *, data: Mapping[str, tuple[bytes, int
                     _add(archive, JOURNAL, copy, size=journal.stat().st_size, at=head.made_at)
         file.flush()
         os.fsync(file.fileno())
+
+
+def plain(path: Path) -> Path:
+    """A path from the root, without ``..``, and with links as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute leaves ``..``
 
 
 def digest(content: bytes | Path) -> str:
@@ -133,12 +140,14 @@ def _head(path: Path, archive: tarfile.TarFile) -> Head:
         if said.pop("format") != FORMAT:
             raise Misconfigured(f"The backup {path} was made by a newer gateway. Restore it with that one.")
         return _checked(Head(**said))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
         raise _damaged(path, "its head cannot be read") from error
 
 
 def _checked(head: Head) -> Head:
-    if ".." in PurePosixPath(head.journal_path).parts or not isinstance(head.journal_version, int | None):
+    from_micros(int(head.made_at))
+    wild = ".." in PurePosixPath(head.journal_path).parts or "\0" in head.journal_path
+    if wild or not isinstance(head.journal_version, int | None):
         raise ValueError(head)
     return replace(head, made_at=int(head.made_at), files=dict(head.files))
 
@@ -148,11 +157,11 @@ def _unpack(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, *, in
     name = PurePosixPath(member.name)
     inside = member.name == JOURNAL or (member.name.startswith(DATA) and len(name.parts) > 1)
     content = archive.extractfile(member) if member.isreg() else None
-    if content is None or not inside or ".." in name.parts:
+    if content is None or not inside or ".." in name.parts or "\0" in member.name:
         raise _damaged(path, f"{member.name!r} cannot be in it")
     target = into / name
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mode = _PUBLIC if member.mode & 0o044 else _PRIVATE
+    mode = _PRIVATE | (member.mode & _OTHERS)
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         while portion := content.read(1 << 20):
             file.write(portion)

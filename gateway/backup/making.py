@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.backup.archive import DATA, FOLDERS, JOURNAL, Head, digest, write_archive
+from gateway.backup.archive import DATA, FOLDERS, JOURNAL, Head, digest, plain, read_head, write_archive
 from gateway.config import Settings
 from gateway.config.store import locked
 from gateway.errors import Misconfigured
@@ -76,8 +76,21 @@ def back_up_before_upgrade(settings: Settings, *, version: str, now: int) -> Pat
     folder = journal.parent / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
     at = datetime.fromtimestamp(now // 1_000_000, UTC)
-    file = folder / f"{at:%Y%m%dT%H%M%SZ}-before-journal-{NEWEST}.tar.gz"
-    return back_up(settings, file, version=version, now=now).file
+    ending = f"-before-journal-{NEWEST}.tar.gz"
+    for cut_off in folder.glob(f".*{ending}.part"):
+        shutil.rmtree(cut_off, ignore_errors=True)
+    earlier = sorted(folder.glob(f"*{ending}"))
+    file = back_up(settings, folder / f"{at:%Y%m%dT%H%M%SZ}{ending}", version=version, now=now).file
+    if earlier and _is_the_same(earlier[-1], file):
+        file.unlink()  # a start that fails again and again does not fill the disk
+        return earlier[-1]
+    return file
+
+
+def _is_the_same(earlier: Path, file: Path) -> bool:
+    with suppress(Misconfigured, OSError):
+        return read_head(earlier).files == read_head(file).files
+    return False
 
 
 def _make(settings: Settings, draft: Path, file: Path, *, version: str, now: int) -> Made:
@@ -110,23 +123,25 @@ def _make(settings: Settings, draft: Path, file: Path, *, version: str, now: int
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
     """What is taken of the data folder, by its name there."""
-    root = settings.folder.root.absolute()
-    found = [path for folder in FOLDERS for path in (root / folder).rglob("*")]
-    found += [path for path in _named(settings) if path.is_relative_to(root)]
-    for path in sorted(set(found)):
-        name = path.relative_to(root)
-        if path.is_file() and not any(part.startswith(".") for part in name.parts):
-            yield name.as_posix(), path
+    root = plain(settings.folder.root)
+    found = {path.relative_to(root) for folder in FOLDERS for path in (root / folder).rglob("*")}
+    found = {name for name in found if not any(part.startswith(".") for part in name.parts)}
+    found |= {path.relative_to(root) for path in _named(settings) if path.is_relative_to(root)}
+    for name in sorted(found):
+        if (root / name).is_file():
+            yield name.as_posix(), root / name
 
 
 def _elsewhere(settings: Settings) -> Iterator[Path]:
-    root = settings.folder.root.absolute()
+    root = plain(settings.folder.root)
     return (path for path in _named(settings) if not path.is_relative_to(root))
 
 
 def _named(settings: Settings) -> list[Path]:
     """The configuration, and the files that it names."""
-    return [path.absolute() for path in (settings.folder.config, *settings.secret_files, *settings.tls_files)]
+    named = [settings.folder.config, *settings.secret_files, *settings.tls_files]
+    named += [settings.emqx.ca] if settings.emqx and settings.emqx.ca else []
+    return [plain(path) for path in named]
 
 
 def _sync(folder: Path) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.backup.archive import DATA, FOLDERS, JOURNAL, Head, read_head, unpack
+from gateway.backup.archive import DATA, FOLDERS, JOURNAL, Head, plain, read_head, unpack
+from gateway.config.emqx_logins import doubt
 from gateway.config.folder import CONFIG, Folder
 from gateway.config.load import load
 from gateway.errors import Misconfigured
@@ -19,6 +20,9 @@ from gateway.journal.database import Claim
 from schemas.fields import from_micros, instant_text
 
 _STAGE = ".restore"
+_BEGUN = "begun"
+"""What is in the stage from when the first file moves."""
+
 _BESIDE = ("", "-wal", "-shm")
 """The endings of a journal's files."""
 
@@ -40,6 +44,19 @@ class Restored:
     adopted: Adopted | None
     journal_at: Path
     replaced: Path | None
+
+
+def require_whole(folder: Folder) -> None:
+    """Make sure that no restore was cut off in the middle.
+
+    Raises:
+        gateway.errors.Misconfigured: one was, and half of a gateway is there.
+    """
+    if (folder.root / _STAGE / _BEGUN).exists():
+        raise Misconfigured(
+            f"A restore into {folder.root} was cut off, and half of the backup is there. Do it again: signal-gateway "
+            "restore FILE --force. What was there before is in the first of its folders replaced-TIME."
+        )
 
 
 def restore(file: Path, folder: Folder, environ: Mapping[str, str], *, force: bool, now: int) -> Restored:
@@ -65,16 +82,24 @@ def restore(file: Path, folder: Folder, environ: Mapping[str, str], *, force: bo
         )
     folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     root = folder.root.resolve()
-    journal = (root / head.journal_path).resolve()  # an absolute one stays what it is
-    with ExitStack() as stack:
-        for path in {journal, *_present_journal(folder, environ)}:
-            stack.callback(Claim(path).release)
+    with ExitStack() as claims, ExitStack() as stack:
+        claimed = {Folder(root, folder.config).journal.resolve(), *_present_journal(folder, environ)}
+        for path in claimed:
+            claims.callback(Claim(path).release)
         stage = root / _STAGE
+        begun = (stage / _BEGUN).exists()
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(mode=0o700)
-        stack.callback(shutil.rmtree, stage, ignore_errors=True)
+        if begun:
+            (stage / _BEGUN).touch()
+        else:
+            stack.callback(shutil.rmtree, stage, ignore_errors=True)
         head = unpack(file, stage)
-        names = [name.removeprefix(DATA) for name in head.files if name.startswith(DATA)]
+        journal = _journal_to_be(head, stage, root, folder, environ)
+        if journal not in claimed:
+            claims.callback(Claim(journal).release)
+        doubt(Folder(stage / DATA, folder.config), Folder(root, folder.config))
+        names = [path.relative_to(stage / DATA).as_posix() for path in _all(stage / DATA) if path.is_file()]
         there = list(_there(root, journal, names))
         if there and not force:
             raise Misconfigured(
@@ -82,9 +107,13 @@ def restore(file: Path, folder: Folder, environ: Mapping[str, str], *, force: bo
                 "--force."
             )
         copied, adopted = _adopt(file, head, stage, now=now)
-        _give_to_owner(root, stage, journal)
+        (stage / _BEGUN).touch()
         replaced = _move_aside(root, there, now=now)
+        stack.pop_all()  # from here on it is done to its end, or again
+        folders = _make_folders(root, names)
+        _give_to_owner(root, [*folders, *_beside(journal, root), *_all(stage), *(_all(replaced) if replaced else ())])
         _put(stage, root, journal, names)
+        shutil.rmtree(stage)
     return Restored(head=head, journal=copied, adopted=adopted, journal_at=journal, replaced=replaced)
 
 
@@ -101,10 +130,16 @@ def _put(stage: Path, root: Path, journal: Path, names: Iterable[str]) -> None:
     if (stage / JOURNAL).exists():
         shutil.move(stage / JOURNAL, journal)
     for name in sorted(names, key=lambda name: name == CONFIG):
-        target = root / name
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (stage / DATA / name).rename(target)
+        (stage / DATA / name).rename(root / name)
     os.sync()
+
+
+def _make_folders(root: Path, names: Iterable[str]) -> list[Path]:
+    """Make the folders of files, each for its owner alone."""
+    folders = sorted({folder for name in names for folder in (root / name).parents if folder.is_relative_to(root)})
+    for folder in folders:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folders[1:]
 
 
 def _present_journal(folder: Folder, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -114,6 +149,21 @@ def _present_journal(folder: Folder, environ: Mapping[str, str]) -> Iterator[Pat
             yield Path(load(folder, environ).journal.path).resolve()
         except (Misconfigured, OSError):
             yield folder.journal.resolve()
+
+
+def _journal_to_be(head: Head, stage: Path, root: Path, folder: Folder, environ: Mapping[str, str]) -> Path:
+    """Where the gateway that comes back looks for its journal; as its backup says where it would not start."""
+    data = stage / DATA
+    place, of = plain(folder.config), plain(folder.root)
+    inside = place.is_relative_to(of) and (data / place.relative_to(of)).exists()
+    config = data / place.relative_to(of) if inside else place
+    try:
+        path = Path(load(Folder(data, config), environ).journal.path)
+    except (Misconfigured, OSError):
+        path = Path(head.journal_path)
+    if path.is_relative_to(data):
+        path = path.relative_to(data)
+    return (root / path).resolve()
 
 
 def _there(root: Path, journal: Path, names: Iterable[str]) -> Iterator[Path]:
@@ -140,12 +190,21 @@ def _move_aside(root: Path, there: Iterable[Path], *, now: int) -> Path | None:
     return aside if aside.exists() else None
 
 
-def _give_to_owner(root: Path, stage: Path, journal: Path) -> None:
+def _give_to_owner(root: Path, made: Iterable[Path]) -> None:
     """Let everything belong to whom the data folder belongs, where another user, root, restores it."""
     owner = root.stat()
     if owner.st_uid == os.geteuid():
         return
-    made = [stage, *stage.rglob("*"), journal.with_name(f"{journal.name}.lock")]
-    made += [journal.parent] if journal.is_relative_to(root) else []
     for path in made:
-        os.chown(path, owner.st_uid, owner.st_gid)
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _all(folder: Path) -> list[Path]:
+    return [folder, *folder.rglob("*")]
+
+
+def _beside(journal: Path, root: Path) -> Iterator[Path]:
+    """What claiming a journal made."""
+    yield journal.with_name(f"{journal.name}.lock")
+    if journal.is_relative_to(root):
+        yield journal.parent

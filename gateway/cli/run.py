@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from gateway import app
-from gateway.backup import back_up_before_upgrade
+from gateway.backup import back_up_before_upgrade, require_whole
 from gateway.cli.failure import Exit
 from gateway.cli.ports import require_free_ports
 from gateway.cli.session import Session, now_micros, session_command
@@ -31,6 +31,7 @@ from gateway.errors import Misconfigured
 def command(session: Session, *, makes: bool) -> None:
     """Run the gateway until SIGTERM or Ctrl-C."""
     signal.signal(signal.SIGTERM, _end)
+    require_whole(session.folder)
     if makes:
         made = initialise(session.folder, session.environ, now=now_micros(), tokens=False)
         session.warn(f"made {file}" for file in made.files)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.config.credentials import allowed, hashes
 from gateway.config.emqx import database_rules
 from gateway.config.folder import Folder
 from gateway.config.settings import Settings
-from gateway.config.store import read_json, write_json
+from gateway.config.store import PRIVATE_FOLDER, read_json, write_json
+from gateway.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,22 @@ def there(folder: Folder) -> dict[str, str]:
 def remember(folder: Folder, logins: Mapping[str, str]) -> None:
     """Write down what is there now."""
     write_json(folder.emqx, {"version": 1, "logins": dict(logins)})
+
+
+def doubt(folder: Folder, before: Folder) -> None:
+    """Keep of what was put into EMQX the names alone: all is put there anew, and who is no more is taken away.
+
+    Args:
+        folder: whose memory of it is an old one.
+        before: who may have put more there since.
+    """
+    names = set[str]()
+    for one in (folder, before):
+        with suppress(Misconfigured):
+            names |= there(one).keys()
+    if names:
+        folder.secrets.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        remember(folder, dict.fromkeys(names, ""))
 
 
 def pending(wants: Mapping[str, str], has: Mapping[str, str]) -> Pending:

@@ -95,6 +95,9 @@ def locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, PRIVATE)
     try:
+        if os.geteuid() == 0:  # who may write into the folder goes on being able to lock it
+            owner = path.parent.stat()
+            os.fchown(handle, owner.st_uid, owner.st_gid)
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

@@ -60,10 +60,9 @@ class Notifier:
             for target in settings.targets
         ]
         self._watch = Watch(self.tell, clock=clock, timer=timer, broker_away_after=settings.broker_away_after)
-        watching = (self._watch,) if self._outlets else ()
-        self._silence = Silence(expected, telemetry=Several(telemetry, *watching), timer=timer)
-        self.listeners: tuple[Telemetry, ...] = (*watching, *((self._silence,) if expected else ()))
-        """Who must hear the gateway's facts; nobody where there is neither a target nor a source that is expected."""
+        self._silence = Silence(expected, telemetry=Several(telemetry, self._watch), timer=timer)
+        self.listeners: tuple[Telemetry, ...] = (self._watch, *((self._silence,) if expected else ()))
+        """Who must hear the gateway's facts: problems are counted also where nobody is to be told."""
 
     def tell(self, problem: Problem) -> None:
         """Take a problem for the targets that want it."""
@@ -101,8 +100,7 @@ class Notifier:
 
     def _look(self, *, flush: bool = False) -> None:
         self._silence.look()
-        if self._outlets:
-            self._watch.look()
+        self._watch.look()
         now = self._timer()
         for outlet in self._outlets:
             notification = outlet.grouping.due(now=now, flush=flush)

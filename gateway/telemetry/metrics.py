@@ -20,8 +20,8 @@ PREFIX = "signal_gateway"
 
 _Child = TypeVar("_Child", Count, Level, Times)
 
-ALIVE = "alive"
-STATES = (ALIVE, "dead", "left", "unknown")
+ALIVE, DEAD = "alive", "dead"
+STATES = (ALIVE, DEAD, "left", "unknown")
 """How a bot can be."""
 
 
@@ -244,17 +244,19 @@ class LivesCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """The three gauges."""
+        """The four gauges."""
         lives, now = self._lives(), self._now()
         alive = GaugeMetricFamily(f"{PREFIX}_bot_alive", "1 while a bot gives signs of life.", labels=["bot"])
+        dead = GaugeMetricFamily(f"{PREFIX}_bot_dead", "1 while a bot is silent that said no goodbye.", labels=["bot"])
         age = GaugeMetricFamily(f"{PREFIX}_bot_last_seen_age_seconds", "Since its last sign of life.", labels=["bot"])
         for name in self._named():
             life = lives.get(name)
             alive.add_metric([name], float(life is not None and life.state == ALIVE))
+            dead.add_metric([name], float(life is not None and life.state == DEAD))
             if life is not None and life.seen_at is not None:
                 age.add_metric([name], max(0.0, (now - life.seen_at) / 1e6))
         counted = Counter(life.state for life in lives.values())
         bots = GaugeMetricFamily(f"{PREFIX}_bots", "Bots that were heard of, by how they are.", labels=["state"])
         for state in STATES:
             bots.add_metric([state], counted[state])
-        yield from (alive, age, bots)
+        yield from (alive, dead, age, bots)

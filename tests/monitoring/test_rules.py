@@ -53,8 +53,10 @@ ORDINARY: Series = {
     "signal_gateway_outbox_depth": f"1x{STEPS}",
     "signal_gateway_outbox_awaiting": f"1x{STEPS}",
     "signal_gateway_bot_alive{bot='demo'}": f"1x{STEPS}",
+    "signal_gateway_bot_dead{bot='demo'}": f"0x{STEPS}",
     "signal_gateway_bot_last_seen_age_seconds{bot='demo'}": f"9x{STEPS}",
     "signal_gateway_bot_alive{bot='never-started'}": f"0x{STEPS}",
+    "signal_gateway_bot_dead{bot='never-started'}": f"0x{STEPS}",
     "signal_gateway_bot_clock_offset_seconds{bot='demo'}": f"-1.5x{STEPS}",
     "signal_gateway_receipts_total{stage='handled',source='tv'}": f"0+10x{STEPS}",
     "signal_gateway_receipts_total{stage='failed',source='tv'}": f"0x{STEPS}",
@@ -66,10 +68,11 @@ ORDINARY: Series = {
 }
 """A gateway at work: a refused request now and then, and a broker that was away for half a minute."""
 
-_GONE = {
+_LEFT = {
     "signal_gateway_bot_alive{bot='demo'}": f"0x{STEPS}",
     "signal_gateway_bot_last_seen_age_seconds{bot='demo'}": f"0+15x{STEPS}",
 }
+_GONE = _LEFT | {"signal_gateway_bot_dead{bot='demo'}": f"1x{STEPS}"}
 _BUCKET = "signal_gateway_http_request_duration_seconds_bucket{listener='public',route='hook',"
 
 FIRING: dict[str, tuple[Series, Mapping[str, str]]] = {
@@ -137,6 +140,7 @@ NEARLY: dict[str, Series] = {
         "signal_gateway_journal_disk_free_bytes": f"1e9x{STEPS}",
         "signal_gateway_journal_disk_size_bytes": f"2e9x{STEPS}",
     },
+    "a bot that was stopped while signals of others wait": _LEFT,
     "a bot that is gone while nothing waits": {
         **_GONE,
         "signal_gateway_outbox_depth": f"0x{STEPS}",
@@ -144,6 +148,7 @@ NEARLY: dict[str, Series] = {
     },
     "a bot that has been gone for a moment": {
         "signal_gateway_bot_alive{bot='demo'}": "1x117 0x3",
+        "signal_gateway_bot_dead{bot='demo'}": "0x117 1x3",
         "signal_gateway_bot_last_seen_age_seconds{bot='demo'}": "9x117 31x3",
     },
     "an exit that came in time after one that was withdrawn": {

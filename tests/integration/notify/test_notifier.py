@@ -97,6 +97,15 @@ FACTS: dict[Kind, Callable[[Telemetry], None]] = {
     Kind.BOT_NOTIFIED: lambda telemetry: telemetry.bot_notified(bot="demo", text="why"),
 }
 
+
+@pytest.mark.parametrize("kind", FACTS)
+async def test_what_alerts_watch_is_counted_where_nobody_is_to_be_told(kind: Kind) -> None:
+    async with running() as rig:
+        FACTS[kind](rig.telemetry)
+        rig.trouble = "the disk is full"
+        await eventually(lambda: rig.told.problems == [kind, Kind.JOURNAL_UNWRITABLE])
+
+
 TITLES = {
     Kind.REDUCE_EXPIRED: "exit expired, ",
     Kind.DEAD: "signal dead, ",
@@ -251,10 +260,6 @@ async def test_an_error_in_the_notifier_is_reported_and_does_not_end_the_gateway
     task.cancel()
 
 
-def test_without_a_target_and_an_expected_source_nobody_listens() -> None:
-    assert Rig([]).notifier.listeners == ()
-
-
 async def test_without_a_target_a_silent_source_is_reported_all_the_same() -> None:
     class Silent(Told):
         def source_silent(self, *, source: str, seconds: float) -> None:
@@ -263,5 +268,5 @@ async def test_without_a_target_a_silent_source_is_reported_all_the_same() -> No
     told = Silent()
     notifier = Notifier(NotifySettings(), expected={"tv": 0.1}, telemetry=told, clock=lambda: START)
     task = asyncio.create_task(notifier.run())
-    await eventually(lambda: told.problems == ["tv is silent"])
+    await eventually(lambda: told.problems == ["tv is silent", Kind.SOURCE_SILENT])
     task.cancel()

@@ -19,8 +19,11 @@ from typing import Any
 
 import pytest
 
-from gateway.backup import archive
+from gateway.backup import archive, back_up_before_upgrade
 from gateway.config.bots import read_bots
+from gateway.config.emqx_logins import Pending, pending, remember, there
+from gateway.config.folder import Folder
+from gateway.config.load import load
 from gateway.journal import JournalSettings, open_journal
 from gateway.journal.tables import MIGRATIONS
 from tests.journal_drafts import draft
@@ -130,6 +133,62 @@ def test_what_the_configuration_names_is_in_it_or_is_named(call: Call, data: Pat
     assert (data / "near.key").read_text() == "k:" + "k" * 64
 
 
+def test_nobody_stays_at_an_emqx_whom_the_backup_does_not_know(call: Call, data: Path) -> None:
+    remember(Folder(data, data), {"demo": "as it was", "gone": "as it was"})
+    call("backup", "b.tar.gz")
+    remember(Folder(data, data), {"demo": "rotated since", "newer": "added since"})
+    assert call("restore", "b.tar.gz", "--force").code == 0
+
+    assert pending({"demo": "as it was"}, there(Folder(data, data))) == Pending(put=("demo",), remove=("gone", "newer"))
+
+
+@pytest.mark.parametrize("before", [{"old": "put then"}, None])
+def test_what_is_put_into_an_emqx_is_known_to_be_old_also_where_one_side_knows_nothing(
+    call: Call, data: Path, before: dict[str, str] | None
+) -> None:
+    if before:
+        remember(Folder(data, data), before)
+    call("backup", "b.tar.gz")
+    (data / "secrets/emqx.json").write_text("broken") if before else remember(Folder(data, data), {"old": "put since"})
+    call("restore", "b.tar.gz", "--force")
+
+    assert there(Folder(data, data)) == {"old": ""}
+
+
+@pytest.mark.parametrize("name", [".near.key", "sub/../near.key", "keys/near.key"])
+def test_a_file_that_the_configuration_names_is_in_it_however_it_is_spelled(call: Call, data: Path, name: str) -> None:
+    for folder in ("sub", "keys"):
+        (data / folder).mkdir()
+    (data / name).write_text("k:" + "k" * 64)
+    (data / name).chmod(0o600)
+    with (data / "signal-gateway.yml").open("a") as configuration:
+        configuration.write(f"commands: {{bots: {{demo: {{key_file: {name}}}}}}}\n")
+    assert call("backup", "b.tar.gz").code == 0
+    shutil.rmtree(data)
+    assert call("restore", "b.tar.gz").code == 0
+    (data / "sub").mkdir(exist_ok=True)
+
+    assert (data / name).read_text() == "k:" + "k" * 64
+
+
+def test_a_file_beside_the_data_folder_is_named(call: Call, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "far.key").write_text("k:" + "k" * 64)
+    (tmp_path / "far.key").chmod(0o600)
+    with (data / "signal-gateway.yml").open("a") as configuration:
+        configuration.write("commands: {bots: {demo: {key_file: ../far.key}}}\n")
+
+    assert call("backup", "b.tar.gz", "--json").json["left_out"] == [str(tmp_path / "far.key")]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_nobody_more_can_read_a_file_that_came_back(call: Call, data: Path, mode: int) -> None:
+    (data / "bots/demo.env").chmod(mode)
+    call("backup", "b.tar.gz")
+    call("restore", "b.tar.gz", "--force")
+
+    assert stat.S_IMODE((data / "bots/demo.env").stat().st_mode) == mode
+
+
 def test_a_gateway_without_a_journal_is_backed_up_too(call: Call, tmp_path: Path) -> None:
     call("init")
     assert call("backup", "b.tar.gz", "--json").json["signals"] == 0
@@ -152,6 +211,22 @@ async def test_a_journal_elsewhere_comes_back_where_it_was(
 
     assert restored["journal"] == str(elsewhere)
     assert signals(elsewhere) == ids
+
+
+async def test_a_journal_comes_back_where_the_gateway_will_look_for_it(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as there:
+        there.setenv("SIGNAL_GATEWAY_JOURNAL__PATH", str(tmp_path / "disk" / "j.db"))
+        call("init")
+        ids = await fill(tmp_path / "disk" / "j.db", 2)
+        call("backup", "b.tar.gz")
+    shutil.rmtree(tmp_path / "disk")
+    shutil.rmtree(tmp_path / "data")
+    call("restore", "b.tar.gz")
+
+    assert signals(tmp_path / "data/journal/journal.db") == ids
+    assert not (tmp_path / "disk").exists()
 
 
 def test_nothing_that_is_there_is_replaced_unasked(call: Call, data: Path) -> None:
@@ -217,13 +292,14 @@ def test_a_restore_that_was_cut_off_starts_no_gateway_and_is_done_again(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "rename", cut)  # the journal is there by then
         assert call("restore", "b.tar.gz", "--force").code == 4
-    assert call("run").code == 4
-    (data / ".restore").mkdir()
+    assert "was cut off" in call("run", "--init").err
+    assert not (data / "signal-gateway.yml").exists()
     (data / ".restore" / "journal.db").write_text("half of it")
     assert call("restore", "b.tar.gz", "--force").code == 0
 
     assert tree(data) == before
     assert signals(data / "journal/journal.db") == ids
+    assert not (data / ".restore").exists()
 
 
 def test_where_something_cannot_be_moved_aside_everything_stays(
@@ -242,6 +318,7 @@ def test_where_something_cannot_be_moved_aside_everything_stays(
 
     assert ended.code == 4
     assert "bots: Device or resource busy" in ended.err or "it is a mount" in ended.err
+    assert not (data / ".restore").exists()
     assert tree(data) == before
     assert signals(data / "journal/journal.db") == ids
 
@@ -252,17 +329,33 @@ def test_what_another_user_restores_belongs_to_the_owner_of_the_folder(
     call("backup", "b.tar.gz")
     owner, given = data.stat(), set[Path]()
 
-    def give(path: Path, user: int, group: int) -> None:
-        assert (user, group) == (owner.st_uid, owner.st_gid)
+    def give(path: Path, user: int, group: int, *, follow_symlinks: bool) -> None:
+        assert (user, group, follow_symlinks) == (owner.st_uid, owner.st_gid, False)
+        assert not (data / "signal-gateway.yml").exists()  # which comes last
         given.add(Path(path))
 
     monkeypatch.setattr("gateway.backup.restoring.os.geteuid", lambda: owner.st_uid + 1)
     monkeypatch.setattr("gateway.backup.restoring.os.chown", give)
-    assert call("restore", "b.tar.gz", "--force").code == 0
+    restored = call("restore", "b.tar.gz", "--force", "--json")
+    assert restored.code == 0
 
     stage = {str(path.relative_to(data / ".restore")) for path in given if path.is_relative_to(data / ".restore")}
-    assert stage >= {f"data/{name}" for name in tree(data)} | {"journal.db", "data/secrets", "data/bots"}
+    assert stage >= {f"data/{name}" for name in tree(data)} | {"journal.db"}
     assert given >= {data / "journal", data / "journal/journal.db.lock"}
+    aside = data.parent / restored.json["replaced"]
+    assert given >= {data / "secrets", data / "bots", aside, aside / "secrets", aside / "journal"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_does_leaves_nothing_in_the_folder_that_its_owner_cannot_use(call: Call, data: Path) -> None:
+    for path in (data, *data.rglob("*")):
+        os.chown(path, 10001, 10001)
+    (data / "secrets/.changes.lock").unlink()
+    call("backup", "b.tar.gz")
+    assert (data / "secrets/.changes.lock").stat().st_uid == 10001
+    assert call("restore", "b.tar.gz", "--force").code == 0
+
+    assert [path for path in data.rglob("*") if path.lstat().st_uid != 10001] == []
 
 
 def test_a_broken_configuration_is_no_reason_not_to_restore(call: Call, data: Path) -> None:
@@ -315,7 +408,9 @@ def forge(path: Path, head: dict[str, Any] | bytes, files: dict[str, bytes], *, 
 HEAD = {"format": 1, "gateway": "1", "made_at": 0, "journal_path": "journal/journal.db", "journal_version": None}
 
 
-@pytest.mark.parametrize("name", ["../outside", "data/../../outside", "/outside", "data", "other", "data/"])
+@pytest.mark.parametrize(
+    "name", ["../outside", "data/../../outside", "/outside", "data", "other", "data/", "data/" + "a" * 200 + "\0b"]
+)
 def test_no_backup_writes_outside_the_folder(call: Call, tmp_path: Path, name: str) -> None:
     forge(tmp_path / "b.tar.gz", HEAD | {"files": {name: archive.digest(b"x")}}, {name: b"x"})
     ended = call("restore", "b.tar.gz")
@@ -338,6 +433,10 @@ def test_no_backup_brings_a_link(call: Call, tmp_path: Path) -> None:
         (b"[]", "cannot be read"),
         ({"format": 1}, "cannot be read"),
         (HEAD | {"files": {}, "journal_path": "../../j.db"}, "cannot be read"),
+        (b"[" * 100_000, "cannot be read"),
+        (HEAD | {"files": {}, "journal_path": "a\0b"}, "cannot be read"),
+        (HEAD | {"files": {}, "made_at": 10**30}, "cannot be read"),
+        (HEAD | {"files": {}, "made_at": float("inf")}, "cannot be read"),
         (HEAD | {"files": {}, "format": 2}, "newer gateway"),
         (HEAD | {"files": {}, "journal_version": 99}, "journal has version 99"),
         (HEAD | {"files": {"journal.db": "0"}}, "not what it says"),
@@ -359,14 +458,32 @@ def test_any_other_file_is_no_backup(call: Call, tmp_path: Path) -> None:
     assert "is no backup of a gateway" in call("restore", "c.tar.gz").err
 
 
-async def test_a_full_disk_ends_a_backup_with_a_sentence_and_leaves_nothing(call: Call, data: Path) -> None:
-    await fill(data / "journal/journal.db", 500)
-    command = [sys.executable, "-m", "gateway", "backup", "b.tar.gz"]
-    small = subprocess.run(
-        command, cwd=data.parent, capture_output=True, text=True, check=False,
+def on_a_full_disk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that can write no file of more than 64 KiB."""
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments], cwd=folder, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)),
     )  # fmt: skip
+
+
+async def test_a_full_disk_ends_a_restore_with_a_sentence_and_changes_nothing(call: Call, data: Path) -> None:
+    await fill(data / "journal/journal.db", 500)
+    call("backup", "b.tar.gz")
+    before, ids = tree(data), signals(data / "journal/journal.db")
+    small = on_a_full_disk(data.parent, "restore", "b.tar.gz", "--force")
+
+    assert small.returncode in {1, 4}, small.stderr
+    assert small.stderr.strip()
+    assert "Traceback" not in small.stderr
+    assert tree(data) == before
+    assert signals(data / "journal/journal.db") == ids
+    assert not [*data.glob("replaced-*"), *data.glob(".restore")]
+
+
+async def test_a_full_disk_ends_a_backup_with_a_sentence_and_leaves_nothing(call: Call, data: Path) -> None:
+    await fill(data / "journal/journal.db", 500)
+    small = on_a_full_disk(data.parent, "backup", "b.tar.gz")
 
     assert small.returncode in {1, 4}, small.stderr
     assert small.stderr.strip()
@@ -374,10 +491,32 @@ async def test_a_full_disk_ends_a_backup_with_a_sentence_and_leaves_nothing(call
     assert sorted(path.name for path in data.parent.iterdir()) == ["data"]
 
 
-async def test_a_journal_of_the_version_before_is_backed_up_before_it_is_changed(call: Call, data: Path) -> None:
-    with closing(sqlite3.connect(data / "journal/journal.db")) as database:
+def make_older(journal: Path) -> None:
+    """Take a journal back to the version before."""
+    with closing(sqlite3.connect(journal)) as database:
         database.execute("ALTER TABLE bots DROP COLUMN former")
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
+
+
+def test_a_start_that_fails_again_and_again_fills_no_disk_with_backups(data: Path) -> None:
+    make_older(data / "journal/journal.db")
+    killed = data / f"journal/backups/.1-before-journal-{len(MIGRATIONS)}.tar.gz.part"
+    killed.mkdir(parents=True)
+    settings = load(Folder(data, data / "signal-gateway.yml"), {})
+    made = {back_up_before_upgrade(settings, version="1", now=second * 1_000_000) for second in range(3)}
+
+    assert set((data / "journal/backups").iterdir()) == made
+    assert len(made) == 1
+    with closing(sqlite3.connect(data / "journal/journal.db")) as database:
+        database.execute("DELETE FROM signals")
+        database.commit()
+    made.add(back_up_before_upgrade(settings, version="1", now=9_000_000))
+    assert set((data / "journal/backups").iterdir()) == made
+    assert len(made) == 2
+
+
+async def test_a_journal_of_the_version_before_is_backed_up_before_it_is_changed(call: Call, data: Path) -> None:
+    make_older(data / "journal/journal.db")
     ids = signals(data / "journal/journal.db")
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway", "run"], cwd=data.parent, stdout=subprocess.PIPE,

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.journal import Station
+from gateway.journal import JournalSettings, Station, open_journal
+from gateway.journal.copying import adopt_copy, copy_journal
 from gateway.livestream import livestream
 from gateway.mqtt import LinkLost
 from gateway.mqtt.memory import MemoryBroker, MemoryLink
@@ -69,6 +70,26 @@ async def test_a_pair_is_neutral_by_itself_when_its_prediction_expires():
         bench.clock.pass_(60)
         await eventually(lambda: bench.said() == [SAID_LONG, NEUTRAL])
     assert bench.told.changes[-1] == ("BTC-USDT", "the prediction expired")
+
+
+async def test_a_prediction_of_a_restored_backup_is_not_said_though_it_is_not_expired(tmp_path):
+    """The backup does not know which ones came after it."""
+    bench = Bench()
+    bench.journal = open_journal(JournalSettings(path=str(tmp_path / "journal.db")), clock=bench.clock)
+    async with bench.running():
+        await bench.accept(ttl=3600)
+        await eventually(lambda: bench.said() == [SAID_LONG])
+    copy_journal(tmp_path / "journal.db", tmp_path / "copy.db")
+    await bench.journal.close()
+    bench.clock.pass_(5)
+    adopt_copy(tmp_path / "copy.db", reason="restored", now=bench.clock())
+    bench.journal = open_journal(JournalSettings(path=str(tmp_path / "copy.db")), clock=bench.clock)
+    bench.elapsed += 5
+    async with bench.running():
+        await eventually(lambda: bench.said() == [SAID_LONG, NEUTRAL])
+        await bench.accept(ttl=3600)
+        await eventually(lambda: bench.said() == [SAID_LONG, NEUTRAL, SAID_LONG])
+    await bench.journal.close()
 
 
 async def test_a_clock_that_is_set_back_keeps_no_prediction_in_force():

@@ -289,15 +289,18 @@ def test_a_bot_that_is_named_is_a_label_whatever_is_known_of_it_and_all_are_coun
     bench: Bench,
 ) -> None:
     lives = {"demo": Life(state=State.ALIVE, seen_at=NOW - 5_000_000), "gone": Life(state=State.DEAD, seen_at=NOW)}
+    lives["left"] = Life(state=State.LEFT, seen_at=NOW)
     lives |= {f"bot{number}": Life(state=State.ALIVE, seen_at=NOW) for number in range(5000)}
-    bench.recorder.watch_bots(lambda: lives, named=lambda: ["demo", "gone", "never"])
+    bench.recorder.watch_bots(lambda: lives, named=lambda: ["demo", "gone", "left", "never"])
 
     alive = {bot: bench.value("bot_alive", bot=bot) for bot in ("demo", "gone", "never", "bot1")}
     assert alive == {"demo": 1, "gone": 0, "never": 0, "bot1": None}
+    dead = {bot: bench.value("bot_dead", bot=bot) for bot in ("demo", "gone", "left", "never", "bot1")}
+    assert dead == {"demo": 0, "gone": 1, "left": 0, "never": 0, "bot1": None}
     ages = {bot: bench.value("bot_last_seen_age_seconds", bot=bot) for bot in ("demo", "gone", "never")}
     assert ages == {"demo": 5, "gone": 0, "never": None}
     counted = {state: bench.value("bots", state=state) for state in ("alive", "dead", "left", "unknown")}
-    assert counted == {"alive": 5001, "dead": 1, "left": 0, "unknown": 0}
+    assert counted == {"alive": 5001, "dead": 1, "left": 1, "unknown": 0}
     assert len(bench.text()) < 100_000
 
 
