@@ -15,6 +15,7 @@ from gateway.config import Settings
 from gateway.config.store import locked
 from gateway.errors import Misconfigured
 from gateway.journal.copying import NEWEST, Copied, copy_journal, journal_version
+from gateway.journal.database import Claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +68,19 @@ def back_up_before_upgrade(settings: Settings, *, version: str, now: int) -> Pat
     """Make a backup where the journal is of an older version, which the next start changes; it is the way back.
 
     Raises:
-        gateway.errors.Misconfigured, OSError: as ``back_up``.
+        gateway.errors.Misconfigured, OSError: as ``back_up``; or another gateway has the journal.
     """
     journal = Path(settings.journal.path)
     found = journal_version(journal)
     if found is None or not 0 < found < NEWEST:
         return None
     folder = journal.parent / "backups"
-    folder.mkdir(mode=0o700, exist_ok=True)
     at = datetime.fromtimestamp(now // 1_000_000, UTC)
     file = folder / f"{at:%Y%m%dT%H%M%SZ}-before-journal-{NEWEST}.tar.gz"
-    return back_up(settings, file, version=version, now=now).file
+    with ExitStack() as stack:  # beside another gateway each start that is refused would leave a backup
+        stack.callback(Claim(journal).release)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return back_up(settings, file, version=version, now=now).file
 
 
 def _make(settings: Settings, draft: Path, file: Path, *, version: str, now: int) -> Made:

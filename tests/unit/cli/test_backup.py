@@ -22,6 +22,7 @@ import pytest
 from gateway.backup import archive
 from gateway.config.bots import read_bots
 from gateway.journal import JournalSettings, open_journal
+from gateway.journal.database import Claim
 from gateway.journal.tables import MIGRATIONS
 from tests.journal_drafts import draft
 from tests.unit.cli.conftest import Call
@@ -374,10 +375,27 @@ async def test_a_full_disk_ends_a_backup_with_a_sentence_and_leaves_nothing(call
     assert sorted(path.name for path in data.parent.iterdir()) == ["data"]
 
 
-async def test_a_journal_of_the_version_before_is_backed_up_before_it_is_changed(call: Call, data: Path) -> None:
-    with closing(sqlite3.connect(data / "journal/journal.db")) as database:
+def make_older(journal: Path) -> None:
+    """Bring a journal back to the version before."""
+    with closing(sqlite3.connect(journal)) as database:
         database.execute("ALTER TABLE bots DROP COLUMN former")
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
+
+
+async def test_beside_a_gateway_that_runs_an_upgrade_makes_no_backup(call: Call, data: Path) -> None:
+    """One for each start that is refused would fill the disk of the gateway at work."""
+    make_older(data / "journal/journal.db")
+    other = Claim(data / "journal/journal.db")
+    ended = call("run")
+    other.release()
+
+    assert ended.code == 4
+    assert "is in use by another gateway" in ended.err
+    assert not (data / "journal/backups").exists()
+
+
+async def test_a_journal_of_the_version_before_is_backed_up_before_it_is_changed(call: Call, data: Path) -> None:
+    make_older(data / "journal/journal.db")
     ids = signals(data / "journal/journal.db")
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway", "run"], cwd=data.parent, stdout=subprocess.PIPE,
