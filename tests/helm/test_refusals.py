@@ -41,6 +41,14 @@ IMPOSSIBLE: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"config": {"notify": {"targets": [{"url": "tgram://a/b"}]}}},
         "config.notify.targets: a target's URL",
     ),
+    "a secret beside its file in a ConfigMap": (
+        {"config": {"notify": {"targets": [{"url": "tgram://a/b", "url_file": "/secrets/a/b"}]}}},
+        "config.notify.targets: a target's URL",
+    ),
+    "a secret in a variable": (
+        {"extraEnv": [{"name": "SIGNAL_GATEWAY_NOTIFY__TARGETS", "value": "tgram://a/b"}]},
+        "extraEnv: sets SIGNAL_GATEWAY_NOTIFY__TARGETS to a value",
+    ),
     "no broker": ({"broker": {"host": ""}}, "broker.host: is not set"),
     "no login": ({"broker": {"existingSecret": ""}}, "broker.existingSecret: is not set"),
     "no login but a certificate, without TLS": (
@@ -98,6 +106,22 @@ def test_an_impossible_combination_is_refused_with_a_sentence(case: str) -> None
     assert len(said) == 1
     assert said[0].startswith(f"- {sentence}")
     assert len(said[0].removeprefix(f"- {sentence}")) > 20
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"config": None}, "config"),
+        ({"persistence": None}, "persistence"),
+        ({"config": {"http": {"private": None}}}, "config.http.private"),
+        ({"config": {"http": {"private": {"hosts": "a"}}}}, "config.http.private.hosts"),
+        ({"config": {"notify": {"targets": [None]}}}, "config.notify.targets.0"),
+    ],
+)
+def test_what_has_another_shape_is_named_by_its_key(values: Mapping[str, Any], key: str) -> None:
+    """The schema says what is wrong, before a template stumbles over it."""
+    with pytest.raises(Refused, match=rf"don't meet the specifications of the schema[^$]*\b{key}\b"):
+        render(merged(MINIMAL, values))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,9 @@
 {{- if regexMatch "^SIGNAL_GATEWAY_(DATA|CONFIG|PUBLIC_URL|BROKER__(KIND|HOST|PORT|USERNAME|PASSWORD_FILE)|BROKER__TLS__.*|JOURNAL__PATH|HTTP__(PUBLIC|PRIVATE)__.*)$" .name -}}
 {{- $problems = append $problems (printf "extraEnv: sets %s, which the chart sets itself, and a variable would win over the file. Leave it out." .name) -}}
 {{- end -}}
+{{- if and (eq .name "SIGNAL_GATEWAY_NOTIFY__TARGETS") (hasKey . "value") -}}
+{{- $problems = append $problems "extraEnv: sets SIGNAL_GATEWAY_NOTIFY__TARGETS to a value, and a target's URL is a secret. Take it from a Secret by valueFrom.secretKeyRef, or use config.notify.targets with url_file." -}}
+{{- end -}}
 {{- end -}}
 {{- $problems | toJson -}}
 {{- end -}}
@@ -72,7 +75,7 @@
 {{- $problems = append $problems "config.broker: is written by the chart from the values below broker. Leave only version, window and max_connections there." -}}
 {{- end -}}
 {{- range dig "targets" list (default dict $config.notify) -}}
-{{- if or (kindIs "string" .) (not (hasKey . "url_file")) -}}
+{{- if or (kindIs "string" .) (not (hasKey . "url_file")) (hasKey . "url") -}}
 {{- $problems = append $problems "config.notify.targets: a target's URL is a secret, and a ConfigMap is none. Put it into a Secret, name that in existingSecrets, and write {url_file: /secrets/NAME/KEY}." -}}
 {{- end -}}
 {{- end -}}
