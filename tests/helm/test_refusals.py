@@ -77,6 +77,17 @@ IMPOSSIBLE: Mapping[str, tuple[Mapping[str, Any], str]] = {
     ),
     "a route without a Gateway": ({"httpRoute": {**ROUTE, "parentRefs": []}}, "httpRoute.parentRefs: is empty"),
     "a route without a name": ({"httpRoute": {**ROUTE, "hostnames": []}}, "httpRoute.hostnames: is empty"),
+    "callers that are all the controller": (
+        {
+            "config": {"http": {"allow_from": ["192.0.2.1"]}},
+            "ingress": {"enabled": True, "host": "a.example.com", "tlsSecret": "x"},
+        },
+        "config.http.allow_from: is set, and every caller has the controller's address",
+    ),
+    "callers that are all a node": (
+        {"config": {"http": {"allow_from": ["192.0.2.1"]}}, "service": {"type": "LoadBalancer", "tlsElsewhere": True}},
+        "config.http.allow_from: is set, and callers come with a node's address",
+    ),
     "notifications that are locked in": (
         {
             "config": {"notify": {"targets": [{"url_file": "/secrets/a/b"}]}},
@@ -154,6 +165,10 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         {"broker": {"existingSecret": "", "tls": {"clientSecret": "x"}}},
         {"ingress": {"enabled": True, "host": "a.example.com", "tlsElsewhere": True}},
         {"service": {"type": "NodePort", "tlsElsewhere": True}},
+        {
+            "config": {"http": {"allow_from": ["192.0.2.1"]}},
+            "service": {"type": "LoadBalancer", "tlsElsewhere": True, "externalTrafficPolicy": "Local"},
+        },
         {"config": {"http": {"private": {"hosts": ["a"]}}, "broker": {"window": 1, "version": "3.1.1"}}},
         {"config": {"journal": {"max_size": "1GiB"}}, "persistence": {"size": "2Gi"}},
         {"config": {"journal": {"max_size": 500_000_000}}, "persistence": {"size": "1G"}},

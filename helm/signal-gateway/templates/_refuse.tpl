@@ -133,6 +133,13 @@
 {{- $problems = append $problems "httpRoute.hostnames: is empty, and the route would take the paths of every name of the Gateway. Name the public name: [signals.example.com]" -}}
 {{- end -}}
 {{- end -}}
+{{- $http := default dict .Values.config.http -}}
+{{- $behind := or .Values.ingress.enabled .Values.httpRoute.enabled -}}
+{{- if and $http.allow_from (not $http.trusted_proxies) $behind -}}
+{{- $problems = append $problems "config.http.allow_from: is set, and every caller has the controller's address, so each alert would be refused. Name the controller's network in config.http.trusted_proxies: [10.0.0.0/8]" -}}
+{{- else if and $http.allow_from (not $http.trusted_proxies) (ne .Values.service.type "ClusterIP") (eq .Values.service.externalTrafficPolicy "Cluster") -}}
+{{- $problems = append $problems "config.http.allow_from: is set, and callers come with a node's address, so each alert would be refused. Set service.externalTrafficPolicy=Local, or name what stands in front in config.http.trusted_proxies." -}}
+{{- end -}}
 {{- with .Values.networkPolicy -}}
 {{- if and .enabled .egress.restricted (not .egress.rules) -}}
 {{- if dig "targets" list (default dict $.Values.config.notify) -}}
