@@ -37,6 +37,6 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["signal-gateway", "health"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=5m --retries=3 CMD ["signal-gateway", "health"]
 ENTRYPOINT ["signal-gateway"]
 CMD ["run", "--init"]

@@ -47,7 +47,7 @@ _INSTANCE = "gateway"
 _VERSION = version("signal-gateway")
 _TOKEN_SECONDS = 60
 _DRAIN = 10.0
-"""Seconds after SIGTERM in which what waits is still published; orchestrators kill after 30."""
+"""Seconds after SIGTERM in which what waits is still published."""
 
 _LOOK_FOR_KEYS = 0.05
 

@@ -15,6 +15,9 @@ from gateway.config import Settings
 from gateway.config.store import locked
 from gateway.errors import Misconfigured
 from gateway.journal.copying import NEWEST, Copied, copy_journal, journal_version
+from gateway.journal.database import Claim
+
+_BEFORE_UPGRADE = f"-before-journal-{NEWEST}.tar.gz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +70,25 @@ def back_up_before_upgrade(settings: Settings, *, version: str, now: int) -> Pat
     """Make a backup where the journal is of an older version, which the next start changes; it is the way back.
 
     Raises:
-        gateway.errors.Misconfigured, OSError: as ``back_up``.
+        gateway.errors.Misconfigured, OSError: as ``back_up``; or another gateway has the journal.
     """
     journal = Path(settings.journal.path)
     found = journal_version(journal)
     if found is None or not 0 < found < NEWEST:
         return None
     folder = journal.parent / "backups"
-    folder.mkdir(mode=0o700, exist_ok=True)
     at = datetime.fromtimestamp(now // 1_000_000, UTC)
-    ending = f"-before-journal-{NEWEST}.tar.gz"
-    for cut_off in folder.glob(f".*{ending}.part"):
-        shutil.rmtree(cut_off, ignore_errors=True)
-    earlier = sorted(folder.glob(f"*{ending}"))
-    file = back_up(settings, folder / f"{at:%Y%m%dT%H%M%SZ}{ending}", version=version, now=now).file
-    if earlier and _is_the_same(earlier[-1], file):
-        file.unlink()  # a start that fails again and again does not fill the disk
-        return earlier[-1]
+    file = folder / f"{at:%Y%m%dT%H%M%SZ}{_BEFORE_UPGRADE}"
+    with ExitStack() as stack:  # beside another gateway each start that is refused would leave a backup
+        stack.callback(Claim(journal).release)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for cut_off in folder.glob(f".*{_BEFORE_UPGRADE}.part"):
+            shutil.rmtree(cut_off, ignore_errors=True)
+        earlier = sorted(folder.glob(f"*{_BEFORE_UPGRADE}"))
+        back_up(settings, file, version=version, now=now)
+        if earlier and _is_the_same(earlier[-1], file):
+            file.unlink()  # a start that fails again and again does not fill the disk
+            return earlier[-1]
     return file
 
 

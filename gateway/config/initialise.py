@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from gateway.config.mosquitto import outdated, write_mosquitto
 from gateway.config.settings import Settings
 from gateway.config.store import PRIVATE, PRIVATE_FOLDER, locked, write
 from gateway.config.template import TEMPLATE
+from gateway.errors import Misconfigured
 
 DEMO = "demo"
 
@@ -46,9 +48,14 @@ def initialise(folder: Folder, environ: Mapping[str, str], *, now: int, tokens: 
 
     Raises:
         ConfigError: the configuration that is there is wrong.
+        Misconfigured: the folder is another user's.
     """
-    for path in (folder.root, folder.secrets, folder.root / "journal", folder.root / "bots"):
-        path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    try:
+        for path in (folder.root, folder.secrets, folder.root / "journal", folder.root / "bots"):
+            path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    except PermissionError:
+        user = os.geteuid()
+        raise Misconfigured(f"{path}: user {user} may not make it: chown -R {user} {folder.root}") from None
     with locked(folder.changes):
         files = _files(folder)
         settings = load(folder, environ)

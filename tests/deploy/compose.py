@@ -15,6 +15,8 @@ SET_BY_UP = {
     "PUBLIC_URL": "https://signals.example.com",
     "EDGE_ADDRESS": "0.0.0.0",
     "REVISION": "0123456789",
+    "MOUNTED": "1-2",
+    "CONFIGURED": "3-4",
 }
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)(?:(:-|:\?)([^}]*))?\}")
 

@@ -14,6 +14,7 @@ import yaml
 from gateway.config import Folder, load, warnings
 from gateway.config.initialise import initialise
 from tests.deploy.compose import FOLDER, document, environment
+from tests.stopping import STOPPING
 
 SERVICES = ("caddy", "gateway", "broker", "prometheus", "grafana")
 
@@ -61,6 +62,10 @@ def test_a_container_comes_back_says_how_it_is_and_fills_no_disk_with_logs(name:
     assert contained["restart"] == "unless-stopped"
     assert "healthcheck" in contained or name == "gateway", "the gateway's is in its image"
     assert contained["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
+
+
+def test_docker_waits_for_longer_than_the_gateway_takes_to_stop() -> None:
+    assert float(service("gateway")["stop_grace_period"].removesuffix("s")) > STOPPING
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name != "gateway"])

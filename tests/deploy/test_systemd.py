@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app.gateway import _DRAIN
 from gateway.cli.systemd import tell
 from tests.brokers import free_port, require
 from tests.docs.markdown import page
+from tests.stopping import STOPPING
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "systemd" / "signal-gateway.service"
@@ -65,7 +65,7 @@ def test_the_unit_starts_what_the_page_installs() -> None:
 
 
 def test_systemd_waits_for_longer_than_the_gateway_takes_to_stop() -> None:
-    assert float(service()["TimeoutStopSec"]) > _DRAIN + 5
+    assert float(service()["TimeoutStopSec"]) > STOPPING
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.compose import FOLDER, required
+from tests.deploy.compose import FOLDER, document, required
 
 DOCKER = """#!/bin/sh
 [ "$*" = "compose version" ] || echo "$*" >>"$CALLS"
@@ -22,6 +22,7 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.compose = folder / "deploy/compose"
         shutil.copytree(FOLDER, self.compose, ignore=shutil.ignore_patterns("files"))
+        shutil.copytree(FOLDER / "../../helm/signal-gateway/files", folder / "helm/signal-gateway/files")
         self.files = self.compose / "files"
         self._programs, self._calls = folder / "bin", folder / "calls"
         self._programs.mkdir()
@@ -85,6 +86,32 @@ def test_the_second_time_it_keeps_what_is_there_and_takes_a_new_domain(host: Hos
     assert host.env()["GRAFANA_PORT"] == "3001"
     assert (host.files / "grafana-admin.password").read_text() == password
     assert (host.files / "signal-gateway.yml").read_text() == "sources: {}\n"
+
+
+def test_what_is_mounted_makes_a_container_anew_where_it_changed(host: Host) -> None:
+    """Docker compose itself does not look into files: a new Caddyfile would be there, and not be in force."""
+
+    def marks() -> dict[str, str]:
+        host.run("up")
+        services = document(**host.env())["services"]
+        return {name: service["labels"]["signal-gateway.mounted"] for name, service in services.items()}
+
+    assert marks() == marks()
+    for name, service in document()["services"].items():
+        sources = [mount.split(":")[0] for mount in service["volumes"]]
+        for file in [host.compose / source for source in sources if source.startswith(".")]:
+            before = marks()
+            file.write_text(file.read_text() + "\n")
+            changed = {one for one, mark in marks().items() if mark != before[one]}
+
+            assert changed == ({"gateway"} if name == "gateway" else before.keys() - {"gateway"}), file
+
+
+def test_containers_may_read_what_is_mounted_whatever_the_umask_of_the_clone(host: Host) -> None:
+    (host.compose / "Caddyfile").chmod(0o600)
+    host.run("up")
+
+    assert (host.compose / "Caddyfile").stat().st_mode & 0o777 == 0o644
 
 
 def test_credentials_are_fresh_long_and_behind_a_folder_for_their_owner_alone(tmp_path: Path) -> None:

@@ -8,9 +8,6 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from gateway.app.gateway import _DRAIN
-from gateway.notify.notifier import _LAST
-from gateway.web.settings import ListenSettings
 from tests.helm.engine import (
     CHART,
     MINIMAL,
@@ -26,6 +23,7 @@ from tests.helm.engine import (
     the,
     values_of,
 )
+from tests.stopping import STOPPING
 
 OLDEST, NEWEST = "1.28", "1.37"
 CUSTOM = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
@@ -117,13 +115,19 @@ def test_probes_ask_the_private_listener_and_a_broker_outage_changes_none() -> N
     }
 
 
+def test_a_start_that_brings_a_large_journal_to_a_newer_version_is_not_killed() -> None:
+    """It copies the journal before it answers; killed in between, it would begin anew for ever."""
+    probe = container(render(MINIMAL))["startupProbe"]
+
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 15 * 60
+
+
 def test_kubernetes_waits_as_long_as_the_gateway_needs_to_stop() -> None:
     """The grace period covers the preStop pause and the gateway's own deadlines, all of them used up."""
     objects = render(MINIMAL)
     pause = int(container(objects)["lifecycle"]["preStop"]["exec"]["command"][-1])
-    listeners = 2 * ListenSettings().drain
 
-    needed = pause + listeners + _DRAIN + _LAST
+    needed = pause + STOPPING
 
     assert needed < pod(objects)["spec"]["terminationGracePeriodSeconds"]
     with pytest.raises(Refused, match="terminationGracePeriodSeconds"):

@@ -41,6 +41,14 @@ IMPOSSIBLE: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"config": {"notify": {"targets": [{"url": "tgram://a/b"}]}}},
         "config.notify.targets: a target's URL",
     ),
+    "a secret beside its file in a ConfigMap": (
+        {"config": {"notify": {"targets": [{"url": "tgram://a/b", "url_file": "/secrets/a/b"}]}}},
+        "config.notify.targets: a target's URL",
+    ),
+    "a secret in a variable": (
+        {"extraEnv": [{"name": "SIGNAL_GATEWAY_NOTIFY__TARGETS", "value": "tgram://a/b"}]},
+        "extraEnv: sets SIGNAL_GATEWAY_NOTIFY__TARGETS to a value",
+    ),
     "no broker": ({"broker": {"host": ""}}, "broker.host: is not set"),
     "no login": ({"broker": {"existingSecret": ""}}, "broker.existingSecret: is not set"),
     "no login but a certificate, without TLS": (
@@ -69,6 +77,17 @@ IMPOSSIBLE: Mapping[str, tuple[Mapping[str, Any], str]] = {
     ),
     "a route without a Gateway": ({"httpRoute": {**ROUTE, "parentRefs": []}}, "httpRoute.parentRefs: is empty"),
     "a route without a name": ({"httpRoute": {**ROUTE, "hostnames": []}}, "httpRoute.hostnames: is empty"),
+    "callers that are all the controller": (
+        {
+            "config": {"http": {"allow_from": ["192.0.2.1"]}},
+            "ingress": {"enabled": True, "host": "a.example.com", "tlsSecret": "x"},
+        },
+        "config.http.allow_from: is set, and every caller has the controller's address",
+    ),
+    "callers that are all a node": (
+        {"config": {"http": {"allow_from": ["192.0.2.1"]}}, "service": {"type": "LoadBalancer", "tlsElsewhere": True}},
+        "config.http.allow_from: is set, and callers come with a node's address",
+    ),
     "notifications that are locked in": (
         {
             "config": {"notify": {"targets": [{"url_file": "/secrets/a/b"}]}},
@@ -101,6 +120,22 @@ def test_an_impossible_combination_is_refused_with_a_sentence(case: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"config": None}, "config"),
+        ({"persistence": None}, "persistence"),
+        ({"config": {"http": {"private": None}}}, "config.http.private"),
+        ({"config": {"http": {"private": {"hosts": "a"}}}}, "config.http.private.hosts"),
+        ({"config": {"notify": {"targets": [None]}}}, "config.notify.targets.0"),
+    ],
+)
+def test_what_has_another_shape_is_named_by_its_key(values: Mapping[str, Any], key: str) -> None:
+    """The schema says what is wrong, before a template stumbles over it."""
+    with pytest.raises(Refused, match=rf"don't meet the specifications of the schema[^$]*\b{key}\b"):
+        render(merged(MINIMAL, values))
+
+
+@pytest.mark.parametrize(
     ("values", "kind"),
     [
         ({"httpRoute": ROUTE}, "gateway.networking.k8s.io/v1/HTTPRoute"),
@@ -130,6 +165,10 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         {"broker": {"existingSecret": "", "tls": {"clientSecret": "x"}}},
         {"ingress": {"enabled": True, "host": "a.example.com", "tlsElsewhere": True}},
         {"service": {"type": "NodePort", "tlsElsewhere": True}},
+        {
+            "config": {"http": {"allow_from": ["192.0.2.1"]}},
+            "service": {"type": "LoadBalancer", "tlsElsewhere": True, "externalTrafficPolicy": "Local"},
+        },
         {"config": {"http": {"private": {"hosts": ["a"]}}, "broker": {"window": 1, "version": "3.1.1"}}},
         {"config": {"journal": {"max_size": "1GiB"}}, "persistence": {"size": "2Gi"}},
         {"config": {"journal": {"max_size": 500_000_000}}, "persistence": {"size": "1G"}},

@@ -16,6 +16,7 @@ from typing import Any
 from tests.e2e.deployment import until
 
 LAUNCH = Path(__file__).with_name("launch.py")
+WITHOUT_A_CACHE = 'mkdir -p "$0" && mount --types tmpfs tmpfs "$0" && exec "$@"'
 POST = """
 import sys, urllib.request
 request = urllib.request.Request(sys.argv[1], data=sys.argv[2].encode(), method="POST")
@@ -29,12 +30,15 @@ class Buildah:
 
     def __init__(self, folder: Path, program: str) -> None:
         self._folder = folder
-        self._command = [program, "--root", str(folder / "store"), "--runroot", str(folder / "run")]
+        # What it mounts and what it would keep of a build outside of the folder ends with each command.
+        self._command = ["unshare", "--mount", "sh", "-c", WITHOUT_A_CACHE, "/var/lib/containers/cache"]
+        self._command += [program, "--root", str(folder / "store"), "--runroot", str(folder / "run")]
         self._command += ["--storage-driver", "vfs"]
 
     def __call__(self, *arguments: str) -> str:
         """Run a command of buildah; its output."""
-        done = subprocess.run([*self._command, *arguments], capture_output=True, text=True, check=False, timeout=300)
+        words, environ = [*self._command, *arguments], os.environ | {"TMPDIR": str(self._folder)}
+        done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return done.stdout.strip()
 
@@ -88,7 +92,7 @@ class Container:
 
     def start(self, *command: str, **environment: str) -> None:
         """Start it, with the image's own command unless one is given."""
-        unshare = ["unshare", "--mount", "--pid", "--net", "--fork"]
+        unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"]
         launch = [sys.executable, str(LAUNCH), str(self._image.root), str(self.data), self._image.user]
         pairs = [*self._image.config["Env"], *(f"{name}={value}" for name, value in environment.items())]
         words = [*unshare, *launch, *pairs, "--", *(command or self._image.command)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -16,6 +17,7 @@ import sys
 
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
+PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -41,7 +43,9 @@ def main() -> None:
     os.setgroups([])
     os.setgid(int(uid))
     os.setuid(int(uid))
-    ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # again, as another user: where the tests are killed
     os.execvpe(command[0], command, environment)
 
 

@@ -34,6 +34,9 @@
 {{- if regexMatch "^SIGNAL_GATEWAY_(DATA|CONFIG|PUBLIC_URL|BROKER__(KIND|HOST|PORT|USERNAME|PASSWORD_FILE)|BROKER__TLS__.*|JOURNAL__PATH|HTTP__(PUBLIC|PRIVATE)__.*)$" .name -}}
 {{- $problems = append $problems (printf "extraEnv: sets %s, which the chart sets itself, and a variable would win over the file. Leave it out." .name) -}}
 {{- end -}}
+{{- if and (eq .name "SIGNAL_GATEWAY_NOTIFY__TARGETS") (hasKey . "value") -}}
+{{- $problems = append $problems "extraEnv: sets SIGNAL_GATEWAY_NOTIFY__TARGETS to a value, and a target's URL is a secret. Take it from a Secret by valueFrom.secretKeyRef, or use config.notify.targets with url_file." -}}
+{{- end -}}
 {{- end -}}
 {{- $problems | toJson -}}
 {{- end -}}
@@ -72,7 +75,7 @@
 {{- $problems = append $problems "config.broker: is written by the chart from the values below broker. Leave only version, window and max_connections there." -}}
 {{- end -}}
 {{- range dig "targets" list (default dict $config.notify) -}}
-{{- if or (kindIs "string" .) (not (hasKey . "url_file")) -}}
+{{- if or (kindIs "string" .) (not (hasKey . "url_file")) (hasKey . "url") -}}
 {{- $problems = append $problems "config.notify.targets: a target's URL is a secret, and a ConfigMap is none. Put it into a Secret, name that in existingSecrets, and write {url_file: /secrets/NAME/KEY}." -}}
 {{- end -}}
 {{- end -}}
@@ -129,6 +132,13 @@
 {{- if and .enabled (not .hostnames) -}}
 {{- $problems = append $problems "httpRoute.hostnames: is empty, and the route would take the paths of every name of the Gateway. Name the public name: [signals.example.com]" -}}
 {{- end -}}
+{{- end -}}
+{{- $http := default dict .Values.config.http -}}
+{{- $behind := or .Values.ingress.enabled .Values.httpRoute.enabled -}}
+{{- if and $http.allow_from (not $http.trusted_proxies) $behind -}}
+{{- $problems = append $problems "config.http.allow_from: is set, and every caller has the controller's address, so each alert would be refused. Name the controller's network in config.http.trusted_proxies: [10.0.0.0/8]" -}}
+{{- else if and $http.allow_from (not $http.trusted_proxies) (ne .Values.service.type "ClusterIP") (eq .Values.service.externalTrafficPolicy "Cluster") -}}
+{{- $problems = append $problems "config.http.allow_from: is set, and callers come with a node's address, so each alert would be refused. Set service.externalTrafficPolicy=Local, or name what stands in front in config.http.trusted_proxies." -}}
 {{- end -}}
 {{- with .Values.networkPolicy -}}
 {{- if and .enabled .egress.restricted (not .egress.rules) -}}

@@ -25,6 +25,7 @@ from gateway.config.emqx_logins import Pending, pending, remember, there
 from gateway.config.folder import Folder
 from gateway.config.load import load
 from gateway.journal import JournalSettings, open_journal
+from gateway.journal.database import Claim
 from gateway.journal.tables import MIGRATIONS
 from tests.journal_drafts import draft
 from tests.unit.cli.conftest import Call
@@ -492,7 +493,7 @@ async def test_a_full_disk_ends_a_backup_with_a_sentence_and_leaves_nothing(call
 
 
 def make_older(journal: Path) -> None:
-    """Take a journal back to the version before."""
+    """Bring a journal back to the version before."""
     with closing(sqlite3.connect(journal)) as database:
         database.execute("ALTER TABLE bots DROP COLUMN former")
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
@@ -513,6 +514,18 @@ def test_a_start_that_fails_again_and_again_fills_no_disk_with_backups(data: Pat
     made.add(back_up_before_upgrade(settings, version="1", now=9_000_000))
     assert set((data / "journal/backups").iterdir()) == made
     assert len(made) == 2
+
+
+def test_beside_a_gateway_that_runs_an_upgrade_makes_no_backup(call: Call, data: Path) -> None:
+    """One for each start that is refused would fill the disk of the gateway at work."""
+    make_older(data / "journal/journal.db")
+    other = Claim(data / "journal/journal.db")
+    ended = call("run")
+    other.release()
+
+    assert ended.code == 4
+    assert "is in use by another gateway" in ended.err
+    assert not (data / "journal/backups").exists()
 
 
 async def test_a_journal_of_the_version_before_is_backed_up_before_it_is_changed(call: Call, data: Path) -> None:

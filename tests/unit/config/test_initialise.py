@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from bot_plugin.settings import PluginSettings
 from gateway.config.bots import put_bot
@@ -15,6 +19,7 @@ from gateway.config.logins import BrokerLogins
 from gateway.config.store import write
 from gateway.config.summary import summary, warnings
 from gateway.config.webhook import webhook_url
+from gateway.errors import Misconfigured
 
 NOW = 1_795_352_101_000_000
 
@@ -33,6 +38,20 @@ def test_everything_is_made_and_works_together(tmp_path: Path) -> None:
     logins = BrokerLogins(folder, topics=made.settings.topics, gateway=own)
     assert logins.login(plugin.username or "", plugin.password or "") is not None
     assert logins.login(*own) is not None
+
+
+def test_a_folder_of_another_user_is_named_with_the_command_that_gives_it(tmp_path: Path) -> None:
+    """A container gets such a folder in place of its volume."""
+    folder, own = folder_in(tmp_path), os.geteuid()
+    folder.root.mkdir(mode=0o500)
+    os.seteuid(own or 10001)  # root may write anywhere
+    try:
+        with pytest.raises(Misconfigured) as refused:
+            initialise(folder, {}, now=NOW)
+    finally:
+        os.seteuid(own)
+
+    assert re.search(rf"user (\d+) may not make it: chown -R \1 {folder.root}$", str(refused.value))
 
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
