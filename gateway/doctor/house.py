@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -81,7 +81,7 @@ def judge_house(house: House, http: HttpSettings) -> Iterator[Verdict]:
         yield sound("house", "secrets are closed to others, and the disk has room for the journal")
 
 
-def judge_clocks(*, synchronised: bool | None, bots: Iterable[Mapping[str, object]] | None) -> Iterator[Verdict]:
+def judge_clocks(*, synchronised: bool | None, bots: Collection[Mapping[str, object]] | None) -> Iterator[Verdict]:
     """Whether everybody's clock is right enough for expiries.
 
     Args:
@@ -104,12 +104,20 @@ def judge_clocks(*, synchronised: bool | None, bots: Iterable[Mapping[str, objec
         remedy = "let NTP set the clocks of both machines"
         yield Verdict(Grade.SIGNALS, "bot-clocks", f"bot {name}: its {problem}", remedy)
     if synchronised and not wrong:
-        yield sound("clocks", "this machine's clock is synchronised, and no bot's is off")
+        known = sum(map(_clock_known, bots))
+        says = f"this machine's clock is synchronised, and no bot's is off (of {len(bots)}, {known} known)"
+        yield sound("clocks", says)
 
 
 def _clock_problem(bot: Mapping[str, object]) -> object:
     clock = bot.get("clock")
     return clock.get("problem") if isinstance(clock, dict) else None
+
+
+def _clock_known(bot: Mapping[str, object]) -> bool:
+    clock = bot.get("clock")
+    known = ("offset_seconds", "heartbeat_ahead_seconds")
+    return isinstance(clock, dict) and any(clock.get(one) is not None for one in known)
 
 
 def _synchronised() -> bool | None:

@@ -74,8 +74,15 @@ class Probe:
 
     @property
     def peer(self) -> str:
-        """The IP address of the broker."""
-        return str(self._writer.get_extra_info("peername")[0])
+        """The IP address of the broker.
+
+        Raises:
+            LinkLost: it closed the connection at once.
+        """
+        name = self._writer.get_extra_info("peername")
+        if name is None:
+            raise LinkLost("the broker closed the connection")
+        return str(name[0])
 
     @property
     def certificate(self) -> Mapping[str, Any]:

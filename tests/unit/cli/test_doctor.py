@@ -66,7 +66,7 @@ def test_a_document_has_findings_and_the_rest_apart(call: Call, external: Path) 
     assert "queue" in {entry["code"] for entry in document["others"]}
 
 
-def test_a_broker_that_is_away_ends_with_2_and_what_to_do(call: Call) -> None:
+def test_a_broker_that_is_away_ends_with_3_and_what_to_do(call: Call) -> None:
     call("init")
     ended = call("doctor")
 
