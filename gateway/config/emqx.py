@@ -38,7 +38,7 @@ def acl_text(everybody: Mapping[str, Permissions]) -> str:
 
 def database_rules(may: Permissions) -> list[dict[str, str]]:
     """One login's rules as the API takes them; the last deny all else, whatever other sources would allow."""
-    spelled = (*rules(may), *(("deny", "all", topic) for topic in ("#", *_HIDDEN)))
+    spelled = (*rules(may), *(("deny", "all", topic) for topic in (*_HIDDEN, "#")))
     return [{"permission": permission, "action": action, "topic": topic} for permission, action, topic in spelled]
 
 
