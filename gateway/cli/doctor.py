@@ -105,6 +105,8 @@ def _patient(settings: Settings, bot: BotLogin | None) -> Patient:
 def _kind(settings: Settings) -> Kind:
     if settings.embedded is not None:
         return Kind.EMBEDDED
+    if settings.emqx is not None:
+        return Kind.EMQX
     return Kind.OTHER if settings.mosquitto is None else Kind.MOSQUITTO
 
 

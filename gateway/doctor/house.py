@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from gateway.config.emqx_logins import not_pushed
 from gateway.config.mosquitto import outdated
 from gateway.config.settings import HttpSettings, Settings
 from gateway.doctor.verdict import Grade, Verdict, sound, unseen
@@ -26,7 +27,7 @@ class House:
 
     Args:
         open_secrets: a sentence for each secret that others can read, with its cure.
-        outdated: the same for each of Mosquitto's files that lacks something.
+        outdated: the same for each of Mosquitto's files that lacks something, and for an EMQX that lacks logins.
         free: bytes on the disk of the journal.
         used: bytes that the journal has.
         budget: bytes that it may have.
@@ -49,7 +50,7 @@ def see_house(settings: Settings) -> House:
     folder = next(parent for parent in (journal, *journal.absolute().parents) if parent.exists())
     return House(
         open_secrets=tuple(settings.folder.open_to_others(settings.secret_files)),
-        outdated=tuple(outdated(settings)),
+        outdated=(*outdated(settings), *not_pushed(settings)),
         free=shutil.disk_usage(folder).free,
         used=sum(file.stat().st_size for file in journal.parent.glob(f"{journal.name}*") if file.is_file()),
         budget=settings.journal.max_bytes,

@@ -70,7 +70,7 @@ def judge_store(link: LinkSettings, kind: Kind, given: Path | None) -> list[Verd
     if kind is Kind.EMBEDDED:
         says = "the embedded broker forgets everything when the gateway stops; bots get what they lack from the gateway"
         return [Verdict(Grade.LIMIT, "persistence", says)]
-    if link.host in _HERE:
+    if link.host in _HERE and kind is not Kind.EMQX:
         with suppress(OSError):
             lines = read_lines(DEFAULT)
             if speaks_at(lines, link.port):

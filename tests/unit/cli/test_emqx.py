@@ -184,8 +184,9 @@ def test_what_emqx_did_not_take_is_warned_of_and_pushed_later(call: Call, emqx: 
 
     assert failed.code == 1
     assert "signal-gateway emqx push" in failed.err
-    warning = "emqx: does not have these logins as they are now: two: run signal-gateway emqx push"
+    warning = "emqx: does not have as they are now the logins two: run signal-gateway emqx push"
     assert warning in call("check").out
+    assert "run signal-gateway emqx push" in [one["cure"] for one in call("doctor", "--json").json["findings"]]
     assert call("emqx", "push", "--json").json == {"put": ["two"], "removed": [], "left": []}
     assert warning not in call("check").out
 

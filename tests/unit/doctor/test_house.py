@@ -135,6 +135,14 @@ def test_without_a_listener_it_is_the_default_port() -> None:
     assert not speaks_at([], 1884)
 
 
+def test_a_mosquitto_on_this_machine_says_nothing_of_an_emqx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.doctor.mosquitto.DEFAULT", write(tmp_path, "persistence true\nautosave_interval 1\n"))
+    link = LinkSettings(host="127.0.0.1", client_id="c")
+
+    assert [verdict.grade for verdict in judge_store(link, Kind.EMQX, None)] == [Grade.UNSEEN]
+    assert [verdict.grade for verdict in judge_store(link, Kind.MOSQUITTO, None)] == [Grade.SOUND]
+
+
 def test_what_a_broker_elsewhere_keeps_is_not_said_to_be_well() -> None:
     elsewhere = LinkSettings(host="192.0.2.1", client_id="c")
 
