@@ -272,7 +272,9 @@ class Connection:
         await asyncio.wait(answers, timeout=self._settings.connect_timeout, return_when=_FIRST)
         if not self._granted.done():
             raise LinkLost("the broker did not answer the subscription")
-        granted = self._granted.result()[mid]
+        granted = self._granted.result().get(mid, ())
+        if len(granted) != len(filters):
+            raise LinkLost(f"the broker answered with {len(granted)} codes for {len(filters)} subscriptions")
         denied = {text for text, code in zip(filters, granted, strict=True) if code >= REFUSED}
         if fatal := sorted(denied.intersection(self._settings.filters)):
             raise LinkRefused(f"the broker does not let {self._who()} listen to {', '.join(fatal)}")

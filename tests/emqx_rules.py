@@ -2,6 +2,7 @@
 
 A rule is ``{Permission, Who, Action, Topics}``; the first that matches counts. What a client subscribes to is matched
 as if it were a topic, level by level, so that ``+`` in a rule matches ``#`` in a subscription. ``eq`` compares text.
+No wildcard matches a first level that begins with ``$``.
 """
 
 from __future__ import annotations
@@ -132,6 +133,8 @@ def _topic_matches(pattern: str | tuple[str, str], topic: str, username: str) ->
 
 
 def _words_match(words: list[str], pattern: list[str]) -> bool:
+    if words[0].startswith("$") and pattern[0] in {"+", "#"}:
+        return False
     for place, level in enumerate(pattern):
         if level == "#" and place == len(pattern) - 1:
             return True

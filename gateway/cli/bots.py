@@ -21,7 +21,7 @@ from gateway.config.bots import name_problem, put_bot, read_bots, remove_bot
 from gateway.config.clients import read_clients
 from gateway.config.handout import Handout
 from gateway.config.settings import Settings
-from gateway.config.store import PRIVATE, locked, write
+from gateway.config.store import PRIVATE, locked, require_writable, write
 
 
 @click.group()
@@ -51,6 +51,7 @@ def add(session: Session, name: str, sources: str, env_file: str | None) -> None
     allowed = tuple(filter(None, (source.strip() for source in sources.split(","))))
     for source in allowed:
         source_of(settings, source)
+    files = _env_files(env_file)
     problem = name_problem(name, gateway=settings.link.username or "")
     if problem:
         raise Failure(Exit.USAGE, f"a bot's name {problem}")
@@ -60,7 +61,6 @@ def add(session: Session, name: str, sources: str, env_file: str | None) -> None
         if name in read_clients(session.folder.clients):
             raise Failure(Exit.REFUSED, f"there is a client {name}: give the bot another name")
         check_before(settings)
-        files = [Path(env_file)] if env_file else []
         handout, written = _change(settings, name, sources=allowed, files=files)
     _hand_out(session, handout, [*(f"wrote {file}" for file in files), *written])
 
@@ -71,14 +71,14 @@ def add(session: Session, name: str, sources: str, env_file: str | None) -> None
 @session_command
 def rotate(session: Session, name: str, env_file: str | None) -> None:
     """Give a bot a new password; the old one ends at once."""
-    settings = session.settings()
+    settings, files = session.settings(), _env_files(env_file)
     with locked(session.folder.changes):
         bot = read_bots(session.folder.bots).get(name)
         if bot is None:
             raise _nobody(name)
         check_before(settings)
         kept = session.folder.bot_env(name)
-        files = [*([kept] if kept.exists() else []), *([Path(env_file)] if env_file else [])]
+        files = [*([kept] if kept.exists() else []), *files]
         handout, written = _change(settings, name, sources=bot.sources, files=files)
     restart = f"if bot {name} runs, restart it with the new login: the old one is not valid any more"
     _hand_out(session, handout, [*(f"renewed {file}" for file in files), *written, restart])
@@ -126,6 +126,14 @@ def list_bots(session: Session) -> None:
     document = sorted(({**state, "created": created.get(state["name"])} for state in states), key=itemgetter("name"))
     lines = [line for state in document for line in bot_lines(state)]
     session.emit({"bots": document}, lines or ["no bot has a login: signal-gateway bots add NAME"])
+
+
+def _env_files(env_file: str | None) -> list[Path]:
+    """The file that was asked for; it can be written."""
+    files = [Path(env_file)] if env_file else []
+    for file in files:
+        require_writable(file)
+    return files
 
 
 def _change(

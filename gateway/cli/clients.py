@@ -15,7 +15,7 @@ from gateway.config.bots import read_bots
 from gateway.config.clients import Client, Given, client_name_problem, put_client, read_clients, remove_client
 from gateway.config.handout import Handout
 from gateway.config.settings import Settings
-from gateway.config.store import PRIVATE, locked, write
+from gateway.config.store import PRIVATE, locked, require_writable, write
 from gateway.roles import Role
 from schemas.fields import is_name
 
@@ -42,6 +42,8 @@ def add(session: Session, name: str, role: str, *, bots: str, broker: bool, lega
     """Give a client a key, and print it once."""
     settings, limits = session.settings(), tuple(filter(None, (bot.strip() for bot in bots.split(","))))
     _require(settings, name, role=Role(role), bots=limits, legacy=legacy, broker=broker)
+    if env_file:
+        require_writable(Path(env_file))
     with locked(session.folder.changes):
         if name in read_clients(session.folder.clients):
             words = f"there is a client {name}: signal-gateway clients rotate {name} gives it a new key"
@@ -64,6 +66,8 @@ def add(session: Session, name: str, role: str, *, bots: str, broker: bool, lega
 def rotate(session: Session, name: str, env_file: str | None) -> None:
     """Give a client a new key, and a new password where it has a login; the old ones end at once."""
     settings, path = session.settings(), session.folder.clients
+    if env_file:
+        require_writable(Path(env_file))
     with locked(session.folder.changes):
         client = read_clients(path).get(name)
         if client is None:

@@ -48,7 +48,7 @@ def command(
 ) -> None:
     """Examine the broker by connecting to it: what can lose money first, each with its cure.
 
-    Nothing changes there, and no bot notices. Exit codes: 0 all well; 1 findings; 2 it could not be examined.
+    Nothing changes there, and no bot notices. Exit codes: 0 all well; 1 findings; 3 it could not be examined.
     """
     settings = session.settings()
     login = bot_login(settings, bot, password_file)
@@ -86,7 +86,7 @@ def bot_login(settings: Settings, name: str | None, password_file: str | None) -
 def _from_env(file: Path) -> str | None:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
     return dict(line.split("=", 1) for line in lines if "=" in line).get(_PASSWORD)
 
@@ -105,6 +105,8 @@ def _patient(settings: Settings, bot: BotLogin | None) -> Patient:
 def _kind(settings: Settings) -> Kind:
     if settings.embedded is not None:
         return Kind.EMBEDDED
+    if settings.emqx is not None:
+        return Kind.EMQX
     return Kind.OTHER if settings.mosquitto is None else Kind.MOSQUITTO
 
 

@@ -19,6 +19,8 @@ _TIMEOUT = 10.0
 _GOOD = range(200, 300)
 _BAD_KEY, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _MOST_CLIENTS = 1000
+_MOST_BYTES = 16_777_216
+_MOST_ROUNDS = 100
 _USERS = "/authentication/password_based%3Abuilt_in_database"
 _RULES = "/authorization/sources/built_in_database"
 
@@ -68,10 +70,13 @@ class EmqxApi:
 
     def disconnect(self, username: str) -> None:
         """End a user's connections; their sessions end with them."""
-        while clients := self._clients(username):
-            self._ask("POST", "/clients/kickout/bulk", document=clients)
+        for _ in range(_MOST_ROUNDS):
+            clients = self._clients(username)
+            if clients:
+                self._ask("POST", "/clients/kickout/bulk", document=clients)
             if len(clients) < _MOST_CLIENTS:
                 return
+        raise Failure(Exit.REFUSED, f"EMQX at {self._settings.url} does not end the connections of {username}")
 
     def _clients(self, username: str) -> list[str]:
         query = urlencode({"username": username, "limit": _MOST_CLIENTS})
@@ -99,7 +104,7 @@ class EmqxApi:
         try:
             connection.request(method, f"/api/v5{path}", body=body.encode() if body else None, headers=headers)
             response = connection.getresponse()
-            status, text = response.status, response.read()
+            status, text = response.status, response.read(_MOST_BYTES)
         except (OSError, HTTPException) as error:
             problem = f"no EMQX answers at {self._settings.url} ({error}): is it running, and is this its API?"
             raise Failure(Exit.UNREACHABLE, problem) from None
@@ -114,7 +119,11 @@ class EmqxApi:
         parts = urlsplit(self._settings.url)
         host = parts.hostname or ""
         if parts.scheme == "https":
-            context = ssl.create_default_context(cafile=self._settings.ca)
+            try:
+                context = ssl.create_default_context(cafile=self._settings.ca)
+            except OSError as error:
+                problem = f"emqx.ca: {self._settings.ca} cannot be read, or holds no certificate ({error})"
+                raise Failure(Exit.CONFIGURATION, problem) from None
             return HTTPSConnection(host, parts.port, timeout=_TIMEOUT, context=context)
         return HTTPConnection(host, parts.port, timeout=_TIMEOUT)
 

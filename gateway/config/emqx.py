@@ -15,6 +15,9 @@ HEAD = "user_id,password_hash,salt,is_superuser"
 
 _ENDS = ("{deny, all}.",)
 
+_HIDDEN = ("$delayed/#", "$SYS/#", "$file/#", "$file-async/#", "$queue/#", "$exclusive/#", "$q/#", "$s/#")
+"""What ``#`` does not match, and a source behind the database may allow: ``$delayed/1/a`` is published to ``a``."""
+
 
 def rules(may: Permissions) -> Iterator[Rule]:
     """One login's rules; the first that matches is the one that counts.
@@ -34,8 +37,8 @@ def acl_text(everybody: Mapping[str, Permissions]) -> str:
 
 
 def database_rules(may: Permissions) -> list[dict[str, str]]:
-    """One login's rules as the API takes them; the last denies all else, whatever other sources would allow."""
-    spelled = (*rules(may), ("deny", "all", "#"))
+    """One login's rules as the API takes them; the last deny all else, whatever other sources would allow."""
+    spelled = (*rules(may), *(("deny", "all", topic) for topic in (*_HIDDEN, "#")))
     return [{"permission": permission, "action": action, "topic": topic} for permission, action, topic in spelled]
 
 

@@ -19,6 +19,7 @@ PROMETHEUS = "prometheus"
 """The key that may read metrics, and nothing else."""
 
 _KEY = "signal-gateway"
+_OTHERS = 0o077
 _OPEN = 0o644
 """Of files in a folder that only its owner may enter: EMQX's container has another user, who gets each file alone."""
 
@@ -29,16 +30,18 @@ def write_emqx_files(settings: Settings, emqx: EmqxSettings, folder: Path) -> li
     Args:
         settings: whose login and permissions they are.
         emqx: where the gateway's own key of the API is kept.
-        folder: made for its owner only.
+        folder: made for its owner only; one that others may enter is left alone.
 
     Raises:
-        Misconfigured: the gateway has no login.
+        Misconfigured: the gateway has no login, or others may enter the folder.
     """
     username, password = settings.link.username, settings.link.password
     if username is None or password is None:
         raise Misconfigured(f"{settings.folder.config}: broker.password_file is missing: the gateway has no login")
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    folder.chmod(PRIVATE_FOLDER)
+    if folder.stat().st_mode & _OTHERS:
+        problem = "others may enter it, and would read the keys: name a folder that is not there yet, or chmod 700 it"
+        raise Misconfigured(f"{folder}: {problem}")
     key = _kept(emqx.key_file, f"{_KEY}:{secrets.token_urlsafe(32)}", mode=PRIVATE)
     prometheus = _kept(folder / "prometheus.password", secrets.token_urlsafe(32), mode=_OPEN)
     node = f"EMQX_NODE__COOKIE={secrets.token_hex(32)}\nEMQX_DASHBOARD__DEFAULT_PASSWORD={secrets.token_urlsafe(24)}"

@@ -93,7 +93,7 @@ def not_pushed(settings: Settings) -> Iterator[str]:
     lacks = pending(wanted(settings), there(settings.folder))
     names = [*lacks.put, *(f"{name} (removed)" for name in lacks.remove)]
     if names:
-        yield f"emqx: does not have these logins as they are now: {', '.join(names)}: run signal-gateway emqx push"
+        yield f"emqx: does not have as they are now the logins {', '.join(names)}: run signal-gateway emqx push"
 
 
 def _digest(secret: str, rules: list[dict[str, str]]) -> str:

@@ -89,6 +89,16 @@ def read_secret(path: Path) -> str | None:
         return None
 
 
+def require_writable(path: Path) -> None:
+    """Make sure that a file can be written later, before what cannot be undone.
+
+    Raises:
+        Misconfigured: it cannot.
+    """
+    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise Misconfigured(f"{path}: cannot be written: name a file in a folder that is there and yours")
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep other processes that would change a file out until the block ends."""

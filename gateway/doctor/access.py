@@ -80,17 +80,17 @@ async def see_reach(visits: Visits, login: Login | None, *, most: int | None, ve
         fits = most is None or most >= LARGEST_PACKET
         largest = await gateway.publish(topics.doctor(visits.nobody), bytes(LARGEST_SIGNAL)) if fits else None
         started = asyncio.get_running_loop().time()
-        await gateway.publish(topics.doctor(visits.nobody))
+        allowed = taken(await gateway.publish(topics.doctor(visits.nobody)))
         took = asyncio.get_running_loop().time() - started
         beyond = await gateway.publish(others)
     return Reach(
         cannot_publish=tuple(unpublished),
         cannot_subscribe=tuple(unsubscribed),
         beyond=beyond,
-        beyond_heard=taken(beyond) and await _hears(visits, login, others, others, says=login),
-        hears=await _hears(visits, login, topics.doctor(), topics.doctor(visits.nobody), says=login),
+        beyond_heard=taken(beyond) and bool(await _hears(visits, login, others, others, says=login)),
+        hears=bool(await _hears(visits, login, topics.doctor(), topics.doctor(visits.nobody), says=login)),
         took=took,
-        largest=largest,
+        largest=largest if allowed else None,
         version=version,
     )
 
@@ -107,7 +107,8 @@ async def see_bot(visits: Visits, bot: BotLogin, gateway: Login | None) -> BotRe
     if code != 0:
         return BotReach(name=bot.name, code=code)
     foreign = list(_foreign(visits, bot))
-    reads = [one for one, topic in foreign if await _hears(visits, bot.login, one, topic, says=gateway)]
+    hears = {one: await _hears(visits, bot.login, one, topic, says=gateway) for one, topic in foreign}
+    unsaid = tuple(one for one, heard in hears.items() if heard is None)
     doctors = visits.topics.doctor(visits.nobody)
     heard = await _hears(visits, gateway, visits.topics.doctor(), doctors, says=bot.login)
     own = permissions(bot.name, bot.sources, visits.topics).subscribe
@@ -120,9 +121,10 @@ async def see_bot(visits: Visits, bot: BotLogin, gateway: Login | None) -> BotRe
     return BotReach(
         name=bot.name,
         code=code,
-        reads=tuple(reads),
+        reads=tuple(one for one, heard in hears.items() if heard),
         writes=(*([doctors] if heard else []), *writes),
-        tried=len(foreign) + 1 + len(tried),
+        unsaid=unsaid,
+        tried=len(hears) - len(unsaid) + 1 + len(tried),
         told_writes=told,
         cannot_subscribe=tuple(unsubscribed),
     )
@@ -131,9 +133,14 @@ async def see_bot(visits: Visits, bot: BotLogin, gateway: Login | None) -> BotRe
 async def see_retained(visits: Visits, login: Login | None, filters: Iterable[str]) -> tuple[str, ...]:
     """The topics with retained signals or commands that a new subscriber of filters gets."""
     async with Persistent(visits, login) as caller:
-        for one in filters:
-            await caller.subscribe(one)
-        return tuple(dict.fromkeys(topic for topic in await caller.retained() if _is_news(topic, visits.topics)))
+        granted = [one for one in filters if taken(await caller.subscribe(one))]
+    if not granted:
+        return ()
+    async with visits.visit(login) as (whole, _):  # a refusal may have ended the other one, with what it had heard
+        await whole.subscribe(*granted)
+        heard = await whole.heard(quiet=visits.quiet)
+    found = (message.topic for message in heard if message.retained)
+    return tuple(dict.fromkeys(topic for topic in found if _is_news(topic, visits.topics)))
 
 
 def every_signal(topics: Topics) -> Iterator[str]:
@@ -142,16 +149,19 @@ def every_signal(topics: Topics) -> Iterator[str]:
         yield from (topics.signal_filter(body, test=test) for body in BODIES)
 
 
-async def _hears(visits: Visits, hearer: Login | None, topic_filter: str, topic: str, *, says: Login | None) -> bool:
-    """Whether one login hears on a filter what another says on a topic."""
+async def _hears(
+    visits: Visits, hearer: Login | None, topic_filter: str, topic: str, *, says: Login | None
+) -> bool | None:
+    """Whether one login hears on a filter what another says on a topic; None where the other may not say it."""
     try:
         async with visits.visit(hearer) as (caller, _):
             (code,) = await caller.subscribe(topic_filter)
             if not taken(code):
                 return False
             async with Persistent(visits, says) as speaker:
-                await speaker.publish(topic)
-            return any(message.topic == topic for message in await caller.heard(quiet=visits.quiet))
+                said = taken(await speaker.publish(topic))
+            heard = any(message.topic == topic for message in await caller.heard(quiet=visits.quiet))
+            return heard if said or heard else None
     except Unanswered:
         raise
     except LinkLost:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from gateway.config.emqx_logins import not_pushed
 from gateway.config.mosquitto import outdated
 from gateway.config.settings import HttpSettings, Settings
 from gateway.doctor.verdict import Grade, Verdict, sound, unseen
@@ -26,7 +27,7 @@ class House:
 
     Args:
         open_secrets: a sentence for each secret that others can read, with its cure.
-        outdated: the same for each of Mosquitto's files that lacks something.
+        outdated: the same for each of Mosquitto's files that lacks something, and for an EMQX that lacks logins.
         free: bytes on the disk of the journal.
         used: bytes that the journal has.
         budget: bytes that it may have.
@@ -49,7 +50,7 @@ def see_house(settings: Settings) -> House:
     folder = next(parent for parent in (journal, *journal.absolute().parents) if parent.exists())
     return House(
         open_secrets=tuple(settings.folder.open_to_others(settings.secret_files)),
-        outdated=tuple(outdated(settings)),
+        outdated=(*outdated(settings), *not_pushed(settings)),
         free=shutil.disk_usage(folder).free,
         used=sum(file.stat().st_size for file in journal.parent.glob(f"{journal.name}*") if file.is_file()),
         budget=settings.journal.max_bytes,
@@ -81,7 +82,7 @@ def judge_house(house: House, http: HttpSettings) -> Iterator[Verdict]:
         yield sound("house", "secrets are closed to others, and the disk has room for the journal")
 
 
-def judge_clocks(*, synchronised: bool | None, bots: Iterable[Mapping[str, object]] | None) -> Iterator[Verdict]:
+def judge_clocks(*, synchronised: bool | None, bots: Collection[Mapping[str, object]] | None) -> Iterator[Verdict]:
     """Whether everybody's clock is right enough for expiries.
 
     Args:
@@ -104,12 +105,20 @@ def judge_clocks(*, synchronised: bool | None, bots: Iterable[Mapping[str, objec
         remedy = "let NTP set the clocks of both machines"
         yield Verdict(Grade.SIGNALS, "bot-clocks", f"bot {name}: its {problem}", remedy)
     if synchronised and not wrong:
-        yield sound("clocks", "this machine's clock is synchronised, and no bot's is off")
+        known = sum(map(_clock_known, bots))
+        says = f"this machine's clock is synchronised, and no bot's is off (of {len(bots)}, {known} known)"
+        yield sound("clocks", says)
 
 
 def _clock_problem(bot: Mapping[str, object]) -> object:
     clock = bot.get("clock")
     return clock.get("problem") if isinstance(clock, dict) else None
+
+
+def _clock_known(bot: Mapping[str, object]) -> bool:
+    clock = bot.get("clock")
+    known = ("offset_seconds", "heartbeat_ahead_seconds")
+    return isinstance(clock, dict) and any(clock.get(one) is not None for one in known)
 
 
 def _synchronised() -> bool | None:

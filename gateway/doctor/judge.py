@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gateway.doctor.cures import cure
 from gateway.doctor.seen import CLOSED, BotReach, Doors, Greeted, Kept, Kind, Reach, taken
 from gateway.doctor.verdict import Grade, Verdict, sound, unseen
+from gateway.mqtt.reasons import in_words
 
 LARGEST_SIGNAL = 65_536
 LARGEST_PACKET = LARGEST_SIGNAL + 4_096
@@ -20,6 +21,12 @@ SLOW = 1.0
 
 _FEW = 3
 
+_OF_LOGINS = frozenset({4, 5, 0x86, 0x87, 0x8A, 0x8C, CLOSED})
+"""How a login is refused; with another code it might be let in the next time."""
+
+
+_AGAIN = "signal-gateway doctor once more"
+
 
 def judge_doors(doors: Doors, kind: Kind) -> Iterator[Verdict]:
     """Who gets in that should not."""
@@ -32,7 +39,12 @@ def judge_doors(doors: Doors, kind: Kind) -> Iterator[Verdict]:
     if wrong:
         says = f"the broker lets in a login with {' and one with '.join(wrong)}"
         yield Verdict(Grade.MONEY, "any-password", says, cure("any-password", kind))
-    if doors.anonymous != 0 and not wrong:
+    if doors.anonymous == 0 or wrong:
+        return
+    other = [code for code in (doors.anonymous, doors.stranger, doors.impostor) if code not in {None, *_OF_LOGINS}]
+    if other:
+        yield unseen("logins", f"who gets in: the broker refused for another reason, {in_words(other[0] or 0)}", _AGAIN)
+    else:
         yield sound("logins", "who has no login, an unknown one or a wrong password is refused")
 
 
@@ -194,6 +206,9 @@ def judge_bot(bot: BotReach, kind: Kind) -> Iterator[Verdict]:
         yield Verdict(Grade.SIGNALS, "bot-denied", says, cure("bot-denied", kind))
     if not (bot.writes or bot.reads):
         yield sound("bot", f"bot {bot.name} hears and says nothing of others ({bot.tried} topics tried)")
+    if bot.unsaid:
+        says = f"whether bot {bot.name} hears {_some(bot.unsaid)}: the gateway's login may say nothing there"
+        yield unseen("bot-reads", says, cure("gateway-denied", kind))
     if not bot.told_writes and not bot.writes:
         says = "whether a bot may publish commands: the broker does not say what it refuses, so one topic was tried"
         yield unseen("bot-writes", says)

@@ -31,8 +31,8 @@ class Line:
         return f"{self.file}:{self.number}"
 
 
-def read_lines(path: Path) -> list[Line]:
-    """The settings of a configuration file and of those that it includes, in their order.
+def read_lines(path: Path, *, included: bool = False) -> list[Line]:
+    """The settings of a configuration file and of those that it includes, which include no others, in their order.
 
     Raises:
         OSError: one cannot be read.
@@ -42,9 +42,9 @@ def read_lines(path: Path) -> list[Line]:
         key, _, value = text.strip().partition(" ")
         if key and not key.startswith("#"):
             lines.append(Line(path, number, key, value.strip()))
-        if key == "include_dir":
+        if key == "include_dir" and not included:
             for file in sorted(Path(value.strip()).glob("*.conf")):
-                lines += read_lines(file)
+                lines += read_lines(file, included=True)
     return lines
 
 
@@ -70,7 +70,7 @@ def judge_store(link: LinkSettings, kind: Kind, given: Path | None) -> list[Verd
     if kind is Kind.EMBEDDED:
         says = "the embedded broker forgets everything when the gateway stops; bots get what they lack from the gateway"
         return [Verdict(Grade.LIMIT, "persistence", says)]
-    if link.host in _HERE:
+    if link.host in _HERE and kind is not Kind.EMQX:
         with suppress(OSError):
             lines = read_lines(DEFAULT)
             if speaks_at(lines, link.port):
@@ -89,19 +89,20 @@ def judge_lines(lines: list[Line], *, path: Path) -> Iterator[Verdict]:
     """
     kept = {line.key: line for line in lines}
     persistence, autosave = kept.get("persistence"), kept.get("autosave_interval")
-    if persistence is None or persistence.value != "true":
+    if not _is_on(persistence):
         says = "Mosquitto writes nothing to its disk: a restart loses what it acknowledged and bots have not fetched"
         remedy = "persistence true, and persistence_location with a folder that it may write"
         yield Verdict(Grade.SIGNALS, "persistence", says, f"{persistence or path}: {remedy}")
         return
-    on_changes = kept.get("autosave_on_changes")
-    if on_changes is not None and on_changes.value == "true":
-        yield sound("persistence", f"Mosquitto writes its store as things change ({on_changes})")
-        return
-    seconds = int(autosave.value) if autosave and autosave.value.isdecimal() else _AUTOSAVE
-    if not 0 < seconds <= _LONGEST_AUTOSAVE:
-        often = f"every {seconds} s" if seconds else "only when it is stopped"
+    count = int(autosave.value) if autosave and autosave.value.isdecimal() else _AUTOSAVE
+    unit, most = ("changes", 1) if _is_on(kept.get("autosave_on_changes")) else ("s", _LONGEST_AUTOSAVE)
+    if not 0 < count <= most:
+        often = f"every {count} {unit}" if count else "only when it is stopped"
         says = f"Mosquitto writes its store {often}: a crash loses what it acknowledged since then"
         yield Verdict(Grade.SIGNALS, "autosave", says, f"{autosave or path}: autosave_interval 1")
     else:
-        yield sound("persistence", f"Mosquitto writes its store every {seconds} s ({autosave})")
+        yield sound("persistence", f"Mosquitto writes its store every {count} {unit} ({autosave})")
+
+
+def _is_on(line: Line | None) -> bool:
+    return line is not None and line.value in {"true", "1"}

@@ -76,7 +76,7 @@ class Reach:
         hears: whether it hears what is published to the doctor's own topic.
         took: seconds until a message was acknowledged.
         largest: the code for a message as large as the largest signal; None where the broker said before that it does
-            not take it.
+            not take it, or takes no smaller one there either.
         version: what the broker says of itself below ``$SYS``; empty where it says nothing.
     """
 
@@ -118,6 +118,7 @@ class BotReach:
         code: the CONNACK's code.
         reads: filters that are not its own on which it got a message.
         writes: topics that are not its own to which it may publish.
+        unsaid: filters that are not its own on which nobody could say anything, so that they were not tried.
         tried: how many of both were tried.
         told_writes: whether the broker says what it refuses, so that more than one topic could be tried.
         cannot_subscribe: filters of its own that it may not subscribe to.
@@ -127,6 +128,7 @@ class BotReach:
     code: int
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
     tried: int = 0
     told_writes: bool = True
     cannot_subscribe: tuple[str, ...] = ()

@@ -114,11 +114,6 @@ class Persistent:
             await self._leave()
             return CLOSED
 
-    async def retained(self) -> list[str]:
-        """The topics of what was retained on what was subscribed to."""
-        caller = await self._enter()
-        return [message.topic for message in await caller.heard(quiet=self._visits.quiet) if message.retained]
-
     async def _enter(self) -> Probe:
         if self._probe is not None:
             return self._probe

@@ -133,18 +133,22 @@ class Connection:
         """Subscribe to filters, each with its QoS; the broker's code for each, 0x80 and more for a refusal.
 
         Raises:
-            LinkLost: the connection ended first, or the broker does not answer within ``ack_timeout``.
+            LinkLost: the connection ended first, or the broker does not answer within ``ack_timeout``, or for others.
         """
         mid = self._client.subscribe([gmqtt.Subscription(wanted, qos=qos) for wanted, qos in filters.items()])
         granted = self._subscribing[mid] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(self._settings.ack_timeout):
-                return dict(zip(filters, await granted, strict=True))
+                codes = await granted
         except TimeoutError:
             self._end(f"the broker did not answer a subscription within {self._settings.ack_timeout:g} s")
             raise LinkLost(self.ended.result().reason) from None
         finally:
             self._subscribing.pop(mid, None)
+        if len(codes) != len(filters):
+            self._end(f"the broker answered with {len(codes)} codes for {len(filters)} subscriptions")
+            raise LinkLost(self.ended.result().reason)
+        return dict(zip(filters, codes, strict=True))
 
     async def close(self) -> None:
         """Say DISCONNECT where the broker still listens, and end the connection in any case."""

@@ -130,18 +130,6 @@ def read_codes(body: bytes, version: Version) -> list[int]:
     return list(properties(body[2:])[1] if version is Version.V5 else body[2:])
 
 
-def read_reason(body: bytes) -> tuple[int, str]:
-    """The reason code and the broker's words at the end of a packet; absent ones are 0 and empty.
-
-    Raises:
-        ValueError: they are malformed.
-    """
-    if not body:
-        return 0, ""
-    told = properties(body[1:])[0] if len(body) > 1 else {}
-    return body[0], str(told.get("reason_string", ""))
-
-
 def read_connack(body: bytes, version: Version) -> tuple[bool, int, Mapping[str, Any]]:
     """Whether the session is there, the code, and the properties of a CONNACK.
 

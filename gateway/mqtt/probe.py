@@ -18,7 +18,7 @@ from gateway.mqtt import frames
 from gateway.mqtt.frames import Heard
 from gateway.mqtt.model import LinkLost, LinkSettings, Version
 from gateway.mqtt.publishing import Publish
-from gateway.mqtt.reasons import in_words
+from gateway.mqtt.reasons import in_words, read_reason
 
 _KEEPALIVE = 60
 _RECEIVE_MAXIMUM = 200
@@ -74,8 +74,15 @@ class Probe:
 
     @property
     def peer(self) -> str:
-        """The IP address of the broker."""
-        return str(self._writer.get_extra_info("peername")[0])
+        """The IP address of the broker.
+
+        Raises:
+            LinkLost: it closed the connection at once.
+        """
+        name = self._writer.get_extra_info("peername")
+        if name is None:
+            raise LinkLost("the broker closed the connection")
+        return str(name[0])
 
     @property
     def certificate(self) -> Mapping[str, Any]:
@@ -182,8 +189,7 @@ class Probe:
 
     async def _acknowledged(self) -> int:
         body = await self._until(frames.PUBACK, what="a PUBLISH")
-        with _understood():
-            return frames.read_reason(body[2:])[0]
+        return read_reason(body[2:])[0]
 
     async def _ask(self, packet: bytes, kind: int, *, what: str) -> bytes:
         self._writer.write(packet)
@@ -204,8 +210,7 @@ class Probe:
 
     def _take(self, head: int, body: bytes) -> None:
         if head >> 4 == frames.DISCONNECT:
-            with _understood():
-                code, text = frames.read_reason(body)
+            code, text = read_reason(body)
             raise LinkLost(f"the broker disconnected: {in_words(code, text=text)}")
         if head >> 4 != frames.PUBLISH:
             return

@@ -1,12 +1,8 @@
 """MQTT's reason codes in words, and how to read them where gmqtt does not."""
 
-# gmqtt has no annotations
-# mypy: disallow-untyped-calls=False
-
 from __future__ import annotations
 
-from gmqtt.mqtt.property import Property
-from gmqtt.mqtt.utils import unpack_variable_byte_integer
+from gateway.mqtt.frames import properties
 
 _WORDS = {
     0x00: "normal disconnection",
@@ -71,20 +67,14 @@ def is_permanent(code: int) -> bool:
 
 
 def read_reason(body: bytes) -> tuple[int, str]:
-    """The reason code and reason string at the end of an MQTT 5 packet; absent ones are 0 and empty."""
+    """The reason code and reason string at the end of an MQTT 5 packet; absent ones are 0 and empty.
+
+    The code alone decides; a malformed string behind it is an empty one.
+    """
     if not body:
         return 0, ""
-    return body[0], _reason_string(body[1:]) if len(body) > 1 else ""
-
-
-def _reason_string(properties: bytes) -> str:
-    length, rest = unpack_variable_byte_integer(properties)
-    rest = rest[:length]
-    while rest:
-        kind = Property.factory(id_=rest[0])
-        if kind is None:
-            return ""
-        found, rest = kind.loads(rest[1:])
-        if "reason_string" in found:
-            return str(found["reason_string"])
-    return ""
+    try:
+        told = properties(body[1:])[0] if len(body) > 1 else {}
+    except ValueError:
+        told = {}
+    return body[0], str(told.get("reason_string", ""))

@@ -113,6 +113,14 @@ def test_what_protects_is_pinned_and_what_is_tuned_is_not() -> None:
     assert {key.partition(".")[0] for key in tuned} == {"mqtt", "retainer"}
 
 
+def test_a_retained_card_never_expires() -> None:
+    """EMQX drops what is older than ``message_expiry_interval`` from a queue, which retained messages may wait in."""
+    tuned = dict(leaves(configuration("base.hocon")))
+
+    assert tuned["retainer.msg_expiry_interval"] == 0
+    assert "mqtt.message_expiry_interval" not in tuned
+
+
 def test_nobody_gets_in_without_a_login_and_what_is_not_allowed_is_denied() -> None:
     conf = configuration("emqx.conf")
     listeners = {f"{kind}.{name}": one for kind, named in conf["listeners"].items() for name, one in named.items()}

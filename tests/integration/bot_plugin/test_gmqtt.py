@@ -249,6 +249,20 @@ async def test_a_denied_filter_ends_the_link_and_names_it(make_broker: Callable[
             await asyncio.wait_for(link.run(nothing, lambda: None), 5)
 
 
+@pytest.mark.parametrize("answer", [b"\x90\x03%b\x00", b"\x90\x05%b\x00\x01\x01", b"\x90\x04\xff\xff\x00\x01"])
+async def test_a_malformed_answer_to_a_subscription_is_a_lost_connection(answer: bytes) -> None:
+    def script(kind: int, version: int, body: bytes) -> bytes:
+        if kind != SUBSCRIBE:
+            return accept(kind, version, body)
+        return (answer if len(server.connects) == 1 else b"\x90\x04%b\x00\x01").replace(b"%b", body[:2])
+
+    async with scripted(script) as server:
+        link = link_to(server, filters=("signals/v1/trade/+/+",))
+        async with task(link.run(nothing, lambda: None)):
+            await eventually(lambda: link.connected)
+        assert len(server.connects) == 2
+
+
 async def test_the_window_stays_below_what_the_broker_receives() -> None:
     def small(kind: int, version: int, body: bytes) -> bytes:
         if kind == CONNECT:

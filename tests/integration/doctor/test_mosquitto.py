@@ -90,6 +90,20 @@ async def test_the_gateway_may_not_publish_commands(clinic: Clinics) -> None:
     assert "signal-gateway init" in cure(found, "gateway-denied")
 
 
+@pytest.mark.more
+async def test_what_the_gateway_may_not_say_is_not_said_to_be_unheard(clinic: Clinics) -> None:
+    own = RULES["gateway"]
+    narrowed = Permissions(
+        publish=tuple(one for one in own.publish if one != "signals-test/v1/#"), subscribe=own.subscribe
+    )
+    everything = Permissions(publish=RULES["demo"].publish, subscribe=("signals-test/#", *RULES["demo"].subscribe))
+    found = await clinic(acl="\n".join(acl_lines({"demo": everything, "gateway": narrowed})) + "\n").examine()
+
+    assert codes(found) == ["gateway-denied"]
+    unseen = {verdict.code: verdict.says for verdict in found.verdicts if verdict.grade is Grade.UNSEEN}
+    assert "signals-test/v1/doctor/+" in unseen["bot-reads"]
+
+
 async def test_it_retains_a_signal_and_a_command(clinic: Clinics) -> None:
     sick = clinic()
     for topic in ("signals/v1/trade/tv/BTC-USDT", "hbot/demo/start"):

@@ -13,12 +13,15 @@ import pytest
 
 from gateway.config.tls import tls_context
 from gateway.doctor import examine
+from gateway.doctor.access import see_retained
 from gateway.doctor.keeping import see_kept
 from gateway.doctor.seen import Kept
 from gateway.doctor.transport import takes_old_tls
+from gateway.doctor.visits import Visits
+from gateway.mqtt import frames
 from tests.brokers import Proxy, free_port
 from tests.certificates import Authority, Signed
-from tests.integration.doctor.conftest import GOOD, Clinics, codes, link, patient
+from tests.integration.doctor.conftest import GOOD, TOPICS, Clinics, codes, link, patient
 
 FILES: dict[str, Path | None] = {"ca": None, "cert": None, "key": None}
 
@@ -89,6 +92,39 @@ async def test_a_broker_that_never_answers_is_told_within_the_deadline() -> None
 
     assert found.verdicts == ()
     assert "did not answer a CONNECT within 0.2 s" in found.away
+
+
+async def closing_at(denied: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A broker that retains a signal for every filter but one, for which it closes the connection."""
+    while True:
+        head, size = await reader.readexactly(2)
+        body = await reader.readexactly(size)
+        match head >> 4:
+            case frames.CONNECT:
+                writer.write(bytes([frames.CONNACK << 4, 3, 0, 0, 0]))
+            case frames.PINGREQ:
+                writer.write(bytes([frames.PINGRESP << 4, 0]))
+            case frames.SUBSCRIBE:
+                wanted = body[5:-1].decode("utf-8", "replace")
+                if wanted == denied:
+                    break
+                writer.write(frames.packet(frames.SUBACK << 4, body[:2] + bytes([0, 0])))
+                topic = b"signals/v1/trade/tv/BTC"
+                writer.write(frames.packet(0x31, len(topic).to_bytes(2) + topic + b"\x00{}"))
+            case frames.DISCONNECT:
+                break
+    writer.transport.abort()
+
+
+async def test_what_is_retained_is_seen_before_a_subscription_that_ends_the_connection() -> None:
+    tasks: list[asyncio.Task[None]] = []
+    async with serving(lambda *ends: tasks.append(asyncio.create_task(closing_at("/denied", *ends)))) as port:
+        visits = Visits(link(port), TOPICS, run="1")
+        seen = await asyncio.wait_for(see_retained(visits, None, ("/right", "/denied")), 5)
+        nothing = await asyncio.wait_for(see_retained(visits, None, ("/denied",)), 5)
+    await asyncio.wait(tasks)
+
+    assert (seen, nothing) == (("signals/v1/trade/tv/BTC",), ())
 
 
 async def test_what_is_no_broker_is_told() -> None:

@@ -49,10 +49,14 @@ async def test_nothing_that_the_doctor_says_is_heard_by_anybody_or_stays(clinic:
 
     late = GmqttLink(link(sick.broker.port, client_id="late", username="spy", password="password-of-the-spy"))
     kept: list[str] = []
-    await late.subscribe("#", lambda topic, _: kept.append(topic), new=False)
-    running = asyncio.create_task(late.run())
-    await asyncio.wait_for(late.wait_connected(), 5)
-    await asyncio.sleep(0.3)
-    running.cancel()
-    await asyncio.wait({running})
-    assert kept == []
+    await late.subscribe("#", lambda topic, _: kept.append(topic))
+    gateway = GmqttLink(link(sick.broker.port, client_id="gateway"))
+    both = {asyncio.create_task(one.run()) for one in (late, gateway)}
+    for one in (late, gateway):
+        await asyncio.wait_for(one.wait_connected(), 5)
+    await gateway.publish("signals/v1/end", b"")
+    await eventually(lambda: "signals/v1/end" in kept)
+    for task in both:
+        task.cancel()
+    await asyncio.wait(both)
+    assert kept == ["signals/v1/end"]

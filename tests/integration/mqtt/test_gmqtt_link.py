@@ -147,6 +147,33 @@ async def test_the_brokers_disconnect_reason_reaches_the_publisher_and_the_log(c
             assert (lost.value.alone, "session taken over" in link.last_error) == (True, True)
 
 
+async def test_a_malformed_disconnect_ends_the_connection_with_its_code():
+    async with scripted(b"\x20\x03\x00\x00\x00", b"\xe0\x02\x8b\x80") as port:
+        given = LinkSettings(host="127.0.0.1", port=port, client_id="a", backoff=(60, 60))
+        async with running(GmqttLink(given)) as link:
+            await asyncio.wait_for(link.wait_connected(), 10)
+            with pytest.raises(LinkLost, match=r"server shutting down \(0x8B\)"):
+                await acked(link.publish("t/x", b""))
+
+
+async def test_a_malformed_acknowledgement_counts_by_its_code():
+    async with scripted(b"\x20\x03\x00\x00\x00", b"\x40\x04\x00\x01\x97\x80") as port:
+        given = LinkSettings(host="127.0.0.1", port=port, client_id="a")
+        async with running(GmqttLink(given)) as link:
+            await asyncio.wait_for(link.wait_connected(), 10)
+            assert (await acked(link.publish("t/x", b""))).reason == 0x97
+
+
+@pytest.mark.parametrize("codes", [b"", b"\x01\x01"])
+async def test_too_few_and_too_many_codes_for_a_subscription_end_the_connection_and_not_the_link(codes):
+    suback = bytes([0x90, 3 + len(codes), 0, 1, 0]) + codes
+    async with scripted(b"\x20\x03\x00\x00\x00", suback) as port:
+        link = GmqttLink(LinkSettings(host="127.0.0.1", port=port, client_id="a", backoff=(60, 60)))
+        await link.subscribe("t/#", lambda *_: None)
+        async with running(link):
+            await eventually(lambda: f"{len(codes)} codes for 1 subscriptions" in link.last_error)
+
+
 async def test_a_refusal_with_a_code_of_3_1_1_is_not_taken_for_silence():
     async with scripted(b"\x20\x02\x00\x03") as port:
         given = LinkSettings(host="127.0.0.1", port=port, client_id="a", version=Version.V311, backoff=(60, 60))

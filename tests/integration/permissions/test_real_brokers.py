@@ -46,7 +46,7 @@ class Person:
     """A client of MQTT 3.1.1 that is not ours; it asks for whatever it is told to, and notes what it hears."""
 
     def __init__(self, stage: Stage, name: str, password: str | None = None, *, client_id: str = "") -> None:
-        self._client = paho.Client(client_id, clean_session=not client_id)
+        self._client = paho.Client(client_id, clean_session=not client_id, reconnect_on_failure=False)
         self._client.username_pw_set(name, stage.passwords[name] if password is None else password)
         self._connected: queue.Queue[int] = queue.Queue()
         self._answered: queue.Queue[int] = queue.Queue()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.doctor.seen import Kept
 from tests.brokers import MosquittoFactory
 from tests.unit.cli.conftest import Call
 
@@ -14,6 +15,16 @@ from tests.unit.cli.conftest import Call
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A synchronised one, whatever this machine's is."""
     monkeypatch.setattr("gateway.doctor.house._synchronised", lambda: True)
+
+
+@pytest.fixture
+def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes seconds to see has been seen."""
+
+    async def see_kept(*_: object) -> Kept:
+        return Kept(sent=1, acknowledged=1, came=1, session_present=True, expired_came=False)
+
+    monkeypatch.setattr("gateway.doctor.examination.see_kept", see_kept)
 
 
 @pytest.fixture
@@ -48,6 +59,7 @@ def test_what_init_writes_for_mosquitto_is_well_and_ends_with_0(call: Call, exte
     assert "bot demo hears and says nothing of others" in ended.out
 
 
+@pytest.mark.usefixtures("_kept")
 def test_findings_are_lines_with_their_cures_and_end_with_1(call: Call, external: Path) -> None:
     ended = call("doctor", "--mosquitto-conf", write("persistence false\n"))
 
@@ -57,6 +69,7 @@ def test_findings_are_lines_with_their_cures_and_end_with_1(call: Call, external
     assert ended.out.splitlines()[-1] == "1 to mend"
 
 
+@pytest.mark.usefixtures("_kept")
 def test_a_document_has_findings_and_the_rest_apart(call: Call, external: Path) -> None:
     document = call("doctor", "--json", "--mosquitto-conf", write("persistence false\n")).json
 
@@ -66,7 +79,7 @@ def test_a_document_has_findings_and_the_rest_apart(call: Call, external: Path) 
     assert "queue" in {entry["code"] for entry in document["others"]}
 
 
-def test_a_broker_that_is_away_ends_with_2_and_what_to_do(call: Call) -> None:
+def test_a_broker_that_is_away_ends_with_3_and_what_to_do(call: Call) -> None:
     call("init")
     ended = call("doctor")
 
@@ -76,6 +89,7 @@ def test_a_broker_that_is_away_ends_with_2_and_what_to_do(call: Call) -> None:
     assert call("doctor", "--json").json["examined"] is False
 
 
+@pytest.mark.usefixtures("_kept")
 def test_another_bots_login_comes_from_a_file_with_its_password(call: Call, external: Path) -> None:
     added = call("bots", "add", "scalper", "--json").json
     Path("scalper.password").write_text(added["env"]["SIGNAL_GATEWAY_MQTT_PASSWORD"])

@@ -184,8 +184,9 @@ def test_what_emqx_did_not_take_is_warned_of_and_pushed_later(call: Call, emqx: 
 
     assert failed.code == 1
     assert "signal-gateway emqx push" in failed.err
-    warning = "emqx: does not have these logins as they are now: two: run signal-gateway emqx push"
+    warning = "emqx: does not have as they are now the logins two: run signal-gateway emqx push"
     assert warning in call("check").out
+    assert "run signal-gateway emqx push" in [one["cure"] for one in call("doctor", "--json").json["findings"]]
     assert call("emqx", "push", "--json").json == {"put": ["two"], "removed": [], "left": []}
     assert warning not in call("check").out
 
@@ -309,6 +310,53 @@ def test_over_tls_the_key_goes_to_an_emqx_that_the_authority_signed_and_to_no_ot
     assert (trusted.code, set(secure.users)) == (0, {"demo", "gateway"})
     assert (untrusted.code, len(secure.asked)) == (3, asked)
     assert "certificate verify failed" in untrusted.err
+
+
+def test_an_authority_that_is_none_is_named(call: Call, emqx: Emqx, tmp_path: Path) -> None:
+    config = tmp_path / "data/signal-gateway.yml"
+    config.write_text(config.read_text().replace("http:", "https:").replace("emqx.key}", "emqx.key, ca: ca.crt}"))
+    missing = call("emqx", "push")
+    (tmp_path / "data/ca.crt").write_text("no certificate")
+    junk = call("emqx", "push")
+
+    for ended in (missing, junk):
+        assert ended.code == 4
+        assert "emqx.ca: data/ca.crt cannot be read, or holds no certificate" in ended.err
+
+
+def test_an_emqx_that_does_not_end_connections_is_not_asked_for_ever(call: Call, emqx: Emqx) -> None:
+    call("bots", "add", "one")
+    emqx.answer["POST", "/kickout/bulk"] = (204, None)
+    emqx.answer["GET", "/clients"] = (200, {"data": [{"clientid": f"one:{number}"} for number in range(1000)]})
+
+    assert "does not end the connections of one" in call("bots", "rotate", "one").err
+
+
+def test_a_file_that_cannot_be_written_changes_no_login(call: Call, emqx: Emqx, tmp_path: Path) -> None:
+    call("bots", "add", "one")
+    call("clients", "add", "person", "--broker")
+    secrets = [tmp_path / "data/secrets" / name for name in ("bots.json", "clients.json")]
+    before, asked = [file.read_text() for file in secrets], len(emqx.asked)
+    to = ("--env-file", "not/there.env")
+    ended = [
+        call(*command, *to)
+        for command in (("bots", "add", "two"), ("bots", "rotate", "one"), ("clients", "add", "x", "--broker"))
+    ]
+    ended.append(call("clients", "rotate", "person", *to))
+
+    assert [one.code for one in ended] == [4, 4, 4, 4]
+    assert all("not/there.env: cannot be written" in one.err for one in ended)
+    assert ([file.read_text() for file in secrets], len(emqx.asked)) == (before, asked)
+
+
+def test_a_folder_that_others_may_enter_gets_no_keys(call: Call, emqx: Emqx, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    ended = call("emqx", "files", "shared")
+
+    assert ended.code == 4
+    assert "shared: others may enter it" in ended.err
+    assert list((tmp_path / "shared").iterdir()) == []
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o755
 
 
 def test_files_are_fresh_once_and_let_the_gateway_alone_in(call: Call, emqx: Emqx, tmp_path: Path) -> None:

@@ -60,6 +60,18 @@ def test_who_is_in_no_rule_hears_and_says_nothing(kept: dict[str, list[Rule]]) -
     assert not [place for place in PLACES if permits(kept["file"], STRANGER, "publish", place.topic)]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PEOPLE)
+def test_nobody_gets_around_the_rules_by_what_no_wildcard_matches(
+    kept: dict[str, list[Rule]], kind: str, name: str
+) -> None:
+    """EMQX publishes ``$delayed/1/TOPIC`` to TOPIC a second later, and asks no rule again."""
+    for topic in ("$delayed/1/signals/v1/trade/tv/BTC-USDT", "$SYS/brokers/x/version", "$file/x/init"):
+        assert not permits(kept[kind], name, "publish", topic)
+    for topic in ("$SYS/#", "$q/signals/v1/trade/#", "$s/earliest/signals/v1/trade/#", "$exclusive/#"):
+        assert not permits(kept[kind], name, "subscribe", topic)
+
+
 LEVELS = st.sampled_from(sorted({level for place in PLACES for level in place.topic.split("/")} | {"+"}))
 FILTERS = st.tuples(st.lists(LEVELS, max_size=6), st.booleans()).map(
     lambda made: "/".join([*made[0], *["#"] * made[1]])

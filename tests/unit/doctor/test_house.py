@@ -70,6 +70,13 @@ def test_clocks_that_cannot_be_seen_are_not_said_to_be_right() -> None:
     assert [verdict.grade for verdict in judge_clocks(bots=None, synchronised=None)] == [Grade.UNSEEN, Grade.UNSEEN]
 
 
+def test_a_bot_whose_clock_is_not_known_is_not_counted_as_right() -> None:
+    bots = [{"name": "one", "clock": {"offset_seconds": 0.1, "problem": ""}}, {"name": "two", "clock": {"problem": ""}}]
+    (verdict,) = judge_clocks(bots=bots, synchronised=True)
+
+    assert verdict.says.endswith("(of 2, 1 known)")
+
+
 def write(folder: Path, text: str, *, name: str = "mosquitto.conf") -> Path:
     path = folder / name
     path.write_text(text)
@@ -85,6 +92,12 @@ def write(folder: Path, text: str, *, name: str = "mosquitto.conf") -> Path:
         ("# a\npersistence true\nautosave_interval 300\n", "autosave", "mosquitto.conf:3: autosave_interval 1"),
         ("persistence true\nautosave_interval 0\n", "autosave", "mosquitto.conf:2: autosave_interval 1"),
         ("persistence true\nautosave_interval x\n", "autosave", "mosquitto.conf:2: autosave_interval 1"),
+        ("persistence true\nautosave_on_changes true\n", "autosave", "mosquitto.conf: autosave_interval 1"),
+        (
+            "persistence 1\nautosave_interval 60\nautosave_on_changes 1\n",
+            "autosave",
+            "mosquitto.conf:2: autosave_interval 1",
+        ),
     ],
 )
 def test_a_store_that_a_restart_or_crash_loses_is_told_with_its_line(
@@ -108,6 +121,7 @@ def test_included_files_count_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "conf.d").mkdir()
     write(tmp_path / "conf.d", "persistence true\nautosave_interval 1\nlistener 1884 127.0.0.1\n", name="a.conf")
     write(tmp_path / "conf.d", "persistence false\n", name="ignored.txt")
+    write(tmp_path / "conf.d", f"include_dir {tmp_path}/conf.d\n", name="itself.conf")
     path = write(tmp_path, f"persistence false\ninclude_dir {tmp_path}/conf.d\n")
     lines = read_lines(path)
 
@@ -119,6 +133,14 @@ def test_included_files_count_in_their_order(tmp_path: Path) -> None:
 def test_without_a_listener_it_is_the_default_port() -> None:
     assert speaks_at([], 1883)
     assert not speaks_at([], 1884)
+
+
+def test_a_mosquitto_on_this_machine_says_nothing_of_an_emqx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.doctor.mosquitto.DEFAULT", write(tmp_path, "persistence true\nautosave_interval 1\n"))
+    link = LinkSettings(host="127.0.0.1", client_id="c")
+
+    assert [verdict.grade for verdict in judge_store(link, Kind.EMQX, None)] == [Grade.UNSEEN]
+    assert [verdict.grade for verdict in judge_store(link, Kind.MOSQUITTO, None)] == [Grade.SOUND]
 
 
 def test_what_a_broker_elsewhere_keeps_is_not_said_to_be_well() -> None:

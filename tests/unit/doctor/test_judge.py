@@ -158,6 +158,19 @@ def test_a_bot_that_may_not_subscribe_to_its_own_loses_signals() -> None:
     assert found(judge_bot(bot, Kind.EMQX)) == [(Grade.SIGNALS, "bot-denied")]
 
 
+def test_what_nobody_could_say_to_a_bot_is_not_said_to_be_unheard() -> None:
+    verdicts = list(judge_bot(BotReach(name="demo", code=0, unsaid=("signals-test/v1/doctor/+",), tried=8), Kind.EMQX))
+
+    assert [(one.grade, one.code) for one in verdicts if one.grade is not Grade.SOUND] == [(Grade.UNSEEN, "bot-reads")]
+
+
+@pytest.mark.parametrize("other", [{"anonymous": 3}, {"stranger": 0x89}, {"impostor": 0x97}])
+def test_a_door_that_is_closed_to_everybody_just_now_is_not_said_to_be_closed(other: dict[str, int]) -> None:
+    verdicts = list(judge_doors(replace(DOORS, **other), Kind.OTHER))
+
+    assert [(one.grade, one.code) for one in verdicts] == [(Grade.UNSEEN, "logins")]
+
+
 @pytest.mark.parametrize(
     ("wire", "expected"),
     [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.mqtt.reasons import in_words, is_permanent, read_reason
 
@@ -20,10 +22,18 @@ USER_PROPERTY = b"\x26\x00\x01a\x00\x01b"
         (b"\x97\x0f" + USER_PROPERTY + REASON_STRING, (0x97, "quota")),
         (b"\x97\x07" + USER_PROPERTY, (0x97, "")),
         (b"\x97\x02\xfe\x00", (0x97, "")),
+        (b"\x97\x80", (0x97, "")),
+        (b"\x97\x03\x1f\x00", (0x97, "")),
+        (b"\x97\x05\x1f\x00\x02\xff\xff", (0x97, "")),
     ],
 )
 def test_a_reason_is_read_with_the_brokers_own_words(body, expected):
     assert read_reason(body) == expected
+
+
+@given(st.binary())
+def test_whatever_comes_the_code_is_read(body):
+    assert read_reason(body)[0] == (body[0] if body else 0)
 
 
 def test_a_reason_is_said_in_words_with_its_code():
