@@ -324,7 +324,7 @@ async def test_the_pauses_grow_while_connections_do_not_last_and_begin_anew_afte
     monkeypatch.setattr(reconnecting.random, "uniform", lambda _, top: seen.append(top) or 0.0)
 
     async with scripted(lambda *packet: None if packet[0] == PUBLISH else accept(*packet)) as server:
-        link = link_to(server, backoff=(0.2, 1.0))
+        link = link_to(server, backoff=(0.2, 1.0), connect_timeout=5.0)
         async with task(link.run(nothing, lambda: link.publish("cut/me", b"") and None)):
             await eventually(lambda: len(seen) >= len(tops))
 
