@@ -57,7 +57,7 @@ def test_the_unit_starts_what_the_page_installs() -> None:
 
     folder, _, name = command.partition("/venv/bin/")
     assert name == "signal-gateway"
-    assert f"cd {folder}\npython3 -m venv venv\n" in text
+    assert f"cd {folder}\n/usr/bin/python3 -m venv venv\n" in text
     assert arguments == ["run"]
     assert f"SIGNAL_GATEWAY_DATA=/var/lib/{service()['StateDirectory']}" in UNIT.read_text()
     assert f"useradd --system --home-dir /var/lib/{service()['StateDirectory']}" in text
