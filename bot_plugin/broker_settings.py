@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot_plugin.errors import SettingsError
-from bot_plugin.settings_files import read_env_file
+from bot_plugin.settings_files import PREFIX, read_environment
 from bot_plugin.tls import tls_context
 from bot_plugin.transport import V5, V311, LinkSettings
 from schemas.topics import TopicError, Topics
-
-PREFIX = "SIGNAL_GATEWAY_"
 
 BROKER_VARIABLES = {
     "MQTT_HOST": "host",
@@ -221,10 +218,7 @@ def spelled_in(
     Raises:
         SettingsError: the file cannot be read, or a setting stands there twice.
     """
-    environ = os.environ if environ is None else environ
-    file = env_file or environ.get(f"{PREFIX}ENV_FILE")
-    values = {**(read_env_file(Path(file)) if file else {}), **environ}
-    origin = f"the environment and {file}" if file else "the environment"
+    values, origin = read_environment(environ, env_file)
     names = {f"{PREFIX}{variable}": setting for variable, setting in variables.items()}
     return by_setting(names, values, origin=origin), origin
 

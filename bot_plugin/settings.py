@@ -10,7 +10,6 @@ from typing import Any
 from bot_plugin.broker_settings import (
     BROKER_READERS,
     BROKER_VARIABLES,
-    PREFIX,
     BrokerSettings,
     Reader,
     as_it_is,
@@ -25,7 +24,7 @@ from bot_plugin.broker_settings import (
 from bot_plugin.command_keys import SHAPE, KeyRefused, command_keys, in_texts, split_keys
 from bot_plugin.errors import SettingsError
 from bot_plugin.feeds import Feed, read_feeds
-from bot_plugin.settings_files import BESIDE, HUMMINGBOTS, ConfClient, read_beside, read_conf_client
+from bot_plugin.settings_files import BESIDE, HUMMINGBOTS, PREFIX, ConfClient, read_beside, read_conf_client
 from schemas.fields import is_name
 from schemas.signature import CommandKey
 from schemas.topics import Mode

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bot_plugin.errors import SettingsError
+
+PREFIX = "SIGNAL_GATEWAY_"
 
 HUMMINGBOTS = (
     "mqtt_host",
@@ -36,6 +39,22 @@ class ConfClient:
     bridge: Mapping[str, Any]
     beside: Mapping[str, Any]
     problems: tuple[str, ...] = ()
+
+
+def read_environment(environ: Mapping[str, str] | None, env_file: str | Path | None) -> tuple[dict[str, str], str]:
+    """The variables of an environment and of a file of ``KEY=VALUE`` lines, and in words where they come from.
+
+    Args:
+        environ: the environment, which wins; the process's own where None.
+        env_file: the file; ``SIGNAL_GATEWAY_ENV_FILE`` names one too.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    file = env_file or environ.get(f"{PREFIX}ENV_FILE")
+    origin = f"the environment and {file}" if file else "the environment"
+    return {**(read_env_file(Path(file)) if file else {}), **environ}, origin
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +10,8 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from bot_plugin.errors import SettingsError
 from bot_plugin.predictions.signature import secret_bytes
-from bot_plugin.settings_files import read_env_file
+from bot_plugin.settings_files import PREFIX, read_environment
 from bot_plugin.tls import tls_context
-
-PREFIX = "SIGNAL_GATEWAY_"
 
 VARIABLES = {
     "URL": "url",
@@ -86,14 +83,11 @@ class PredictionSettings:
         Raises:
             SettingsError: with every problem.
         """
-        environ = os.environ if environ is None else environ
-        file = env_file or environ.get(f"{PREFIX}ENV_FILE")
-        values = {**(read_env_file(Path(file)) if file else {}), **environ}
+        values, origin = read_environment(environ, env_file)
         given = {setting: values.get(f"{PREFIX}{variable}") for variable, setting in VARIABLES.items()}
         try:
             return cls(**{setting: value for setting, value in given.items() if value})  # type: ignore[arg-type]
         except SettingsError as error:
-            origin = f"the environment and {file}" if file else "the environment"
             raise SettingsError(error.problems, origin=origin) from None
 
     @property
