@@ -12,6 +12,7 @@ from tests.e2e.deployment import Deployment, until
 from tests.e2e.test_alert_to_callback import alert
 from tests.interop.hummingbot.bot import Hummingbot
 from tests.interop.hummingbot.conftest import BOT, HERE, STARTS_WITHIN, MakeHome
+from tests.interop.hummingbot.trading import open_deployment
 
 pytestmark = pytest.mark.more
 
@@ -19,12 +20,8 @@ pytestmark = pytest.mark.more
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     source = {"hummingbot": {"bots": [BOT], "event": "order.market"}}
-    made = Deployment(tmp_path, sources={"hb": source}, external=True, mosquitto={"anonymous": True})
-    acl = tmp_path / "mosquitto" / "acl"
-    acl.write_text("topic readwrite hbot/#\n" + acl.read_text())  # before the first user: for those without a login
-    made.start()
-    yield made
-    made.close()
+    with open_deployment(tmp_path, {"hb": source}) as made:
+        yield made
 
 
 @pytest.fixture

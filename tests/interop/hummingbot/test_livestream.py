@@ -18,6 +18,7 @@ from tests.e2e.deployment import Deployment, until
 from tests.interop.hummingbot.bot import Hummingbot
 from tests.interop.hummingbot.conftest import BOT, HERE, STARTS_WITHIN, MakeHome
 from tests.interop.hummingbot.home import EXCHANGE, Home
+from tests.interop.hummingbot.trading import open_deployment
 
 pytestmark = [pytest.mark.more, pytest.mark.timeout(180)]
 
@@ -43,12 +44,8 @@ SHORT = {"short": 0.7, "neutral": 0.2, "long": 0.1}
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    made = Deployment(tmp_path, sources={"ml": SOURCE}, external=True, mosquitto={"anonymous": True})
-    acl = tmp_path / "mosquitto" / "acl"
-    acl.write_text("topic readwrite hbot/#\n" + acl.read_text())  # before the first user: for those without a login
-    made.start()
-    yield made
-    made.close()
+    with open_deployment(tmp_path, {"ml": SOURCE}) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.deployment import Deployment, until
@@ -11,6 +14,17 @@ from tests.e2e.test_alert_to_callback import alert
 from tests.interop.hummingbot.bot import Hummingbot, tail
 from tests.interop.hummingbot.conftest import BOT, STARTS_WITHIN
 from tests.interop.hummingbot.home import Home
+
+
+@contextmanager
+def open_deployment(folder: Path, sources: dict[str, Any]) -> Iterator[Deployment]:
+    """A gateway and a Mosquitto that a stock bot reaches without a login."""
+    made = Deployment(folder, sources=sources, external=True, mosquitto={"anonymous": True})
+    acl = folder / "mosquitto" / "acl"
+    acl.write_text("topic readwrite hbot/#\n" + acl.read_text())  # before the first user: for those without a login
+    made.start()
+    yield made
+    made.close()
 
 
 @dataclass(frozen=True)
